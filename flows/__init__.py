@@ -1,0 +1,1 @@
+"""One file per question: a Prefect flow and a command, wiring only."""

@@ -1,0 +1,1 @@
+"""Figures: data to matplotlib figure, used in every stage."""

@@ -1,0 +1,1 @@
+"""Data understanding: files, archives and services become tables and manifests."""

@@ -1,0 +1,1 @@
+"""The platform: stage, store, settings, command line, downloads, doctor."""

@@ -1,0 +1,121 @@
+"""`@case`: a function that is a Prefect flow, a command and a form.
+
+    @case
+    def similarity(source: str = "sample", neighbours: Annotated[int, Field(ge=1, le=100)] = 12) -> Path:
+        '''Which pictures look like this one? ...'''
+
+    if __name__ == "__main__":
+        main(similarity)
+
+Imported, it is a Prefect flow. Run as a command, it stays a plain function until its arguments are known to be right,
+so that `--help` and a wrong argument do not pay for Prefect.
+"""
+
+import functools
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tasks.platform.command import command_line, parse_arguments
+from tasks.platform.errors import CasebookError
+from tasks.platform.run import open_run
+from tasks.platform.server import prefect_api
+from tasks.platform.settings import apply_prefect_settings
+
+LATE = timedelta(hours=1)  # a scheduled run that starts later than this is skipped
+
+
+def case(fn: Callable[..., Path]) -> Any:
+    """Make `fn` a Prefect flow named after it; a plain function for now when its file runs as a command."""
+    return fn if fn.__module__ == "__main__" else as_flow(fn)
+
+
+def as_flow(fn: Callable[..., Path]) -> Any:
+    """Build the Prefect flow of a case: one run folder, one journal, and no late scheduled run.
+
+    Such a flow returns the path of its report.
+    """
+    apply_prefect_settings()
+    from prefect import flow
+
+    @functools.wraps(fn)
+    def body(*args: Any, **kwargs: Any) -> Any:
+        if skipped := _skip_when_late():
+            return skipped
+        bound = inspect.signature(fn).bind(*args, **kwargs)
+        bound.apply_defaults()
+        with open_run(fn.__name__, bound.arguments.get("output")) as run:
+            run.command = command_line(fn, fn.__name__, dict(bound.arguments))
+            return str(fn(*args, **kwargs))
+
+    return flow(name=fn.__name__, validate_parameters=True, persist_result=False)(body)
+
+
+def _skip_when_late() -> Any:
+    """Return a completed state named Skipped when a scheduled run starts too late; None when it is to go on."""
+    from prefect.context import FlowRunContext
+    from prefect.states import Completed
+
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or not run.auto_scheduled or run.expected_start_time is None:
+        return None
+    late = datetime.now(UTC) - run.expected_start_time
+    if late <= LATE:
+        return None
+    message = (
+        f"Due at {run.expected_start_time:%Y-%m-%d %H:%M} UTC, {late.total_seconds() / 3600:.1f} hours ago; skipped."
+    )
+    return Completed(name="Skipped", message=message)
+
+
+def main(fn: Callable[..., Path]) -> NoReturn:
+    """Run a case as a command: parse, run, print the report's path as the last line, and exit.
+
+    Exit status: 0 done, 1 a contract or gate failed, 2 a wrong argument.
+    """
+    try:
+        arguments = parse_arguments(fn)
+        report = _run(fn, arguments)
+    except CasebookError as error:
+        _fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _fail("Stopped. The same command goes on from where it was.", 130)
+    except OSError as error:
+        _fail(
+            f"{error.filename or 'The system'}: {error.strerror or error}; mend it, then run the same command again.",
+            1,
+        )
+    print(report, flush=True)
+    raise SystemExit(0)
+
+
+def _run(fn: Callable[..., Path], arguments: dict[str, Any]) -> str:
+    """Run the flow against whichever Prefect API is to be had."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the journal speaks on the console
+    with prefect_api() as server:
+        flow = as_flow(fn)
+        logging.captureWarnings(False)
+        if server:
+            server.wait()
+        try:
+            return str(flow(**arguments))
+        finally:
+            _drain_logs()
+
+
+def _drain_logs() -> None:
+    """Hand the last log lines to the API while it is still there."""
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=5)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"casebook: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(status)

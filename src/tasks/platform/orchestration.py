@@ -1,0 +1,84 @@
+"""How stages become Prefect tasks: cache keys by content, JSON records, retries of passing faults only."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.context import TaskRunContext
+from prefect.filesystems import RemoteFileSystem
+from prefect.serializers import JSONSerializer
+from prefect.tasks import exponential_backoff
+
+from tasks.platform.stage import Stage, is_transient, records_folder
+from tasks.platform.store import store
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State, TaskRun
+
+BLOCK = "casebook-records"
+
+
+@dataclass
+class ContentPolicy(CachePolicy):
+    """Cache key of a stage: its code, its plain arguments, the digests of its inputs."""
+
+    stage: Stage[Any, Any] | None = None
+
+    def compute_key(
+        self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
+    ) -> str | None:
+        """Return the key, after dropping a record whose object is damaged or missing."""
+        if self.stage is None:
+            return None
+        key = self.stage.key(inputs)
+        store().evict_damaged(key)
+        return key
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ContentPolicy":
+        return self
+
+
+def _retry(task: Task[..., Any], run: "TaskRun", state: "State[Any]") -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and is_transient(error)
+
+
+@functools.lru_cache(maxsize=8)
+def _record_storage(place: Path | str) -> Path | str:
+    """Return Prefect's result storage for the records: the folder itself, or a saved block for a remote store."""
+    if isinstance(place, Path):
+        return place
+    RemoteFileSystem(basepath=place).save(BLOCK, overwrite=True)
+    return f"{RemoteFileSystem.get_block_type_slug()}/{BLOCK}"
+
+
+def task_of(stage: Stage[Any, Any]) -> Callable[..., Any]:
+    """Build the Prefect task of a stage; its result is the JSON of a `Stored` record."""
+
+    @functools.wraps(stage.fn)
+    def run(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        arguments = dict(stage.signature.bind(*args, **kwargs).arguments)
+        return stage.run(arguments, stage.key(arguments)).model_dump(mode="json")
+
+    built = task(
+        name=stage.options.name,
+        tags=[stage.options.phase],
+        cache_policy=NO_CACHE if stage.options.live else ContentPolicy(stage=stage),
+        cache_result_in_memory=False,
+        persist_result=not stage.options.live,
+        result_serializer=JSONSerializer(object_encoder=None, object_decoder=None),
+        retries=stage.options.retries,
+        retry_delay_seconds=exponential_backoff(stage.options.retry_seconds) if stage.options.retries else None,
+        retry_jitter_factor=0.5 if stage.options.retries else None,
+        retry_condition_fn=_retry if stage.options.retries else None,
+    )(run)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        where = None if stage.options.live else _record_storage(records_folder(store()))
+        return built.with_options(result_storage=where)(*args, **kwargs) if where else built(*args, **kwargs)
+
+    return call

@@ -1,0 +1,70 @@
+"""The run in progress: what each stage did, and where the run's report goes."""
+
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from tasks.platform.settings import settings
+
+
+class StageRecord(BaseModel):
+    """What one stage did in one run."""
+
+    name: str
+    phase: str
+    state: str  # "ran", "cached" or "failed"
+    seconds: float
+    key: str = ""
+    digest: str = ""
+
+
+class Run:
+    """One run of one flow: its journal and its folder."""
+
+    def __init__(self, flow: str, folder: Path, started: datetime) -> None:
+        self.flow = flow
+        self.folder = folder
+        self.started = started
+        self.stages: list[StageRecord] = []
+        self.command = ""
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Name of the run: that of its folder."""
+        return self.folder.name
+
+    def add(self, record: StageRecord) -> None:
+        """Note what a stage did and say so on standard error."""
+        with self._lock:
+            self.stages.append(record)
+        took = f"{record.seconds:7.2f} s" if record.state != "cached" else f"{'':9}"
+        print(f"  {record.phase:<19}  {record.name:<22}  {record.state:<6}  {took}", file=sys.stderr, flush=True)
+
+
+_current: ContextVar[Run | None] = ContextVar("casebook_run", default=None)
+
+
+def current_run() -> Run | None:
+    """Return the run in progress; None outside a flow."""
+    return _current.get()
+
+
+@contextmanager
+def open_run(flow: str, output: str | Path | None = None) -> Iterator[Run]:
+    """Open a run of `flow` whose report goes to a new folder `<output>/<flow>/<time>-<random>`."""
+    started = datetime.now(UTC)
+    name = f"{started.astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    run = Run(flow, Path(output or settings().output).expanduser().absolute() / flow / name, started)
+    token = _current.set(run)
+    try:
+        yield run
+    finally:
+        _current.reset(token)

@@ -1,0 +1,107 @@
+"""Settings: the one documented place for what differs between a laptop, a server and a cluster.
+
+Each setting is an environment variable `CASEBOOK_<NAME>`; `python -m tasks.platform.doctor` shows the values in force.
+"""
+
+import os
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tasks.platform.errors import UsageError
+
+
+def project_root() -> Path:
+    """Return the checkout that this package runs from, or the current folder when it is installed without one."""
+    root = Path(__file__).resolve().parents[3]
+    return root if (root / "pyproject.toml").is_file() and (root / "flows").is_dir() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    """What a site may set; the defaults make a laptop work with no setting at all."""
+
+    model_config = SettingsConfigDict(env_prefix="CASEBOOK_", frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: project_root() / ".casebook",
+        description="folder of everything that Casebook keeps: store, cache, Prefect and MLflow databases",
+    )
+    store: str = Field("", description="results: a folder or an fsspec URL (s3://, gs://, az://); <home>/store")
+    output: Path = Field(
+        default_factory=lambda: project_root() / "reports", description="folder that receives the reports"
+    )
+    reports_url: str = Field("", description="where the output folder is served, for links in the Prefect UI")
+    cache: Path | None = Field(None, description="folder of pinned downloads; <home>/cache")
+    mirror: Path | None = Field(
+        None, description="folder that holds pinned downloads by file name, looked in before the network"
+    )
+    offline: bool = Field(False, description="no network: pinned downloads come from the mirror or the cache")
+    threads: int = Field(
+        default_factory=lambda: min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2),
+        ge=1,
+        le=256,
+        description="threads for decoding, embedding and search",
+    )
+    mlflow_uri: str = Field("", description="MLflow tracking server; an SQLite file below <home> when empty")
+    spark_master: str = Field("local[*]", description="Spark master: local[*], spark://…, yarn, k8s://…")
+    network_timeout: float = Field(10.0, gt=0, le=600, description="seconds to wait for a connection or a read")
+
+    @property
+    def store_url(self) -> str:
+        """URL or folder of the result store."""
+        return self.store or str(self.home / "store")
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of pinned downloads."""
+        return self.cache or self.home / "cache"
+
+    @property
+    def mlflow_tracking_uri(self) -> str:
+        """MLflow tracking URI; the embedded SQLite database by default."""
+        return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Read the settings from the environment, once per process (`settings.cache_clear()` reads anew).
+
+    Raises:
+        UsageError: a variable `CASEBOOK_*` holds a value that its setting does not take.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "CASEBOOK_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(f"{name}={first['input']!r}: {first['msg']}.") from None
+
+
+def _flatten(table: dict[str, Any], prefix: str) -> dict[str, str]:
+    """Turn nested settings into environment names: {server: {x: false}} becomes {PREFECT_SERVER_X: "false"}."""
+    flat: dict[str, str] = {}
+    for name, value in table.items():
+        key = f"{prefix}_{name}".upper()
+        flat |= _flatten(value, key) if isinstance(value, dict) else {key: str(value)}
+    return flat
+
+
+def prefect_environment() -> dict[str, str]:
+    """Return `[tool.prefect]` of pyproject.toml as environment variables, with paths made absolute.
+
+    Prefect reads that table from the current folder only; handed on as environment it holds from every folder and
+    in every child process. A variable that is set already wins.
+    """
+    file = project_root() / "pyproject.toml"
+    table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("prefect", {}) if file.is_file() else {}
+    wanted = _flatten(table, "PREFECT") | {"PREFECT_HOME": str(settings().home / "prefect"), "DO_NOT_TRACK": "1"}
+    return {name: value for name, value in wanted.items() if name not in os.environ}
+
+
+def apply_prefect_settings() -> None:
+    """Put the project's Prefect settings into the environment; call before Prefect is imported."""
+    os.environ.update(prefect_environment())

@@ -1,0 +1,123 @@
+"""Files in a folder or behind any fsspec URL, with atomic writes."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+
+def is_url(location: str) -> bool:
+    """Tell whether `location` is an fsspec URL (s3://…, memory://…) and not a local path."""
+    scheme, mark, _ = location.partition("://")
+    return bool(mark) and scheme.isalnum() and scheme not in {"file", "local"}
+
+
+class Folder:
+    """A folder, local or remote. Names are relative, with forward slashes.
+
+    A local write goes to a temporary name first and is renamed, so that a reader sees a whole file or none; object
+    stores give the same promise themselves.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.remote: Any = None
+        self.root = location.removeprefix("file://").rstrip("/")
+        if is_url(location):
+            import fsspec
+
+            self.remote, self.root = fsspec.core.url_to_fs(location)
+
+    def _path(self, name: str) -> str:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(f"{name!r} leaves its folder")
+        return f"{self.root}/{name}"
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write `content` to `name`: whole or not at all."""
+        if self.remote is not None:
+            self.remote.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+            self.remote.pipe_file(self._path(name), content)
+            return
+        path = Path(self._path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            with scratch.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def read_bytes(self, name: str, missing_ok: bool = False) -> bytes | None:
+        """Return the content of `name`; None when it is missing and `missing_ok`.
+
+        Raises:
+            FileNotFoundError: `name` is missing and not `missing_ok`.
+        """
+        try:
+            return (
+                self.remote.cat_file(self._path(name))
+                if self.remote is not None
+                else Path(self._path(name)).read_bytes()
+            )
+        except FileNotFoundError:
+            if missing_ok:
+                return None
+            raise
+
+    def put(self, source: Path, name: str) -> None:
+        """Move the file or folder `source` to `name`; what stands there already is replaced."""
+        if self.remote is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self.remote.rm(self._path(name), recursive=True)
+            self.remote.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+            self.remote.put(str(source), self._path(name), recursive=source.is_dir())
+            return
+        target = Path(self._path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir() and target.exists():
+            aside = target.with_name(f".{uuid.uuid4().hex}.old")
+            with contextlib.suppress(FileNotFoundError):
+                target.replace(aside)
+            source.replace(target)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            source.replace(target)
+
+    def get(self, name: str, target: Path) -> None:
+        """Copy the file or folder `name` to the local path `target`."""
+        if self.remote is None:
+            raise ValueError("a local folder is read in place")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.remote.get(self._path(name), str(target), recursive=self.remote.isdir(self._path(name)))
+
+    def exists(self, name: str) -> bool:
+        """Tell whether `name` is there."""
+        return self.remote.exists(self._path(name)) if self.remote is not None else Path(self._path(name)).exists()
+
+    def remove(self, name: str) -> None:
+        """Remove the file or folder `name`; one that is missing is no error."""
+        if self.remote is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self.remote.rm(self._path(name), recursive=True)
+            return
+        path = Path(self._path(name))
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+    def names(self, suffix: str = "") -> list[str]:
+        """List the visible files directly in this folder whose name ends in `suffix`; none when it does not exist."""
+        try:
+            if self.remote is not None:
+                found = [str(path).rpartition("/")[2] for path in self.remote.ls(self.root, detail=False, refresh=True)]
+            else:
+                found = os.listdir(self.root)  # noqa: PTH208 - a name list is all that is wanted
+        except FileNotFoundError:
+            return []
+        return [name for name in found if name.endswith(suffix) and not name.startswith(".")]

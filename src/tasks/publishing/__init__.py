@@ -1,0 +1,1 @@
+"""Deployment: report, result record, model registry."""

@@ -1,0 +1,1 @@
+"""The embedded sample of each case: seeded, with a known truth to recover."""

@@ -1,0 +1,1 @@
+"""Modelling: networks, regressors, clusters, hashing."""

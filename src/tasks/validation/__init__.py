@@ -1,0 +1,1 @@
+"""Data understanding: contracts and quarantine."""

@@ -1,0 +1,74 @@
+"""What every test stands on: a home of its own, one Prefect server for the session, the real files where they are."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.update({"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_ENABLED": "false"})
+os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
+for name in [name for name in os.environ if name.startswith("CASEBOOK_")]:
+    del os.environ[name]
+
+from tasks.platform.settings import settings  # noqa: E402 - after the environment is set
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give each test an empty home, so that none sees the store of another or of the user."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CASEBOOK_HOME", str(folder))
+    monkeypatch.setenv("CASEBOOK_OUTPUT", str(tmp_path / "reports"))
+    settings.cache_clear()
+    yield folder
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose Prefect database has been created; copy it, its migrations take long."""
+    folder = tmp_path_factory.mktemp("prefect") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEBOOK_HOME", str(folder))
+        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
+        settings.cache_clear()
+        import subprocess
+        import sys
+
+        subprocess.run([sys.executable, "-m", "tasks.platform.server", "prepare"], check=True, timeout=180)
+    settings.cache_clear()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Prefect API for all flow tests of this process."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from tasks.platform.server import TemporaryServer
+
+    folder = tmp_path_factory.mktemp("server") / "home"
+    shutil.copytree(prefect_home, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEBOOK_HOME", str(folder))
+        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
+        settings.cache_clear()
+        server = TemporaryServer()
+        server.wait()
+    settings.cache_clear()
+    with temporary_settings({PREFECT_API_URL: server.api_url}):
+        yield server.api_url
+    server.stop()
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real files beside the checkout; the test is skipped where it is missing."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("the real files are not here: no folder `shared` beside the checkout")
+    return SHARED

@@ -1,0 +1,169 @@
+"""The store: what goes in comes out, in open formats, whole or not at all."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pydantic import BaseModel
+
+from tasks.platform.errors import IntegrityError
+from tasks.platform.kinds import kind_of
+from tasks.platform.memo import Memo
+from tasks.platform.storage import Folder
+from tasks.platform.store import Store, Stored
+
+
+class Bag:
+    def __init__(self, numbers: np.ndarray) -> None:
+        self.numbers = numbers
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "numbers.npy", self.numbers, allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(np.load(folder / "numbers.npy", allow_pickle=False))
+
+
+class Note(BaseModel):
+    text: str
+    size: float | None = None
+
+
+@pytest.fixture(params=["folder", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "store") if request.param == "folder" else f"memory://{tmp_path.name}/store")
+
+
+@given(hnp.arrays(st.sampled_from(["f2", "f4", "i8", "u1", "?"]), hnp.array_shapes(max_dims=3, max_side=5)))
+@budget(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_arrays_come_back_as_they_were(tmp_path: Path, array: np.ndarray) -> None:
+    store = Store(str(tmp_path / "store"))
+    back = store.load(store.put(array), np.ndarray)
+    assert back.dtype == array.dtype
+    np.testing.assert_array_equal(back, array)
+
+
+def test_frames_records_and_folders_come_back(place: Store) -> None:
+    frame = pd.DataFrame({"text": ["ä", None], "n": [1, 2], "hash": np.array([1, 2**63], dtype="u8")})
+    pd.testing.assert_frame_equal(place.load(place.put(frame)), frame)
+    assert place.load(place.put(Note(text="ü", size=float("nan"))), Note) == Note(text="ü", size=None)
+    assert place.load(place.put([Note(text="a")]), list[Note]) == [Note(text="a")]
+    assert place.load(place.put({"a": [1, None, "x"]})) == {"a": [1, None, "x"]}
+    assert place.load(place.put(b"\x00bytes")) == b"\x00bytes"
+    bag = place.load(place.put(Bag(np.arange(5))), Bag)
+    np.testing.assert_array_equal(bag.numbers, np.arange(5))
+
+
+def test_equal_results_are_one_object(place: Store) -> None:
+    assert place.put(np.arange(3)).digest == place.put(np.arange(3)).digest
+    assert place.put(Bag(np.arange(3))).digest == place.put(Bag(np.arange(3))).digest
+    assert place.put(np.arange(3)).digest != place.put(np.arange(3).astype("f4")).digest
+
+
+def test_models_come_back_without_pickle(tmp_path: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    store = Store(str(tmp_path / "store"))
+    model = LinearRegression().fit(np.arange(4).reshape(-1, 1), np.arange(4) * 2.0)
+    back = store.load(store.put(model))
+    assert back.coef_ == pytest.approx(2.0)
+    assert zipfile.is_zipfile(store.path(store.put(model)))
+
+
+def test_equal_figures_are_equal_files(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    def draw() -> Figure:
+        figure = Figure()
+        figure.subplots().plot([1, 2, 3])
+        return figure
+
+    store = Store(str(tmp_path / "store"))
+    assert store.put(draw()).digest == store.put(draw()).digest
+
+
+@pytest.mark.parametrize("value", [object(), np.array([object()], dtype=object), {1, 2}, lambda: 1])
+def test_what_has_no_open_format_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="no open format"):
+        kind_of(value)
+
+
+def test_an_array_file_that_holds_a_pickle_is_not_opened(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    stored = store.put(np.arange(3))
+    np.save(store.path(stored), np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    assert not store.intact(stored)
+    with pytest.raises(ValueError, match="Python objects"):
+        store.load(stored)
+
+
+def test_damage_anywhere_in_a_folder_is_noticed(place: Store) -> None:
+    stored = place.put(Bag(np.arange(5)))
+    assert place.intact(stored)
+    content = bytearray(place.folder.read_bytes(f"{stored.uri}/numbers.npy") or b"")
+    content[-1] ^= 1
+    place.folder.write_bytes(f"{stored.uri}/numbers.npy", bytes(content))
+    copy = place.path(stored)
+    if place.local_root is None:  # the fetched copy is what is used, so that is damaged too
+        (copy / "numbers.npy").write_bytes(content)
+    assert not place.intact(stored)
+    place.put(Bag(np.arange(5)))
+    assert place.intact(stored)
+
+
+def test_a_missing_object_says_what_to_do(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    stored = store.put([1])
+    store.path(stored).unlink()
+    with pytest.raises(IntegrityError, match="run again"):
+        store.load(stored)
+
+
+def test_a_failing_write_leaves_nothing(tmp_path: Path) -> None:
+    class Half(Bag):
+        def save(self, folder: Path) -> None:
+            super().save(folder)
+            raise OSError(28, "No space left on device")
+
+    store = Store(str(tmp_path / "store"))
+    with pytest.raises(OSError, match="No space"):
+        store.put(Half(np.arange(3)))
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../out"])
+def test_names_do_not_leave_their_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="leaves its folder"):
+        Folder(str(tmp_path)).write_bytes(name, b"")
+
+
+def test_a_part_that_does_not_exist_is_named() -> None:
+    stored = Stored(kind="parts", digest="0" * 64, stage="split", parts={"a": Stored(kind="record", digest="1" * 64)})
+    assert stored.a.digest == "1" * 64
+    with pytest.raises(AttributeError, match=r"split.*'b'.*\['a'\]"):
+        _ = stored.b
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])
+def test_memo_keeps_whole_segments_and_drops_damaged_ones(tmp_path: Path, kind: str) -> None:
+    url = str(tmp_path / "s") if kind == "folder" else f"memory://{tmp_path.name}/s"
+    memo = Memo("vectors/x", url)
+    assert list(memo.segments()) == []
+    memo.append(pa.table({"key": ["a"], "n": [1]}))
+    memo.append(pa.table({"key": ["b"], "n": [2]}))
+    memo.append(pa.table({"key": ["b"], "n": [2]}))  # the same again is the same segment
+    assert sorted(row["key"] for part in memo.segments() for row in part.to_pylist()) == ["a", "b"]
+    name = memo.folder.names(".parquet")[0]
+    content = memo.folder.read_bytes(name) or b""
+    memo.folder.write_bytes(name, content[:-3] + b"xyz")
+    assert len(list(memo.segments())) == 1
+    assert len(memo.folder.names(".parquet")) == 1
