@@ -51,6 +51,8 @@ def as_flow(fn: Callable[..., Path]) -> Any:
         bound.apply_defaults()
         with open_run(fn.__name__, bound.arguments.get("output")) as run:
             run.command = command_line(fn, fn.__name__, dict(bound.arguments))
+            run.question = (inspect.getdoc(fn) or fn.__name__).partition("\n")[0]
+            run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}
             return str(fn(*args, **kwargs))
 
     return flow(name=fn.__name__, validate_parameters=True, persist_result=False)(body)

@@ -77,8 +77,8 @@ def _write_record(value: Any, path: Path) -> None:
 
 
 def _read_record(path: Path, wanted: Any) -> Any:
-    content = json.loads(path.read_text("utf-8"))
-    return content if wanted in (None, Any) else TypeAdapter(wanted).validate_python(content)
+    content = path.read_bytes()
+    return json.loads(content) if wanted in (None, Any) else TypeAdapter(wanted).validate_json(content)
 
 
 def _write_figure(figure: Any, path: Path) -> None:

@@ -1,6 +1,7 @@
 """How stages become Prefect tasks: cache keys by content, JSON records, retries of passing faults only."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,6 @@ from tasks.platform.store import store
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
-
-BLOCK = "casebook-records"
 
 
 @dataclass
@@ -52,8 +51,9 @@ def _record_storage(place: Path | str) -> Path | str:
     """Return Prefect's result storage for the records: the folder itself, or a saved block for a remote store."""
     if isinstance(place, Path):
         return place
-    RemoteFileSystem(basepath=place).save(BLOCK, overwrite=True)
-    return f"{RemoteFileSystem.get_block_type_slug()}/{BLOCK}"
+    name = f"casebook-records-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+    RemoteFileSystem(basepath=place).save(name, overwrite=True)
+    return f"{RemoteFileSystem.get_block_type_slug()}/{name}"
 
 
 def task_of(stage: Stage[Any, Any]) -> Callable[..., Any]:

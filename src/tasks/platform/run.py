@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -34,6 +35,8 @@ class Run:
         self.started = started
         self.stages: list[StageRecord] = []
         self.command = ""
+        self.question = ""
+        self.parameters: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     @property

@@ -171,13 +171,19 @@ def _load(value: Any, wanted: Any, place: Store) -> Any:
     """Replace stored results by what they hold, read as the annotation says."""
     if isinstance(value, Stored):
         return value if wanted is Stored else place.load(value, wanted)
-    item = next(iter(get_args(wanted)), Any)
     if isinstance(value, list | tuple):
-        return [_load(entry, item, place) for entry in value]
+        return [_load(entry, _item(wanted, list), place) for entry in value]
     if isinstance(value, dict):
-        item = get_args(wanted)[1] if len(get_args(wanted)) == 2 else Any
-        return {key: _load(entry, item, place) for key, entry in value.items()}
+        return {key: _load(entry, _item(wanted, dict), place) for key, entry in value.items()}
     return value
+
+
+def _item(wanted: Any, container: type) -> Any:
+    """Return what a list or dictionary holds by its annotation, such as `dict[str, pd.DataFrame] | None`."""
+    for choice in (wanted, *get_args(wanted)):
+        if get_origin(choice) is container and get_args(choice):
+            return get_args(choice)[-1]
+    return Any
 
 
 @dataclass(frozen=True)

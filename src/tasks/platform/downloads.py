@@ -1,0 +1,241 @@
+"""Pinned downloads: where does a public original come from, and is what we hold the file that was meant?
+
+Every public file that Casebook uses is registered in `ORIGINALS` with its address, SHA-256, size and licence. `fetch`
+looks in the mirror folder (`CASEBOOK_MIRROR`, by file name; an air-gapped site fills it by hand), then in the cache,
+then asks the network, and hands out nothing whose checksum is not the registered one.
+"""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tasks.platform.errors import CasebookError, IntegrityError, UsageError
+from tasks.platform.settings import settings
+from tasks.platform.transfer import Wanted, transfer
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5  # requests per file, the first one included
+
+
+class Original(BaseModel):
+    """A public file, pinned."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="the name that flows use")
+    file_name: str = Field(description="the name that it has in a mirror folder")
+    url: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+    licence: str
+    what: str = Field(description="what it is, for the report and for `doctor`")
+    upload_hint: str = Field("", description="how a person gets the file where the address cannot be reached")
+
+    @field_validator("file_name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not name or name != PurePosixPath(name).name or "\\" in name or name.startswith("."):
+            raise ValueError("a file name without folders is wanted")
+        return name
+
+
+_CORAL = "https://raw.githubusercontent.com/google-coral/test_data/104342d2d3480b3e66203073dac24f4e2dbb4c41"
+
+ORIGINALS: dict[str, Original] = {
+    original.name: original
+    for original in (
+        Original(
+            name="mobilenet_v2",
+            file_name="tf2_mobilenet_v2_1.0_224_ptq.tflite",
+            url=f"{_CORAL}/tf2_mobilenet_v2_1.0_224_ptq.tflite",
+            sha256="5d3137241276e79c86d14a74fe43581398ae0e815191d3dba45495b810840e8c",
+            bytes=4_070_174,
+            licence="Apache-2.0",
+            what="MobileNetV2 trained on ImageNet, 8-bit, as a TensorFlow Lite file",
+        ),
+        Original(
+            name="imagenet_labels",
+            file_name="imagenet_labels.txt",
+            url=f"{_CORAL}/imagenet_labels.txt",
+            sha256="b8aaeb5630c62626a7d124a05c0e14230a7ffdd2136a31d0190a4fb71c1d82f1",
+            bytes=21_686,
+            licence="Apache-2.0",
+            what="the 1,001 labels of that network, 'background' first",
+        ),
+        # Size and SHA-256 as TensorFlow Datasets pins them: tensorflow_datasets/datasets/caltech101/checksums.tsv at
+        # commit 46e70c83ca972158d56218beb7238b0281412031 of github.com/tensorflow/datasets.
+        Original(
+            name="caltech101",
+            file_name="caltech-101.zip",
+            url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip?download=1",
+            sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
+            bytes=137_414_764,
+            licence="CC BY 4.0",
+            what="Caltech-101, 9,144 pictures of 101 categories and of clutter (Fei-Fei, Fergus and Perona 2004); "
+            "the pictures are inside, in 101_ObjectCategories.tar.gz",
+            upload_hint="open https://data.caltech.edu/records/mzrjq-6wc02 in a browser and download caltech-101.zip",
+        ),
+    )
+}
+
+
+def original(name: str) -> Original:
+    """Return the registered original called `name`.
+
+    Raises:
+        UsageError: no original has that name.
+    """
+    try:
+        return ORIGINALS[name]
+    except KeyError:
+        raise UsageError(f"no pinned download is called {name!r}; there are {', '.join(sorted(ORIGINALS))}.") from None
+
+
+def cached_path(item: Original) -> Path:
+    """Return where `item` lies in the cache, whether it is there or not; another version never takes its place."""
+    return settings().cache_folder / f"{item.sha256[:12]}-{item.file_name}"
+
+
+def available(name: str) -> Path | None:
+    """Return the verified file of the original `name` from the mirror or the cache, or None; never uses the network.
+
+    Raises:
+        UsageError: no original has that name.
+        IntegrityError: the file is there with another checksum (one in the cache is removed, one in the mirror stays).
+    """
+    item = original(name)
+    mirror = settings().mirror
+    if mirror is not None and (mirror / item.file_name).is_file():
+        verify(mirror / item.file_name, item, "replace it in the mirror folder that CASEBOOK_MIRROR names")
+        return mirror / item.file_name
+    path = cached_path(item)
+    if not path.is_file():
+        return None
+    try:
+        verify(path, item, "the damaged copy was removed from the cache, run again to download it anew")
+    except IntegrityError:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def fetch(name: str, attempts: int = ATTEMPTS, timeout: float | None = None) -> Path:
+    """Return the verified file of the original `name`: from the mirror, else the cache, else the network.
+
+    Args:
+        name: a key of `ORIGINALS`.
+        attempts: how often a passing fault (timeout, broken connection, 5xx, 429) may be met before giving up.
+        timeout: seconds to wait for a connection or a read; the setting `network_timeout` when None.
+
+    Raises:
+        UsageError: no original has that name.
+        IntegrityError: the content has another checksum than the registered one; the message names both.
+        TransientError: the network failed `attempts` times.
+        CasebookError: the network must not be used, or the server refuses for good.
+    """
+    item = original(name)
+    found = available(name)
+    if found is not None:
+        return found
+    if settings().offline:
+        raise CasebookError(
+            f"{item.file_name} ({item.url}) is neither in the mirror nor in the cache, and CASEBOOK_OFFLINE forbids "
+            f"the network: {_by_hand(item)}."
+        )
+    target = cached_path(item)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    with _one_at_a_time(target.with_name(target.name + ".lock"), item):
+        found = available(name)  # another process may have fetched it while this one waited
+        if found is None:
+            _download(item, part, max(1, attempts), timeout or settings().network_timeout)
+            part.replace(target)
+            found = target
+    return found
+
+
+def _by_hand(item: Original) -> str:
+    """Say how a person provides the file."""
+    how = item.upload_hint or f"download {item.url} elsewhere"
+    return f"{how} and put it as {item.file_name} into the folder that CASEBOOK_MIRROR names"
+
+
+# --- checksums -------------------------------------------------------------------------------------------------------
+
+_verified: set[tuple[str, int, int, int, str]] = set()  # files that this process has hashed and found right
+
+
+def verify(path: Path, item: Original, remedy: str) -> None:
+    """Check the content of `path` against the registered SHA-256; a file that did not change is hashed once a process.
+
+    Raises:
+        IntegrityError: the checksum differs; the message names the file, both checksums and `remedy`.
+    """
+    state = path.stat()
+    memo = (str(path), state.st_size, state.st_mtime_ns, state.st_ino, item.sha256)
+    if memo in _verified:
+        return
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != item.sha256:
+        raise IntegrityError(
+            f"{path} ({state.st_size:,} bytes) has SHA-256 {digest}, but {item.name} is pinned to {item.sha256} "
+            f"({item.bytes:,} bytes): {remedy}."
+        )
+    _verified.add(memo)
+
+
+# --- one process at a time -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path, item: Original) -> Iterator[None]:
+    """Hold the lock file `path`; the system releases it when the process ends, however it ends."""
+    with path.open("a+b") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+            try:
+                yield
+            finally:
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("Another process is downloading %s; waiting for it.", item.file_name)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(item: Original, part: Path, attempts: int, timeout: float) -> None:
+    """Bring `part` to the registered content, going on where an earlier download stopped."""
+    begun = part.is_file() and part.stat().st_size > 0
+    try:
+        _download_once(item, part, attempts, timeout)
+    except IntegrityError:
+        if not begun:
+            raise
+        # What an earlier run left may be damaged or belong to an older file: a clean start tells.
+        log.warning("The unfinished download of %s did not fit; starting it anew.", item.file_name)
+        _download_once(item, part, attempts, timeout)
+
+
+def _download_once(item: Original, part: Path, attempts: int, timeout: float) -> None:
+    """Transfer and verify; a wrong part is removed."""
+    remedy = _by_hand(item)
+    try:
+        transfer(Wanted(item.url, item.bytes, remedy), part, attempts, timeout)
+        verify(part, item, f"{item.url} does not give the pinned file, so the download was removed; {remedy}")
+    except IntegrityError:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,190 @@
+"""How does a report become a page? The numbers in words, the small drawings, and the template that joins them."""
+
+import base64
+import functools
+import json
+import math
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.figures.style import DARK
+from tasks.platform.text import printable
+from tasks.publishing.blocks import Column
+from tasks.publishing.report import Report, masked
+from tasks.publishing.svg import inline_svg, natural_width
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from tasks.evaluation.metrics import Metric
+    from tasks.platform.run import StageRecord
+
+LONGEST_TEXT = 600
+SHOWN = {"quarantine": 25, "lineage": 200, "examples": 5, "rules": 200, "stages": 200, "parameters": 200}
+_IMAGE_TYPES = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
+
+
+def number(value: Any, unit: str = "") -> str:
+    """Return a measured value for readers: three significant digits or three decimals, thousands with commas."""
+    if value is None or isinstance(value, str):
+        return value or "–"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 1e15:
+        return f"{value:.3g}"
+    if isinstance(value, int) or size >= 1000 or (size > 1 and value.is_integer()):
+        return f"{value:,.0f}"
+    if value == 0 or (unit == "" and size <= 1):
+        return f"{value:.3f}"
+    decimals = 2 - math.floor(math.log10(size))
+    return f"{value:.{decimals}f}" if decimals <= 6 else f"{value:.2e}"
+
+
+def cell(value: Any, column: Column) -> str:
+    """Return what a table shows for `value`: numbers in the column's format, yes and no, an en dash for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float) and column.format:
+        return format(value, column.format)
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def aligned(column: Column, rows: list[list[Any]], place: int) -> str:
+    """Return `right` for a column of numbers, `left` for any other, unless the column says otherwise."""
+    if column.align != "auto":
+        return column.align
+    values = [row[place] for row in rows if place < len(row) and row[place] is not None]
+    numbers = values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return "right" if numbers or column.format else "left"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a reader says them: 0.04 s, 12.3 s, 3 min 20 s, 1 h 05 min."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def when(moment: datetime) -> str:
+    """Return the moment in UTC: 4 March 2026, 14:05 UTC."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def interval_bar(metric: "Metric") -> dict[str, float] | None:
+    """Return where value, interval, baseline and champion lie on a scale from 0 to 100; None without a value.
+
+    Shares are drawn on 0 to 1, other positive figures from 0, the rest over their own range.
+    """
+    given = {name: getattr(metric, name) for name in ("value", "low", "high", "baseline", "champion")}
+    known = {name: float(x) for name, x in given.items() if x is not None and math.isfinite(x)}
+    if "value" not in known:
+        return None
+    low, high = min(known.values()), max(known.values())
+    if metric.unit == "" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    else:
+        low = 0.0 if low >= 0 else low - 0.08 * (high - low)
+        high += 0.08 * (high - low) or 1.0
+    span = high - low
+    if not math.isfinite(span) or span <= 0:
+        return None
+    return {name: round(100 * (x - low) / span, 2) for name, x in known.items()}
+
+
+def phases(stages: "list[StageRecord]") -> list[tuple[str, "list[StageRecord]"]]:
+    """Return the stages by phase, the phases in the order in which they began."""
+    found: dict[str, list[StageRecord]] = {}
+    for record in stages[: SHOWN["stages"]]:
+        found.setdefault(record.phase, []).append(record)
+    return list(found.items())
+
+
+def picture_source(content: bytes) -> "Markup":
+    """Return a picture as a data URL; an empty one for bytes that are no JPEG, PNG or WebP."""
+    from markupsafe import Markup
+
+    kind = next((name for magic, name in _IMAGE_TYPES if content.startswith(magic)), None)
+    if kind is None:
+        return Markup("")
+    return Markup(f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}")  # noqa: S704 - base64
+
+
+def shown(value: Any) -> Any:
+    """Return what the template writes for `value`: all of it visible, and the middle cut out of what is endless."""
+    if value is None:
+        return ""
+    if hasattr(value, "__html__") or not isinstance(value, str):
+        return value
+    if len(value) > LONGEST_TEXT:
+        half = LONGEST_TEXT // 2
+        value = f"{value[:half]} … [{len(value) - 2 * half:,} characters left out] … {value[-half:]}"
+    return printable(value)
+
+
+def _figure_colours() -> str:
+    """Return the style's colours as CSS variables, for light pages and for dark ones."""
+    light = "".join(f"--fig-{colour[1:]}:{colour};" for colour in DARK)
+    dark = "".join(f"--fig-{colour[1:]}:{other};" for colour, other in DARK.items())
+    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+
+
+class _Drawings:
+    """Numbers the figures of one page, so that their ids never meet."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, figure: Any) -> "Markup":
+        """Return the figure's SVG, checked, for the page."""
+        from markupsafe import Markup
+
+        self.count += 1
+        return Markup(inline_svg(figure.svg, f"f{self.count}", printable(figure.alt)))  # noqa: S704 - checked
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, finalize=shown,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(number=number, cell=cell, duration=duration, when=when, picture=picture_source)
+    environment.filters["tojson_text"] = functools.partial(json.dumps, ensure_ascii=False)
+    environment.filters.update(interval=interval_bar, aligned=aligned, width=natural_width)
+    return environment
+
+
+def render(report: Report) -> str:
+    """Return the report as one HTML page that loads nothing, runs nothing and holds no secrets.
+
+    Raises:
+        UnsafeFigureError: a figure holds what a page must not take over.
+    """
+    from markupsafe import Markup
+
+    safe = masked(report)
+    css = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
+    return _environment().get_template("report.html.j2").render(
+        report=safe,
+        css=Markup(_figure_colours() + css),  # noqa: S704 - the package's own file
+        draw=_Drawings(),
+        phases=phases(safe.stages),
+        longest=max([record.seconds for record in safe.stages] or [0]) or 1,
+        total=sum(record.seconds for record in safe.stages if math.isfinite(record.seconds)),
+        reasons=Counter(row.reason for row in safe.quarantine).most_common(),
+        limit=SHOWN,
+        parameters=list(safe.parameters.items()),
+    )  # fmt: skip

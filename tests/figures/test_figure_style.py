@@ -1,0 +1,120 @@
+"""The common style: the same bytes on every run, in every thread, and no trace left in matplotlib's settings."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from xml.etree import ElementTree
+
+import matplotlib
+import pytest
+
+from tasks.figures.style import (
+    CATEGORICAL,
+    DARK,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    WIDTH,
+    casebook_style,
+    figure_to_svg,
+    new_figure,
+    percent,
+    set_title,
+    styled,
+)
+
+
+def draw(title: str = "A finding", detail: str = "") -> str:
+    @styled
+    def figure():
+        made, axes = new_figure(WIDTH, 2)
+        axes.plot([1, 2], [3, 4])
+        axes.text(1, 3, "halo", gid="halo-1")
+        set_title(axes, title, detail)
+        return made
+
+    return figure_to_svg(figure())
+
+
+def test_svg_is_the_same_bytes_every_time() -> None:
+    assert draw() == draw()
+    assert "<dc:date>" not in draw()
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: draw(), range(8)))
+    assert set(drawn) == {draw()}
+
+
+def test_settings_of_matplotlib_are_left_as_they_were() -> None:
+    before = dict(matplotlib.rcParams)
+    draw()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_text_stays_text_with_a_halo_where_asked() -> None:
+    svg = draw()
+    assert f"paint-order: stroke; stroke: {PAPER}" in svg
+    assert svg.count("paint-order") == 1
+    texts = [node.text for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert "A finding" in texts
+
+
+@pytest.mark.parametrize("title", ["$\\frac{$", "a_b^c {x} %s", "emoji 🙂 字", "<b> & 'q' \"", ""])
+def test_odd_titles_are_drawn_as_they_are(title: str) -> None:
+    texts = [node.text or "" for node in ElementTree.fromstring(draw(title)).iter("{http://www.w3.org/2000/svg}text")]
+    assert title in texts or not title
+
+
+def test_long_titles_are_wrapped_and_the_figure_grows() -> None:
+    def height(svg: str) -> float:
+        return float(re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', svg)[1])  # type: ignore[index]
+
+    words = "a finding that takes many words to tell and so does not fit on a single line of this narrow figure"
+    svg = draw(words, "and its detail")
+    texts = [node.text or "" for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    lines = [text for text in texts if text and text in words]
+    assert len(lines) == 2
+    assert " ".join(lines) == words
+    assert height(svg) > height(draw("short", "and its detail")) > height(draw("short"))
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(first: str, second: str) -> float:
+    """Contrast ratio of WCAG 2.2."""
+    high, low = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_colours_are_readable_on_light_and_dark_paper() -> None:
+    for colour in (INK, MUTED):
+        assert _contrast(colour, PAPER) >= 4.5
+        assert _contrast(DARK[colour], DARK[PAPER]) >= 4.5
+
+
+def test_every_colour_has_a_dark_counterpart_that_shows() -> None:
+    assert len(set(DARK)) == len(set(DARK.values())) == len(DARK)
+    for colour in CATEGORICAL:
+        assert _contrast(DARK[colour], DARK[PAPER]) >= 3
+    assert len(MARKERS) >= len(CATEGORICAL)
+
+
+def test_missing_glyphs_raise_no_warning_inside_the_style() -> None:
+    with casebook_style():
+        figure, axes = new_figure(2, 2)
+        axes.set_xlabel("字 🙂")
+    assert "字 🙂" in figure_to_svg(figure)
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "words"),
+    [(0.93, 0, "93"), (0.9996, 1, "99.9"), (0.999, 0, "99.9"), (1.0, 0, "100"), (0, 1, "0.0")],
+)
+def test_what_is_not_quite_all_is_never_shown_as_all(share: float, decimals: int, words: str) -> None:
+    assert percent(share, decimals) == f"{words}\u202f%"
