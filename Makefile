@@ -43,7 +43,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements.lock
 	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@echo "Preparing the databases of Prefect and MLflow ..."
-	@$(PY) -m tasks.publishing.tracking
+	@$(PY) -m tasks.publishing.registry
 	@$(PY) -m tasks.platform.server prepare
 	@touch $@
 

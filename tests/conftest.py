@@ -48,6 +48,7 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prefect_server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Prefect API for all flow tests of this process."""
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from tasks.platform.server import TemporaryServer
@@ -63,6 +64,7 @@ def prefect_server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory)
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: server.api_url}):
         yield server.api_url
+        APILogWorker.drain_all(timeout=5)
     server.stop()
 
 

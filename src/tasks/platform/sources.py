@@ -1,8 +1,8 @@
 """Which code does a stage rest on? The digest of a module and of the `tasks` modules that it imports."""
 
-import ast
 import hashlib
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
+IMPORT = re.compile(
+    r"^[ \t]*(?:from\s+(tasks[\w.]*)\s+import\s+(\([^)]*\)|[^\n]+)|import\s+(tasks[\w.]*))", re.MULTILINE
+)
 
 
 def _module_file(name: str) -> Path | None:
@@ -24,14 +27,13 @@ def _module_file(name: str) -> Path | None:
 
 @lru_cache(maxsize=1024)
 def _imports(file: Path) -> tuple[Path, ...]:
-    """List the files of the `tasks` modules that a file imports, at its top or inside its functions."""
+    """List the files of the `tasks` modules that a file imports, at its top or inside its functions.
+
+    A line in a docstring that looks like an import only makes the digest depend on more than it has to.
+    """
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    for module, members, plain in IMPORT.findall(file.read_text("utf-8")):
+        names = [module or plain, *(f"{module}.{name}" for name in re.findall(r"\w+", members))]
         found |= {path for path in map(_module_file, names) if path}
     return tuple(sorted(found))
 

@@ -1,0 +1,231 @@
+"""Is the new model better than the one in use, or only luckier? The rule by which a challenger becomes the champion.
+
+Both are scored on the same test cases, and the mean difference of the pairs gets a bootstrap interval. The challenger
+wins only when the whole interval lies above the least gain that is worth a change. In doubt the champion stays: an
+equal model is promoted by chance in about one comparison out of forty.
+"""
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.platform.errors import ContractError, GateError
+from tasks.platform.stage import stage
+
+MINIMUM_CASES = 10  # independent cases (groups, where cases are grouped); with fewer the interval cannot be trusted
+
+
+class ChampionRecord(BaseModel):
+    """The champion of a model name: what it was made with, and how well it did on which test data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: str
+    run_id: str
+    config: dict[str, Any] = Field({}, description="the choices that make the model; empty when they are not readable")
+    primary: str = Field("", description="the metric that decides")
+    metrics: dict[str, float] = {}
+    test_data: str = Field("", description="digest of the test data that it was measured on")
+    scores_digest: str = Field("", description="digest of its score of every test case")
+    problem: str = Field("", description="what is wrong with its registration; empty when nothing is")
+
+
+class Decision(BaseModel):
+    """Whether a challenger is promoted, and why."""
+
+    promoted: bool
+    reason: str
+    primary: str
+    against: str | None = Field(None, description="version of the champion that it was held against; None for none")
+    difference: float | None = Field(None, description="mean gain over the champion, or over the baseline without one")
+    low: float | None = None
+    high: float | None = None
+    n: int = Field(0, description="test cases compared")
+
+
+class Cases(NamedTuple):
+    """The score of every test case that has one, and the group that it belongs to; both (n,)."""
+
+    scores: np.ndarray
+    groups: np.ndarray
+
+
+def scores_digest(scores: np.ndarray) -> str:
+    """Return the SHA-256 of the scores as 64-bit floats, in hex."""
+    return hashlib.sha256(np.ascontiguousarray(scores, dtype="<f8").tobytes()).hexdigest()
+
+
+@stage(phase="Evaluation")
+def case_scores(table: pd.DataFrame, column: str, group: str = "") -> Cases:
+    """Take the scores of one metric out of a table with a row per test case.
+
+    Args:
+        table: a row per case; a case without a score (NaN) is left out.
+        column: the column of the metric.
+        group: the column that tells which cases belong together; each case is on its own when empty.
+
+    Raises:
+        ContractError: the table lacks a column.
+    """
+    absent = [name for name in (column, group) if name and name not in table.columns]
+    if absent:
+        there = ", ".join(map(str, table.columns))
+        raise ContractError(f"The scores have no column {absent[0]!r}; choose one of {there}.")
+    kept = table[table[column].notna()]
+    codes = pd.factorize(kept[group])[0] if group else np.arange(len(kept))
+    return Cases(kept[column].to_numpy(np.float64), codes.astype(np.int64))
+
+
+def _checked(scores: np.ndarray, whose: str) -> np.ndarray:
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim != 1:
+        raise ContractError(f"{whose} scores have the shape {values.shape}; give one score per test case.")
+    odd = np.flatnonzero(~np.isfinite(values))
+    if len(odd):
+        raise ContractError(
+            f"{whose} score of test case {odd[0]} is {values[odd[0]]} ({len(odd)} of {len(values)} are no numbers);"
+            " leave out the cases that cannot be scored, for both models alike."
+        )
+    return values
+
+
+def _number(value: float) -> str:
+    return f"{value:+.4f}"
+
+
+def decide(
+    challenger: np.ndarray,
+    champion: np.ndarray | None,
+    primary: str,
+    minimum_gain: float = 0.0,
+    groups: np.ndarray | None = None,
+    *,
+    baseline: np.ndarray | None = None,
+    version: str | None = None,
+    higher_is_better: bool = True,
+) -> Decision:
+    """Decide whether the challenger is promoted.
+
+    Args:
+        challenger: its score of each test case, (n,).
+        champion: the champion's of the same cases; None when there is none, or when it cannot be evaluated on them.
+        primary: name of the metric.
+        minimum_gain: how much better on average it has to be at least, in units of the metric.
+        groups: which cases belong together, (n,); whole groups are drawn in the bootstrap.
+        baseline: the trivial baseline's score of the same cases; it decides about a first model.
+        version: version of the champion; None when there is none.
+        higher_is_better: whether a higher score is a better one.
+
+    Raises:
+        ContractError: scores that are no numbers, or the baseline's of another number of cases.
+    """
+    ours = _checked(challenger, "The challenger's")
+    if champion is not None and version is None:
+        version = "?"
+    if version is not None:
+        rival, name = champion, f"version {version}"
+        if rival is None or len(np.asarray(rival)) != len(ours):
+            reason = f"The champion, {name}, cannot be evaluated on the present test data, so it stays."
+            return Decision(promoted=False, reason=reason, primary=primary, against=version, n=len(ours))
+        theirs = _checked(rival, "The champion's")
+    elif baseline is not None:
+        name, theirs = "the baseline", _checked(baseline, "The baseline's")
+        if len(theirs) != len(ours):
+            raise ContractError(
+                f"The baseline has {len(theirs)} scores and the model {len(ours)}; score both on the same test cases."
+            )
+    else:
+        reason = "There is neither a champion nor a baseline to compare with, so nothing is promoted."
+        return Decision(promoted=False, reason=reason, primary=primary, n=len(ours))
+    sign = 1.0 if higher_is_better else -1.0
+    return _compared(sign * ours, sign * theirs, primary, minimum_gain, groups, name, version)
+
+
+def _compared(
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    primary: str,
+    minimum_gain: float,
+    groups: np.ndarray | None,
+    name: str,
+    version: str | None,
+) -> Decision:
+    """Compare two models case by case; a higher score is a better one here."""
+    from tasks.evaluation.intervals import paired_difference
+
+    cases = len(ours) if groups is None else len(np.unique(groups))
+    stays = "so nothing is promoted" if version is None else "so the champion stays"
+    facts: dict[str, Any] = {"primary": primary, "against": version, "n": len(ours)}
+    if cases < MINIMUM_CASES:
+        reason = (
+            f"{cases} independent test cases are too few to tell {primary} from {name}'s"
+            f" (at least {MINIMUM_CASES} are wanted), {stays}."
+        )
+        return Decision(promoted=False, reason=reason, **facts)
+    difference, low, high = paired_difference(ours, theirs, groups=groups)
+    promoted = bool(low > minimum_gain)
+    measured = f"The gain in {primary} over {name} is {_number(difference)} [{_number(low)}, {_number(high)}]"
+    on = f"on {len(ours):,} test cases"
+    if promoted:
+        reason = f"{measured} {on}, which is beyond chance: it becomes the champion."
+    elif np.array_equal(ours, theirs):
+        reason = f"{primary} is the same as {name}'s in each of {len(ours):,} test cases, {stays}."
+    elif minimum_gain and low > 0:
+        reason = f"{measured} {on}, which is not surely more than the gain of {minimum_gain:g} asked for, {stays}."
+    else:
+        reason = f"{measured} {on}, which may be chance, {stays}." if high >= 0 else f"{measured} {on}, {stays}."
+    return Decision(promoted=promoted, reason=reason, difference=difference, low=low, high=high, **facts)
+
+
+@stage(phase="Evaluation")
+def decide_promotion(
+    scores: np.ndarray,
+    groups: np.ndarray,
+    baseline: np.ndarray,
+    champion: ChampionRecord | None,
+    champion_scores: np.ndarray,
+    primary: str,
+    test_data: str,
+    minimum_gain: float = 0.0,
+    higher_is_better: bool = True,
+) -> Decision:
+    """Hold a model against the champion, or against the baseline while there is none.
+
+    Args:
+        scores: the model's score of each test case, (n,).
+        groups: which cases belong together, (n,).
+        baseline: the baseline's score of the same cases, (n,).
+        champion: the record of the champion; None while there is none.
+        champion_scores: its recorded scores, (m,); they count only when it was measured on the same test data.
+        primary: the metric that decides.
+        test_data: digest of the test data.
+        minimum_gain: how much better on average the model has to be.
+        higher_is_better: whether a higher score is a better one.
+    """
+    version = champion.version if champion else None
+    same = champion is not None and champion.test_data == test_data and champion.primary == primary
+    theirs = champion_scores if same and len(champion_scores) else None
+    return decide(
+        scores,
+        theirs,
+        primary,
+        minimum_gain,
+        groups,
+        baseline=baseline,
+        version=version,
+        higher_is_better=higher_is_better,
+    )
+
+
+def require(decision: Decision) -> None:
+    """Stop a flow that must not go on with a model that is no better.
+
+    Raises:
+        GateError: the decision is not to promote.
+    """
+    if not decision.promoted:
+        raise GateError(f"The gate is shut: {decision.reason} Improve the model, or run without the gate.")
