@@ -2,18 +2,22 @@
 
 import hashlib
 import re
+import shutil
+import uuid
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
-from tasks.platform.errors import UsageError
+from tasks.platform.errors import IntegrityError, UsageError
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.store import digest_file
 from tasks.samples.pictures import sample_folder
 
 PUBLIC = "caltech101"
+INNER = "101_ObjectCategories.tar.gz"  # in the published zip, beside annotations
 MOST_BYTES = 20 * 2**30  # of an archive behind an address
 
 
@@ -43,8 +47,8 @@ def locate_pictures(source: str, query: str = "") -> Place:
     """
     path, note = _collection(source)
     if query:
-        asked = Path(query).expanduser().absolute()
-        if not asked.exists():
+        asked: Path | None = Path(query).expanduser().absolute()
+        if asked is None or not asked.exists():
             raise UsageError(f"{query}: no such file or folder; give a picture, or a folder of pictures, as the query.")
     else:
         asked = sample_folder() / "queries" / "coffee.jpg" if source in {"sample", "public"} else None
@@ -66,7 +70,7 @@ def _collection(source: str) -> tuple[Path, str]:
         from tasks.platform.downloads import fetch, original
 
         item = original(PUBLIC)
-        return fetch(PUBLIC), f"{item.what}, {item.licence}"
+        return _unwrapped(fetch(PUBLIC)), f"{item.what}, {item.licence}"
     if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
         return _fetched(source), "fetched from the given address; its content is not pinned"
     path = Path(source).expanduser().absolute()
@@ -76,6 +80,30 @@ def _collection(source: str) -> tuple[Path, str]:
             " give sample, public, a folder of pictures, or a zip or tar archive of them."
         )
     return path, "the user's own"
+
+
+def _unwrapped(archive: Path) -> Path:
+    """Return the archive of pictures inside a published zip, copied into the cache; the zip when it has none."""
+    with zipfile.ZipFile(archive) as outer:
+        inner = next((item for item in outer.infolist() if item.filename.endswith(f"/{INNER}")), None)
+        if inner is None:
+            return archive
+        target = settings().cache_folder / f"{digest_file(archive)[:12]}-{INNER}"
+        if target.is_file() and target.stat().st_size == inner.file_size:
+            return target
+        if inner.file_size > MOST_BYTES:
+            raise IntegrityError(
+                f"{archive}: {inner.filename} claims {inner.file_size:,} bytes; fetch the archive anew."
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            with outer.open(inner) as content, part.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return target
 
 
 def _fetched(url: str) -> Path:

@@ -8,8 +8,10 @@ then asks the network, and hands out nothing whose checksum is not the registere
 import contextlib
 import hashlib
 import logging
+import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -157,6 +159,37 @@ def fetch(name: str, attempts: int = ATTEMPTS, timeout: float | None = None) -> 
             part.replace(target)
             found = target
     return found
+
+
+def fetch_address(url: str, folder: Path, most: int) -> Path:
+    """Return a file fetched from an https address that nobody has pinned, fetched anew each time.
+
+    Args:
+        url: the address.
+        folder: where the file is kept, under the digest of its address.
+        most: bytes; a longer answer is refused.
+
+    Raises:
+        UsageError: the address is not https.
+        TransientError: the network failed.
+        CasebookError: the network must not be used, or the server refuses for good.
+    """
+    shown = url.partition("?")[0]
+    local = url.startswith("http://127.0.0.1:")
+    if not (url.startswith("https://") or local):
+        raise UsageError(f"{shown}: only https addresses are fetched; give one, or the path of a file.")
+    if settings().offline:
+        raise CasebookError(f"CASEBOOK_OFFLINE forbids to fetch {shown}; give the path of a file.")
+    folder.mkdir(parents=True, exist_ok=True)
+    ending = "".join(PurePosixPath(urlsplit(url).path).suffixes[-2:])
+    target = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}{ending}"
+    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        transfer(Wanted(url, most, "check the address"), part, ATTEMPTS, settings().network_timeout)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
 
 
 def _by_hand(item: Original) -> str:

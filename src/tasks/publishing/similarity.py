@@ -194,9 +194,10 @@ def _groups(album: Album, duplicates: pd.DataFrame, manifest: pd.DataFrame) -> I
     )
     for group, size in sizes.head(MOST_GROUPS).items():
         numbers = duplicates.loc[duplicates["group"] == group, "number"].head(MOST_IN_GROUP)
+        rows = manifest.iloc[numbers.to_numpy()]
         shown = [
-            Shown(path=picture.path, label=picture.label, jpeg=album.picture(picture.path, 140))
-            for picture in manifest.iloc[numbers.to_numpy()].itertuples()
+            Shown(path=path, label=label, jpeg=album.picture(path, 140))
+            for path, label in zip(rows["path"], rows["label"], strict=True)
         ]
         yield DuplicateGroup(shown, int(size))
 
@@ -209,7 +210,8 @@ def _map(
 
     numbers = found.loc[found["query"] == 0, "number"].astype(int).tolist() if len(found) else []
     usable = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
-    chosen = np.random.default_rng(SEED).permutation(usable)[: 3 * MAP_THUMBNAILS] if len(manifest) <= 1500 else []
+    few = len(manifest) <= 1500
+    chosen = np.random.default_rng(SEED).permutation(usable)[: 3 * MAP_THUMBNAILS if few else 0]
     pictures = {
         int(number): np.asarray(Image.open(io.BytesIO(album.picture(manifest["path"].iloc[number], 64))))
         for number in chosen
@@ -333,8 +335,8 @@ def _limits(searched: Searched, manifest: pd.DataFrame, per_query: pd.DataFrame)
         )
     if len(manifest) < 1000:
         limits.append(
-            f"The whitening was fitted on {len(manifest):,} pictures only; on a collection this small, exact search is as"
-            " quick as hashing."
+            f"The whitening was fitted on {len(manifest):,} pictures only; exact search is as quick as hashing on a"
+            " collection this small."
         )
     limits.append(
         "Mean and whitening are fitted on the collection itself, without its labels; a query is never part of it."

@@ -1,0 +1,155 @@
+"""How sure are we of a figure? Intervals for means and other statistics, for shares, and for paired differences.
+
+The bootstrap draws the cases again, with replacement, and looks at how the statistic varies (B. Efron and R.
+Tibshirani, "An Introduction to the Bootstrap", 1993). Pictures of one scene, or sales of one shop, are not independent
+cases: given `groups`, whole groups are drawn, or the interval would be far too narrow.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tasks.platform.errors import UsageError
+
+LEVEL = 0.95
+RESAMPLES = 2000
+SEED = 19_790_101
+BCA_UP_TO = 1000
+"""Cases up to which the bias-corrected, accelerated interval is worth its extra work; beyond, both are the same."""
+BATCH = 2_000_000
+"""Drawn cases held at a time: 16 MB of their numbers."""
+
+Statistic = Callable[..., Any]
+
+
+class Difference(NamedTuple):
+    """A mean difference of paired cases, with its interval: it is beyond chance where the interval excludes 0."""
+
+    value: float
+    low: float
+    high: float
+
+
+def _checked(values: Any, groups: Any, level: float) -> tuple[np.ndarray, np.ndarray | None]:
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise UsageError(f"An interval needs a list of finite numbers, at least one, not an array {values.shape}.")
+    if not 0 < level < 1:
+        raise UsageError(f"The level of an interval lies between 0 and 1, not at {level}.")
+    if groups is None:
+        return values, None
+    groups = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    if len(groups) != len(values):
+        raise UsageError(f"{len(values)} values need as many groups, not {len(groups)}.")
+    return values, groups
+
+
+def bootstrap(
+    values: Any,
+    statistic: Statistic = np.mean,
+    level: float = LEVEL,
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
+    groups: Any = None,
+) -> tuple[float, float]:
+    """Return the bootstrap interval of `statistic` over `values` (n,).
+
+    Args:
+        values: one number per case.
+        statistic: a function of an array and `axis`, such as `np.mean` or `np.median`.
+        level: coverage of the interval.
+        seed: of the draws.
+        resamples: number of draws.
+        groups: one label per case; cases of one group are drawn together.
+
+    Returns:
+        low and high; both NaN for a single case or group, which tells nothing about how cases vary.
+
+    Raises:
+        UsageError: no values, a value that is not finite, another number of groups than of values.
+    """
+    values, codes = _checked(values, groups, level)
+    units = len(values) if codes is None else int(codes.max()) + 1
+    if units == 1:
+        return float("nan"), float("nan")
+    if values.min() == values.max():
+        return float(values[0]), float(values[0])
+    if codes is None:
+        return _interval((values,), statistic, units, level, seed, resamples)
+    if statistic is np.mean:
+        sums, counts = np.bincount(codes, values), np.bincount(codes).astype(np.float64)
+        return _interval((sums, counts), _ratio, units, level, seed, resamples)
+    return _interval_of_groups(values, codes, statistic, level, seed, resamples)
+
+
+def _ratio(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> Any:
+    return np.sum(sums, axis=axis) / np.sum(counts, axis=axis)
+
+
+def _interval(
+    data: tuple[np.ndarray, ...], statistic: Statistic, units: int, level: float, seed: int, resamples: int
+) -> tuple[float, float]:
+    from scipy import stats
+
+    found = stats.bootstrap(
+        data,
+        statistic,
+        paired=len(data) > 1,
+        vectorized=True,
+        confidence_level=level,
+        n_resamples=resamples,
+        method="BCa" if units <= BCA_UP_TO and _varies(data, statistic) else "percentile",
+        batch=max(1, BATCH // units),
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def _varies(data: tuple[np.ndarray, ...], statistic: Statistic) -> bool:
+    """Tell whether leaving out one case ever changes the statistic, without which BCa has nothing to correct by."""
+    keep = ~np.eye(len(data[0]), dtype=bool)
+    left = [statistic(*(part[row] for part in data), axis=-1) for row in keep]
+    return bool(np.ptp(left) > 1e-12 * max(1.0, float(np.max(np.abs(left)))))
+
+
+def _interval_of_groups(
+    values: np.ndarray, codes: np.ndarray, statistic: Statistic, level: float, seed: int, resamples: int
+) -> tuple[float, float]:
+    members = np.split(values[np.argsort(codes, kind="stable")], np.cumsum(np.bincount(codes))[:-1])
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(len(members), size=len(members)) for _ in range(resamples))
+    drawn = [statistic(np.concatenate([members[group] for group in draw]), axis=-1) for draw in draws]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def exact_binomial(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the interval of the share `successes` / `n` (C. Clopper and E. Pearson, Biometrika, 1934).
+
+    Raises:
+        UsageError: no cases, or more successes than cases.
+    """
+    from scipy import stats
+
+    if not (0 <= successes <= n and n > 0 and 0 < level < 1):
+        raise UsageError(f"A share needs 0 to n successes of at least one case, not {successes} of {n}.")
+    found = stats.binomtest(int(successes), int(n)).proportion_ci(level, method="exact")
+    return float(found.low), float(found.high)
+
+
+def paired_difference(
+    a: Any, b: Any, level: float = LEVEL, seed: int = SEED, resamples: int = RESAMPLES, groups: Any = None
+) -> Difference:
+    """Return the mean of `a` - `b`, two scores of each of the same cases, with its bootstrap interval.
+
+    Pairing takes out what makes a case hard for both, so that a small difference shows in far fewer cases.
+
+    Raises:
+        UsageError: as `bootstrap`, or different numbers of cases.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.shape != b.shape:
+        raise UsageError(f"Paired scores belong to the same cases, but there are {a.shape} and {b.shape} of them.")
+    low, high = bootstrap(a - b, level=level, seed=seed, resamples=resamples, groups=groups)
+    return Difference(float(np.mean(a - b)), low, high)

@@ -1,0 +1,173 @@
+"""Intervals: they cover the truth as often as they say, widen for groups, and claim nothing they cannot know."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.evaluation.intervals import bootstrap, exact_binomial, paired_difference
+from tasks.platform.errors import UsageError
+
+
+def coverage(draw, truth, runs=300, **options):
+    held = 0
+    for run in range(runs):
+        values, more = draw(np.random.default_rng(run))
+        low, high = bootstrap(values, resamples=400, **more, **options)
+        held += low <= truth <= high
+    return held / runs
+
+
+@pytest.mark.parametrize(
+    ("draw", "truth", "level"),
+    [
+        (lambda chance: chance.normal(3, 2, 60), 3, 0.95),
+        (lambda chance: chance.exponential(1, 100), 1, 0.95),
+        (lambda chance: (chance.random(80) < 0.8) * 1.0, 0.8, 0.95),
+        (lambda chance: chance.normal(3, 2, 60), 3, 0.6),
+    ],
+)
+def test_the_interval_of_a_mean_covers_the_truth_as_often_as_it_says(draw, truth, level):
+    assert abs(coverage(lambda chance: (draw(chance), {}), truth, level=level) - level) < 0.05
+
+
+def test_the_interval_of_a_median_covers_the_truth():
+    found = coverage(lambda chance: (chance.normal(0, 1, 61), {}), 0, statistic=np.median)
+    assert 0.90 < found < 0.99
+
+
+def of_groups(chance):
+    effects = np.repeat(chance.normal(0, 1, 40), 6)
+    return effects + chance.normal(0, 0.3, 240), np.repeat(np.arange(40), 6)
+
+
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+def test_groups_must_be_drawn_together(statistic):
+    """Six pictures each of forty scenes are forty independent cases, not 240."""
+    runs = 300 if statistic is np.mean else 60
+    right = coverage(lambda c: ((one := of_groups(c))[0], {"groups": one[1]}), 0, runs, statistic=statistic)
+    naive = coverage(lambda c: (of_groups(c)[0], {}), 0, runs, statistic=statistic)
+    assert right > 0.87
+    assert naive < 0.72
+
+
+def test_groups_of_different_size_and_any_label():
+    values = np.concatenate([np.zeros(50), np.ones(10), np.zeros(3), np.ones(3)])
+    groups = np.array(["a"] * 50 + ["b"] * 10 + ["c"] * 3 + ["d"] * 3)
+    low, high = bootstrap(values, groups=groups)
+    assert low < 0.05
+    assert high > 0.6
+    mixed = np.random.default_rng(0).permutation(len(values))
+    assert bootstrap(values[mixed], groups=groups[mixed]) == pytest.approx((low, high))
+
+
+def test_a_group_each_is_no_group():
+    values = np.random.default_rng(0).random(50)
+    assert bootstrap(values, groups=np.arange(50)) == pytest.approx(bootstrap(values), abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1000, 1001, 7000])
+def test_large_samples_agree_with_the_normal_interval(n):
+    values = np.random.default_rng(2).random(n)
+    half = 1.96 * values.std(ddof=1) / np.sqrt(n)
+    assert bootstrap(values) == pytest.approx((values.mean() - half, values.mean() + half), abs=half / 5)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_another():
+    values = np.random.default_rng(0).random(30)
+    assert bootstrap(values) == bootstrap(values)
+    assert bootstrap(values) != bootstrap(values, seed=1)
+
+
+def test_what_one_case_cannot_tell_is_not_a_number():
+    assert np.isnan(bootstrap([0.4])).all()
+    assert np.isnan(bootstrap([0.1, 0.9, 0.4], groups=["one", "one", "one"])).all()
+
+
+def test_equal_values_have_no_spread():
+    assert bootstrap([0.3] * 5) == (0.3, 0.3)
+    assert bootstrap(np.ones(5000)) == (1, 1)
+    assert bootstrap([0.5, 0.5, 0.5, 0.5], groups=[1, 1, 2, 2]) == (0.5, 0.5)
+
+
+def test_groups_that_agree_while_their_cases_differ():
+    assert bootstrap([0.0, 1.0] * 4, groups=[1, 1, 2, 2, 3, 3, 4, 4]) == pytest.approx((0.5, 0.5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.5, 1.0, 7.0]), min_size=2, max_size=12),
+    st.sampled_from([np.mean, np.median, np.max]),
+    st.integers(1, 5),
+)
+def test_the_interval_of_any_values_lies_within_them(values, statistic, groups):
+    codes = None if groups == 5 else np.arange(len(values)) % (groups + 1)
+    low, high = bootstrap(values, statistic, resamples=50, groups=codes)
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        ([], {}),
+        ([[1.0, 2.0]], {}),
+        ([1.0, np.nan], {}),
+        ([1.0, np.inf], {}),
+        ([1.0, 2.0], {"level": 1.0}),
+        ([1.0, 2.0], {"level": 0.0}),
+        ([1.0, 2.0], {"groups": [1]}),
+    ],
+)
+def test_what_has_no_interval_is_refused(values, options):
+    with pytest.raises(UsageError):
+        bootstrap(values, **options)
+
+
+def test_exact_binomial_is_clopper_and_pearsons():
+    # Closed forms of the extremes, and table values for 8 of 10.
+    assert exact_binomial(0, 20) == pytest.approx((0, 1 - 0.025 ** (1 / 20)))
+    assert exact_binomial(20, 20) == pytest.approx((0.025 ** (1 / 20), 1))
+    assert exact_binomial(8, 10) == pytest.approx((0.4439, 0.9748), abs=1e-4)
+
+
+@given(st.integers(1, 60), st.floats(0.02, 0.98))
+@settings(max_examples=40, deadline=None)
+def test_exact_binomial_never_covers_less_than_it_says(n, share):
+    from scipy import stats
+
+    held = [exact_binomial(hits, n) for hits in range(n + 1)]
+    covered = sum(stats.binom.pmf(hits, n, share) for hits, (low, high) in enumerate(held) if low <= share <= high)
+    assert covered >= 0.95 - 1e-9
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 5), (6, 5)])
+def test_impossible_shares_are_refused(successes, n):
+    with pytest.raises(UsageError):
+        exact_binomial(successes, n)
+
+
+def test_pairing_shows_a_small_difference_that_the_spread_of_cases_hides():
+    chance = np.random.default_rng(4)
+    hard = chance.normal(0, 1, 300)
+    a, b = hard + 0.05 + chance.normal(0, 0.1, 300), hard + chance.normal(0, 0.1, 300)
+    paired = paired_difference(a, b)
+    assert paired.low > 0
+    assert paired.low < paired.value < paired.high
+    assert paired.value == pytest.approx(a.mean() - b.mean())
+    apart = bootstrap(a)
+    assert apart[0] < b.mean() < apart[1]
+
+
+def test_no_difference_is_found_where_there_is_none():
+    wrong = 0
+    for run in range(200):
+        chance = np.random.default_rng(run)
+        found = paired_difference(chance.random(50), chance.random(50), resamples=300)
+        wrong += not found.low <= 0 <= found.high
+    assert wrong / 200 < 0.11
+    assert paired_difference([1.0, 2.0], [1.0, 2.0]) == (0, 0, 0)
+
+
+def test_scores_of_other_cases_are_refused():
+    with pytest.raises(UsageError, match="same cases"):
+        paired_difference([1.0, 2.0], [1.0])

@@ -1,0 +1,102 @@
+"""`make serve` as a user meets it: the server, the flows with their schedule, a run from the form, a clean end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tasks.platform.server import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def call(url: str, body: dict[str, Any] | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+@pytest.fixture(scope="module")
+def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+    import shutil
+
+    folder = tmp_path_factory.mktemp("serve")
+    shutil.copytree(prefect_home, folder / "home")
+    port, reports = free_port(), free_port()
+    environment = os.environ | {
+        "CASEBOOK_HOME": str(folder / "home"),
+        "CASEBOOK_OUTPUT": str(folder / "reports"),
+        "CASEBOOK_OFFLINE": "true",
+    }
+    environment.pop("PREFECT_API_URL", None)
+    log = (folder / "log").open("w")
+    command = [sys.executable, "deployments/serve.py", "--port", str(port), "--reports-port", str(reports)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    api = f"http://127.0.0.1:{port}/api"
+    try:
+        wait_for(lambda: call(f"{api}/deployments/name/similarity/nightly"), 120)
+        yield api, f"http://127.0.0.1:{reports}", folder
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        log.close()
+    left = subprocess.run(["pgrep", "-f", f"server start --host 127.0.0.1 --port {port}"], capture_output=True).stdout
+    assert left == b""
+
+
+def wait_for(question: Any, seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if answer := question():
+                return answer
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        assert time.monotonic() < deadline, "no answer in time"
+        time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tuple[str, str, Path]) -> None:
+    api, reports, folder = served
+    deployment = call(f"{api}/deployments/name/similarity/nightly")
+    schedule = deployment["schedules"][0]["schedule"]
+    assert (schedule["cron"], schedule["timezone"]) == ("0 2 * * *", "Europe/Berlin")
+    assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert deployment["parameter_openapi_schema"]["properties"]["neighbours"]["maximum"] == 100
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        call(f"{api}/deployments/{deployment['id']}/create_flow_run", {"parameters": {"neighbours": 1000}})
+    assert refused.value.code in (409, 422)
+    run = call(f"{api}/deployments/{deployment['id']}/create_flow_run", {"parameters": {"neighbours": 5}})
+
+    def ended() -> Any:
+        state = call(f"{api}/flow_runs/{run['id']}")["state"]
+        return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+    assert wait_for(ended, 240)["type"] == "COMPLETED", (folder / "log").read_text()[-3000:]
+    artifacts = call(f"{api}/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+    assert {item["type"] for item in artifacts} >= {"markdown", "table"}
+    answer = next(item["data"] for item in artifacts if item["key"] == "similarity-answer")
+    link = answer.partition("[Report](")[2].partition(")")[0]
+    assert link.startswith(reports)
+    with urllib.request.urlopen(link, timeout=30) as page:
+        assert b"<html" in page.read()
+    result = json.loads(next((folder / "reports" / "similarity").glob("*/result.json")).read_text())
+    assert result["parameters"]["neighbours"] == 5
+
+
+def test_every_flow_is_deployed_once() -> None:
+    entries = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
+    files = [entry["entrypoint"].partition(":")[0] for entry in entries]
+    assert sorted(files) == sorted(f"flows/{path.name}" for path in (ROOT / "flows").glob("[!_]*.py"))
