@@ -49,11 +49,23 @@ def test_the_components_of_a_known_plane_are_found():
 def test_rows_and_columns_give_the_same(monkeypatch: pytest.MonkeyPatch):
     raw = gaussian(60, 60).astype(np.float64)
     mean = raw.mean(axis=0)
-    by_rows, by_covariance = whitening._decompose_rows(raw, mean), whitening._decompose_covariance(raw, mean)
-    np.testing.assert_allclose(by_rows[0][:40], by_covariance[0][:40], rtol=1e-4)
-    overlap = np.abs((by_rows[1][:, :10] * by_covariance[1][:, :10]).sum(axis=0))
+    by_rows, by_covariance = whitening._from_rows(raw, mean, 40), whitening._from_covariance(raw, mean, 40)
+    np.testing.assert_allclose(by_rows.values, by_covariance.values, rtol=1e-4)
+    overlap = np.abs((by_rows.vectors[:, :10] * by_covariance.vectors[:, :10]).sum(axis=0))
     np.testing.assert_allclose(overlap, 1, atol=1e-3)
-    assert by_rows[2] == pytest.approx(by_covariance[2], rel=1e-4)
+    for name in ("trace", "square", "fourth"):
+        assert getattr(by_rows, name) == pytest.approx(getattr(by_covariance, name), rel=1e-4)
+
+
+def test_many_dimensions_give_nearly_the_exact_spectrum(monkeypatch: pytest.MonkeyPatch):
+    raw = np.random.default_rng(6).standard_normal((900, 300)) * np.geomspace(5, 0.2, 300)
+    exact = fit(raw, 40)
+    monkeypatch.setattr(whitening, "EXACT", 100)
+    quick = fit(raw, 40)
+    np.testing.assert_allclose(quick.scale, exact.scale, rtol=1e-3)
+    first, second = apply(raw, exact).astype(np.float32), apply(raw, quick).astype(np.float32)
+    np.testing.assert_allclose(first @ first.T, second @ second.T, atol=0.02)
+    assert np.array_equal(fit(raw, 40).components, quick.components)
 
 
 def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch):
@@ -69,9 +81,9 @@ def test_the_shrinkage_is_that_of_scikit_learn(count: int, features: int):
 
     raw = np.random.default_rng(3).standard_normal((count, features)) * np.geomspace(3, 0.1, features)
     centred = raw - raw.mean(axis=0)
-    values = np.linalg.eigvalsh(centred.T @ centred / count)
+    covariance = centred.T @ centred / count
     fourth = float(((centred**2).sum(axis=1) ** 2).mean())
-    assert shrinkage(values, fourth, count, features) == pytest.approx(
+    assert shrinkage(np.trace(covariance), (covariance**2).sum(), fourth, count, features) == pytest.approx(
         ledoit_wolf_shrinkage(centred, assume_centered=True)
     )
 
@@ -80,8 +92,8 @@ def test_shrinkage_falls_with_the_number_of_rows():
     shares = []
     for count in (20, 200, 2000):
         raw = gaussian(count, 20)
-        values, _, fourth = whitening._decompose_covariance(raw, raw.mean(axis=0))
-        shares.append(shrinkage(values, fourth, count, 20))
+        found = whitening._from_covariance(raw, raw.mean(axis=0), 20)
+        shares.append(shrinkage(found.trace, found.square, found.fourth, count, 20))
     assert shares[0] > shares[1] > shares[2] > 0
 
 

@@ -9,7 +9,7 @@ matters for small collections and vanishes for large ones. No label is used.
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tasks.platform.stage import stage
 
 STRENGTH = 0.5
 BLOCK = 4096  # rows at a time
+EXACT = 1024  # rows of a matrix up to which all eigenvectors are cheap
 
 
 class Whitening:
@@ -110,18 +111,16 @@ def fit_whitening(raw: np.ndarray, dimensions: int = 256, strength: float = STRE
     """
     count, features = raw.shape
     mean = _mean(raw)
-    if count - 1 < features:
-        values, components, fourth = _decompose_rows(raw, mean)
-    else:
-        values, components, fourth = _decompose_covariance(raw, mean)
+    spectrum = _from_rows(raw, mean, dimensions) if count - 1 < features else _from_covariance(raw, mean, dimensions)
+    values = spectrum.values
     # What is smaller than this is rounding of the 16-bit features, not a direction.
-    kept = values > max(float(values[0]) * 1e-6 if len(values) else 0.0, 1e-12)
+    kept = values > max(float(values[0]) * 4e-6 if len(values) else 0.0, 1e-12)
     size = max(1, min(dimensions, int(kept.sum())))
     if not kept.any():  # no two rows differ: any direction does
         return Whitening(mean, np.eye(features, 1), np.ones(1))
-    share = shrinkage(values, fourth, count, features)
-    shrunk = (1 - share) * values[:size] + share * values.sum() / features
-    return Whitening(mean, _steady(components[:, :size]), shrunk ** (-strength / 2))
+    share = shrinkage(spectrum.trace, spectrum.square, spectrum.fourth, count, features)
+    shrunk = (1 - share) * values[:size] + share * spectrum.trace / features
+    return Whitening(mean, _steady(spectrum.vectors[:, :size]), shrunk ** (-strength / 2))
 
 
 @stage(phase="Data preparation")
@@ -138,7 +137,7 @@ def apply_whitening(raw: np.ndarray, whitening: Whitening) -> np.ndarray:
     return whitening.apply(raw, out=scratch_array((len(raw), whitening.dimensions), np.float16))
 
 
-def shrinkage(values: np.ndarray, fourth: float, count: int, features: int) -> float:
+def shrinkage(trace: float, square: float, fourth: float, count: int, features: int) -> float:
     """Return the Ledoit-Wolf shrinkage intensity, from 0 (trust the sample covariance) to 1 (trust only its trace).
 
     O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of
@@ -146,13 +145,13 @@ def shrinkage(values: np.ndarray, fourth: float, count: int, features: int) -> f
     min(b, d) / d of d = |S - m I|^2 and b = (sum |x|^4 / n - |S|^2) / n.
 
     Args:
-        values: the eigenvalues of S that are not zero.
+        trace: of S.
+        square: |S|^2, the sum of its squared entries.
         fourth: mean of |x|^4.
         count: n.
         features: D.
     """
-    square, mean = float((values**2).sum()), float(values.sum()) / features
-    distance = square - features * mean**2
+    distance = square - trace**2 / features
     if distance <= 0:
         return 0.0
     return float(np.clip((fourth - square) / count / distance, 0.0, 1.0))
@@ -165,26 +164,54 @@ def _mean(raw: np.ndarray) -> np.ndarray:
     return total / max(1, len(raw))
 
 
-def _decompose_covariance(raw: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return eigenvalues (falling), eigenvectors and the mean of |x|^4 by way of the covariance (D, D)."""
+class _Spectrum(NamedTuple):
+    """The largest eigenvalues of a covariance S (falling) with their vectors (D, k), and what else is known of S."""
+
+    values: np.ndarray
+    vectors: np.ndarray
+    trace: float
+    square: float
+    fourth: float  # mean of |x|^4 over the centred rows
+
+
+def _largest(matrix: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `wanted` largest eigenvalues of a covariance, falling, and their vectors.
+
+    Exact up to `EXACT` rows. Beyond, by a seeded randomised subspace iteration, which takes seconds where all
+    eigenvectors would take minutes (N. Halko, P.-G. Martinsson and J. Tropp, "Finding structure with randomness",
+    SIAM Review 53, 2011).
+    """
+    if len(matrix) <= max(EXACT, 2 * wanted):
+        values, vectors = np.linalg.eigh(matrix)
+        return np.maximum(values[::-1][:wanted], 0), vectors[:, ::-1][:, :wanted]
+    from sklearn.utils.extmath import randomized_svd
+
+    vectors, values, _ = randomized_svd(matrix.astype(np.float32), wanted, n_oversamples=64, n_iter=6, random_state=0)
+    return values.astype(np.float64), vectors
+
+
+def _from_covariance(raw: np.ndarray, mean: np.ndarray, wanted: int) -> _Spectrum:
+    """Return the spectrum by way of the covariance (D, D)."""
     total, fourth = np.zeros((raw.shape[1],) * 2), 0.0
     for start in range(0, len(raw), BLOCK):
         rows = (np.asarray(raw[start : start + BLOCK], np.float64) - mean).astype(np.float32)
         total += rows.T @ rows  # blocks in float32, their sum in float64
-        fourth += float(((rows.astype(np.float64) ** 2).sum(axis=1) ** 2).sum())
-    values, vectors = np.linalg.eigh(total / len(raw))
-    return np.maximum(values[::-1], 0), vectors[:, ::-1], fourth / len(raw)
+        fourth += float((np.einsum("ij,ij->i", rows, rows, dtype=np.float64) ** 2).sum())
+    total /= len(raw)
+    values, vectors = _largest(total, wanted)
+    return _Spectrum(values, vectors, float(np.trace(total)), float((total**2).sum()), fourth / len(raw))
 
 
-def _decompose_rows(raw: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _from_rows(raw: np.ndarray, mean: np.ndarray, wanted: int) -> _Spectrum:
     """Return the same by way of the products between rows (n, n), for fewer rows than features."""
     if not len(raw):
-        return np.zeros(0), np.zeros((raw.shape[1], 0)), 0.0
+        return _Spectrum(np.zeros(0), np.zeros((raw.shape[1], 0)), 0.0, 0.0, 0.0)
     rows = np.asarray(raw, np.float64) - mean
-    values, left = np.linalg.eigh(rows @ rows.T / len(rows))
-    values, left = np.maximum(values[::-1], 0), left[:, ::-1]
+    products = rows @ rows.T / len(rows)
+    values, left = _largest(products, wanted)
     vectors = rows.T @ left / np.sqrt(np.maximum(values * len(rows), 1e-30))
-    return values, vectors, float(((rows**2).sum(axis=1) ** 2).mean())
+    fourth = float((np.diagonal(products) ** 2).mean()) * len(rows) ** 2
+    return _Spectrum(values, vectors, float(np.trace(products)), float((products**2).sum()), fourth)
 
 
 def _steady(components: np.ndarray) -> np.ndarray:
