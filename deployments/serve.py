@@ -145,7 +145,8 @@ def main() -> int:
     options = parser.parse_args()
     os.chdir(ROOT)
     apply_prefect_settings()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a background job starts with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         with reports_server(options.reports_port) as reports, prefect_server(options.port) as url:
             serve_flows(url, reports)

@@ -1,7 +1,9 @@
 """What every test stands on: a home of its own, one Prefect server for the session, the real files where they are."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 
 os.environ.update({"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_ENABLED": "false"})
 os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="casebook-tests-")  # never the user's
+atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 for name in [name for name in os.environ if name.startswith("CASEBOOK_")]:
     del os.environ[name]
 
@@ -24,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "home"
     monkeypatch.setenv("CASEBOOK_HOME", str(folder))
     monkeypatch.setenv("CASEBOOK_OUTPUT", str(tmp_path / "reports"))
+    monkeypatch.delenv("PREFECT_HOME")
     settings.cache_clear()
     yield folder
     settings.cache_clear()

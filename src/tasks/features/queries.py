@@ -22,7 +22,7 @@ from tasks.platform.stage import stage
 MOST_BYTES = 256 * 2**20  # of one query picture
 BATCH = 64
 TOP_SCORES = 8
-SIDE = 224  # pixels that an embedder or a classifier looks at, at most
+SIDE = 224  # pixels that the classifier looks at
 
 
 class Queries(NamedTuple):
@@ -66,7 +66,7 @@ def embed_queries(query: Path, title: str, choice: EmbedderChoice, whitening: Wh
 
     for path, content in _contents(query, title, problems):
         try:
-            image = decode(content, SIDE)
+            image = decode(content, max(SIDE, *embedder.size))
         except PictureError as error:
             problems.append((path, error.reason, error.detail))
             continue

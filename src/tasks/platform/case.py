@@ -12,10 +12,11 @@ so that `--help` and a wrong argument do not pay for Prefect.
 """
 
 import functools
+import importlib
 import inspect
-import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,9 @@ from tasks.platform.errors import CasebookError
 from tasks.platform.run import open_run
 from tasks.platform.server import prefect_api
 from tasks.platform.settings import apply_prefect_settings
+from tasks.platform.store import store
 
+FIRST_RUN = ("great_expectations", "matplotlib.figure")
 LATE = timedelta(hours=1)  # a scheduled run that starts later than this is skipped
 
 
@@ -102,13 +105,25 @@ def _run(fn: Callable[..., Path], arguments: dict[str, Any]) -> str:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the journal speaks on the console
     with prefect_api() as server:
         flow = as_flow(fn)
-        logging.captureWarnings(False)
         if server:
+            _warm_up()
             server.wait()
         try:
             return str(flow(**arguments))
         finally:
             _drain_logs()
+
+
+def _warm_up() -> None:
+    """Import, while the server starts, what a first run needs and a cached one does not."""
+    if Path(store().folder.root, "records").exists():
+        return
+
+    def load() -> None:
+        for name in FIRST_RUN:
+            importlib.import_module(name)
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
 
 
 def _drain_logs() -> None:

@@ -14,6 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.platform.errors import UsageError
 
+# No package that flows use may call home.
+SILENT = {"DO_NOT_TRACK": "1", "GX_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
 
 def project_root() -> Path:
     """Return the checkout that this package runs from, or the current folder when it is installed without one."""
@@ -98,10 +101,11 @@ def prefect_environment() -> dict[str, str]:
     """
     file = project_root() / "pyproject.toml"
     table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("prefect", {}) if file.is_file() else {}
-    wanted = _flatten(table, "PREFECT") | {"PREFECT_HOME": str(settings().home / "prefect"), "DO_NOT_TRACK": "1"}
+    wanted = _flatten(table, "PREFECT") | {"PREFECT_HOME": str(settings().home / "prefect"), **SILENT}
     return {name: value for name, value in wanted.items() if name not in os.environ}
 
 
 def apply_prefect_settings() -> None:
     """Put the project's Prefect settings into the environment; call before Prefect is imported."""
     os.environ.update(prefect_environment())
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
