@@ -44,7 +44,7 @@ class Description(BaseModel, extra="forbid"):
     kind: Literal["lsh", "exact"]
     count: int = Field(ge=0, le=2**40)
     dimensions: int = Field(ge=1, le=2**16)
-    bits: int = Field(default=0, ge=0, le=2**13, multiple_of=8)
+    bits: int = Field(default=0, ge=0, le=2**13, multiple_of=128)
     candidates: int = Field(default=0, ge=0, le=2**20)
 
 
