@@ -92,7 +92,7 @@ def methods(dimensions: int, hnsw: bool) -> Iterator[Method]:
     yield own("classic LSH, 10 bits x 5 tables", ClassicIndex)
     yield own("classic LSH with probing", lambda v: ClassicIndex(v, probe=True))
     yield faiss_method("faiss IndexLSH, 512 bits, not re-ranked", lambda f: f.IndexLSH(dimensions, 512, True), 64)
-    for depth in (500, 1000, 2000):
+    for depth in (500, 1000, 4000):
         yield own(f"512-bit codes, at most {depth} re-ranked", lambda v, depth=depth: HashIndex(v, candidates=depth))
     yield own("**Casebook: 512-bit codes, depth by query**", HashIndex)
     if hnsw:

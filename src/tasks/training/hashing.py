@@ -25,7 +25,7 @@ from tasks.training.index import Description, ExactIndex, Found, Index
 from tasks.training.rows import check_vectors, read_rows
 
 BITS = 512
-CANDIDATES = 3072
+CANDIDATES = 2000
 """The most vectors that a query ranks exactly."""
 FIRST = 256
 """Vectors that a query ranks exactly before it decides how many more are worth it."""
