@@ -4,6 +4,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
+# The machine's own certificates, as pip has them: some networks have an authority of their own.
+export UV_SYSTEM_CERTS := true
+
 .PHONY: run test serve lint bench doctor lock clean
 .DEFAULT_GOAL := run
 
@@ -40,7 +43,9 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) (once, a few minutes) ..."
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements.lock
+	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements.lock \
+		|| { echo "uv does not get through; trying pip, which takes longer ..."; \
+		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
 	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@echo "Preparing the databases of Prefect and MLflow ..."
 	@$(PY) -m tasks.publishing.registry
