@@ -55,7 +55,7 @@ class EmbedderChoice(BaseModel):
     kind: Kind
     digest: str = Field(pattern=r"^[0-9a-f]{8,64}$", description="of weights and preprocessing")
     dimensions: int = Field(description="features per picture, before whitening")
-    strength: float = Field(0.5, ge=0, le=1, description="of the whitening that suits these features")
+    strength: float = Field(0.25, ge=0, le=1, description="of the whitening that suits these features")
     why: str = Field(description="one sentence: which, and why this one")
 
 
@@ -147,7 +147,6 @@ def _handcrafted(why: str) -> EmbedderChoice:
         kind="handcrafted",
         digest=recipe.digest,
         dimensions=recipe.dimensions,
-        strength=recipe.strength,
         why=why,
     )
 

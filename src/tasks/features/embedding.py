@@ -6,8 +6,8 @@ pictures: a later run, and the next one after a kill -9, embeds only pictures wh
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -60,12 +60,22 @@ def embed_pictures(manifest: pd.DataFrame, choice: EmbedderChoice, source: Annot
     embedder = load_embedder(choice)
     paths = dict(zip(manifest["id"], manifest["path"], strict=True))
     with open_source(source) as opened, ThreadPoolExecutor(settings().threads) as pool:
-        for keys in progress(_chunks(new), "embedding", total=-(-len(new) // CHUNK), unit=f"x {CHUNK} pictures"):
-            small = pool.map(_reader(opened, paths, embedder.size), keys)
-            chunk = embedder.embed(list(small)).astype(np.float16)
-            memo.append(as_table(keys, chunk))
+        read = _reader(opened, paths, embedder.size)
+        chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
+        ahead = pool.map(read, chunks[0])
+        writing: Future[None] | None = None
+        for number, keys in enumerate(progress(chunks, "embedding", unit=f"x {CHUNK} pictures")):
+            small = list(ahead)
+            # The next pictures are read while these are embedded, so that no processor waits.
+            ahead = pool.map(read, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
+            chunk = embedder.embed(small).astype(np.float16)
+            if writing:
+                writing.result()
+            writing = pool.submit(memo.append, as_table(keys, chunk))
             for key, vector in zip(keys, chunk, strict=True):
                 vectors[rows_of[key]] = vector
+        if writing:
+            writing.result()
     log.info("%d pictures embedded, %d known before", len(new), len(known))
     return vectors
 
@@ -108,11 +118,6 @@ def as_table(keys: list[str], vectors: np.ndarray) -> "pa.Table":
 
     flat = pa.array(vectors.ravel(), pa.float16())
     return pa.table({"id": keys, "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
-
-
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), CHUNK):
-        yield keys[start : start + CHUNK]
 
 
 def _reader(source: Source, paths: dict[str, str], size: tuple[int, int]) -> Callable[[str], Image.Image]:

@@ -31,7 +31,6 @@ class Handcrafted:
     """
 
     name = "handcrafted"
-    strength = 0.25
     digest = hashlib.sha256(VERSION.encode()).hexdigest()
     dimensions = len(SIDES) * (PATTERNS + 5 * ANGLES) + len(COLOUR_SIDES) * 2 * PATTERNS + SHADES**2
     size = (SIDES[0], SIDES[0])

@@ -17,7 +17,7 @@ from tasks.platform.errors import IntegrityError
 from tasks.platform.scratch import scratch_array
 from tasks.platform.stage import stage
 
-STRENGTH = 0.5
+STRENGTH = 0.25
 BLOCK = 4096  # rows at a time
 EXACT = 1024  # rows of a matrix up to which all eigenvectors are cheap
 

@@ -29,7 +29,7 @@ class Memo:
         import pyarrow.parquet as pq
 
         buffer = io.BytesIO()
-        pq.write_table(rows, buffer, compression="zstd")
+        pq.write_table(rows, buffer, compression="zstd", use_dictionary=False)  # a dictionary of numbers takes long
         content = buffer.getvalue()
         self.folder.write_bytes(f"{hashlib.sha256(content).hexdigest()}.parquet", content)
 
