@@ -58,12 +58,17 @@ def measure(manifest: pd.DataFrame, source: str, model: str) -> tuple[str, np.nd
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", required=True, help="folder or archive of pictures with a folder for each label")
+    parser.add_argument("--source", default="sample", help="folder or archive of pictures with a folder for each label")
     parser.add_argument("--mirror", help="folder with the weights of MobileNetV2 (CASEBOOK_MIRROR)")
-    parser.add_argument("--exclude", nargs="*", default=["BACKGROUND_*"], help="labels to leave out")
-    parser.add_argument("--merge", nargs="*", default=["Faces=Faces,Faces_easy"], help="labels to put together")
-    parser.add_argument("--models", nargs="*", default=["imagenet", "handcrafted"])
+    parser.add_argument("--exclude", nargs="*", default=None, help="labels to leave out (Caltech's clutter)")
+    parser.add_argument("--merge", nargs="*", default=None, help="labels to put together (Caltech's faces)")
+    parser.add_argument("--models", nargs="*", default=["auto", "handcrafted"])
     arguments = parser.parse_args()
+    own = arguments.source == "sample"
+    if arguments.exclude is None:
+        arguments.exclude = [] if own else ["BACKGROUND_*"]
+    if arguments.merge is None:
+        arguments.merge = [] if own else ["Faces=Faces,Faces_easy"]
     if arguments.mirror:
         os.environ["CASEBOOK_MIRROR"] = arguments.mirror
     with tempfile.TemporaryDirectory() as home:  # an empty home: nothing is remembered from an earlier run
