@@ -12,8 +12,8 @@ import numpy as np
 
 from tasks.platform.errors import UsageError
 from tasks.training.hashing import SEED
-from tasks.training.index import Found
-from tasks.training.rows import Rows, as_half, check_vectors, cosine, lengths_of, unit, widen
+from tasks.training.index import Found, begin_search
+from tasks.training.rows import Rows, as_half, cosine, lengths_of, widen
 
 
 class ClassicIndex:
@@ -79,11 +79,7 @@ class ClassicIndex:
         Raises:
             UsageError: `k` is below 1, or the queries have a wrong shape or a value that is not finite.
         """
-        if k < 1:
-            raise UsageError(f"The number of neighbours must be at least 1, not {k}.")
-        check_vectors(queries, self.dimensions)
-        scaled = unit(queries).astype(np.float32)
-        found = Found(np.full((len(scaled), k), -1, np.int64), np.full((len(scaled), k), -np.inf, np.float32))
+        scaled, found = begin_search(queries, k, self.dimensions)
         for row, (query, keys) in enumerate(zip(scaled, self._keys(scaled), strict=True)):
             places = self._candidates(keys)
             similarity = cosine(self._rows.take(places), self._lengths[places], query)

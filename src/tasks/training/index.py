@@ -64,6 +64,19 @@ def _ids_for(vectors: np.ndarray, ids: np.ndarray | None) -> np.ndarray:
     return checked
 
 
+def begin_search(queries: np.ndarray, k: int, dimensions: int) -> tuple[np.ndarray, Found]:
+    """Return the queries (q, d) as float32 of length 1, and the empty answer to fill.
+
+    Raises:
+        UsageError: `k` is below 1, or the queries have a wrong shape or a value that is not finite.
+    """
+    if k < 1:
+        raise UsageError(f"The number of neighbours must be at least 1, not {k}.")
+    check_vectors(queries, dimensions)
+    scaled = unit(queries).astype(np.float32)
+    return scaled, Found(np.full((len(scaled), k), -1, np.int64), np.full((len(scaled), k), -np.inf, np.float32))
+
+
 class Index:
     """A collection of vectors that answers which of them are nearest to a query, by cosine.
 
@@ -152,11 +165,7 @@ class Index:
         Raises:
             UsageError: `k` is below 1, or the queries have a wrong shape or a value that is not finite.
         """
-        if k < 1:
-            raise UsageError(f"The number of neighbours must be at least 1, not {k}.")
-        check_vectors(queries, self.dimensions)
-        scaled = unit(queries).astype(np.float32)
-        found = Found(np.full((len(scaled), k), -1, np.int64), np.full((len(scaled), k), -np.inf, np.float32))
+        scaled, found = begin_search(queries, k, self.dimensions)
         if len(self):
             self._search(scaled, k, found)
         return found
