@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,21 @@ def prefect_server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory)
         yield server.api_url
         APILogWorker.drain_all(timeout=5)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One Spark session for all tests of this process; a flow that finds it there leaves it running."""
+    from tasks.platform.spark import spark_session, stop_spark
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEBOOK_HOME", str(tmp_path_factory.mktemp("spark") / "home"))
+        patch.setenv("CASEBOOK_SPARK_MEMORY", "1g")
+        settings.cache_clear()
+        session = spark_session()
+    settings.cache_clear()
+    yield session
+    stop_spark()
 
 
 @pytest.fixture

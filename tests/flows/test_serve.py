@@ -23,8 +23,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def call(url: str, body: dict[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read() or b"null")
+    for attempt in range(20):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or attempt == 19:  # a busy database: any client of Prefect asks again
+                raise
+            error.close()
+            time.sleep(1)
+    raise AssertionError("unreachable")
 
 
 @pytest.fixture(scope="module")

@@ -417,3 +417,21 @@ def test_the_search_leaves_faiss_threads_alone():
     HashIndex(directions(5000)).search(directions(3, seed=1), 5)
     assert faiss.omp_get_max_threads() == before
     assert hashing.BITS // 8 == 64
+
+
+def test_many_queries_at_once_are_answered_as_one_by_one():
+    import faiss
+
+    vectors = np.random.default_rng(5).standard_normal((3000, 32)).astype(np.float32)
+    index = HashIndex(vectors, bits=128, candidates=100)
+    queries = np.random.default_rng(6).standard_normal((37, 32)).astype(np.float32)
+    before = faiss.omp_get_max_threads()
+    try:
+        faiss.omp_set_num_threads(3)
+        together = index.search(queries, 7)
+        faiss.omp_set_num_threads(1)
+        alone = [index.search(query[None], 7) for query in queries]
+    finally:
+        faiss.omp_set_num_threads(before)
+    assert np.array_equal(together.ids, np.concatenate([one.ids for one in alone]))
+    assert np.array_equal(together.similarity, np.concatenate([one.similarity for one in alone]))

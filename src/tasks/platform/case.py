@@ -27,6 +27,7 @@ from tasks.platform.errors import CasebookError
 from tasks.platform.run import open_run
 from tasks.platform.server import prefect_api
 from tasks.platform.settings import apply_prefect_settings
+from tasks.platform.spark import spark_closed_at_the_end
 from tasks.platform.store import store
 
 FIRST_RUN = ("great_expectations", "matplotlib.figure")
@@ -52,7 +53,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
             return skipped
         bound = inspect.signature(fn).bind(*args, **kwargs)
         bound.apply_defaults()
-        with open_run(fn.__name__, bound.arguments.get("output")) as run:
+        with spark_closed_at_the_end(), open_run(fn.__name__, bound.arguments.get("output")) as run:
             run.command = command_line(fn, fn.__name__, dict(bound.arguments))
             run.question = (inspect.getdoc(fn) or fn.__name__).partition("\n")[0]
             run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}

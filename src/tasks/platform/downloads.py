@@ -13,77 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
+from tasks.platform.originals import ORIGINALS, Original
 from tasks.platform.settings import settings
 from tasks.platform.transfer import Wanted, transfer
+
+__all__ = ["ORIGINALS", "Original", "available", "cached_path", "fetch", "fetch_address", "original", "verify"]
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5  # requests per file, the first one included
-
-
-class Original(BaseModel):
-    """A public file, pinned."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str = Field(description="the name that flows use")
-    file_name: str = Field(description="the name that it has in a mirror folder")
-    url: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(gt=0)
-    licence: str
-    what: str = Field(description="what it is, for the report and for `doctor`")
-    upload_hint: str = Field("", description="how a person gets the file where the address cannot be reached")
-
-    @field_validator("file_name")
-    @classmethod
-    def _plain_name(cls, name: str) -> str:
-        if not name or name != PurePosixPath(name).name or "\\" in name or name.startswith("."):
-            raise ValueError("a file name without folders is wanted")
-        return name
-
-
-_CORAL = "https://raw.githubusercontent.com/google-coral/test_data/104342d2d3480b3e66203073dac24f4e2dbb4c41"
-
-ORIGINALS: dict[str, Original] = {
-    original.name: original
-    for original in (
-        Original(
-            name="mobilenet_v2",
-            file_name="tf2_mobilenet_v2_1.0_224_ptq.tflite",
-            url=f"{_CORAL}/tf2_mobilenet_v2_1.0_224_ptq.tflite",
-            sha256="5d3137241276e79c86d14a74fe43581398ae0e815191d3dba45495b810840e8c",
-            bytes=4_070_174,
-            licence="Apache-2.0",
-            what="MobileNetV2 trained on ImageNet, 8-bit, as a TensorFlow Lite file",
-        ),
-        Original(
-            name="imagenet_labels",
-            file_name="imagenet_labels.txt",
-            url=f"{_CORAL}/imagenet_labels.txt",
-            sha256="b8aaeb5630c62626a7d124a05c0e14230a7ffdd2136a31d0190a4fb71c1d82f1",
-            bytes=21_686,
-            licence="Apache-2.0",
-            what="the 1,001 labels of that network, 'background' first",
-        ),
-        # Size and SHA-256 as TensorFlow Datasets pins them: tensorflow_datasets/datasets/caltech101/checksums.tsv at
-        # commit 46e70c83ca972158d56218beb7238b0281412031 of github.com/tensorflow/datasets.
-        Original(
-            name="caltech101",
-            file_name="caltech-101.zip",
-            url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip?download=1",
-            sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
-            bytes=137_414_764,
-            licence="CC BY 4.0",
-            what="Caltech-101, 9,144 pictures of 101 categories and of clutter (Fei-Fei, Fergus and Perona 2004); "
-            "the pictures are inside, in 101_ObjectCategories.tar.gz",
-            upload_hint="open https://data.caltech.edu/records/mzrjq-6wc02 in a browser and download caltech-101.zip",
-        ),
-    )
-}
 
 
 def original(name: str) -> Original:

@@ -2,16 +2,19 @@
 
 | what a stage returns              | kind      | format                              |
 |-----------------------------------|-----------|-------------------------------------|
-| pandas.DataFrame                  | frame     | Parquet                             |
+| pandas.DataFrame                  | frame     | Parquet, a file                     |
+| pyspark.sql.DataFrame             | frame     | Parquet, a folder of files          |
 | numpy.ndarray, numpy.memmap       | array     | .npy, read memory-mapped            |
 | pydantic model, dict, list, plain | record    | JSON                                |
 | matplotlib Figure                 | figure    | SVG                                 |
 | keras.Model                       | keras     | .keras                              |
 | scikit-learn estimator            | sklearn   | skops                               |
+| pyspark.ml model or pipeline      | spark     | the folder that Spark writes        |
 | bytes                             | bytes     | as they are                         |
 | a class with `save` and `load`    | folder    | a folder of open formats of its own |
 
-Nothing is pickled, neither when it is written nor when it is read.
+A frame is read as the annotation says, whichever engine wrote it: a stage annotated `pyspark.sql.DataFrame` reads what
+a pandas stage wrote, and the other way round. Nothing is pickled, neither when it is written nor when it is read.
 """
 
 import json
@@ -20,7 +23,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -38,7 +41,7 @@ class Kind:
     accepts: Callable[[Any], bool]
     write: Callable[[Any, Path], None]
     read: Callable[[Path, Any], Any]
-    summary: Callable[[Any], dict[str, Any]] = lambda value: {}
+    summary: Callable[[Any, Path], dict[str, Any]] = lambda value, path: {}
 
 
 def inherits(value: Any, package: str, name: str) -> bool:
@@ -46,8 +49,55 @@ def inherits(value: Any, package: str, name: str) -> bool:
     return any(base.__name__ == name and base.__module__.split(".")[0] == package for base in type(value).__mro__)
 
 
-def _write_frame(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=not isinstance(frame.index, pd.RangeIndex), compression="zstd")
+def _write_pandas(frame: pd.DataFrame, path: Path) -> None:
+    """Write Parquet that Spark reads too: it knows no nanoseconds, so times are kept to the microsecond."""
+    import pyarrow as pa
+
+    index = not isinstance(frame.index, pd.RangeIndex)
+    try:
+        frame.to_parquet(path, index=index, compression="zstd", coerce_timestamps="us")
+    except pa.ArrowInvalid:
+        frame.to_parquet(path, index=index, compression="zstd")
+
+
+def _write_frame(frame: Any, path: Path) -> None:
+    if isinstance(frame, pd.DataFrame):
+        _write_pandas(frame, path)
+    else:
+        from tasks.platform.spark_files import write_frame
+
+        write_frame(frame, path)
+
+
+def _is_spark(wanted: Any) -> bool:
+    return isinstance(wanted, type) and wanted.__module__.split(".")[0] == "pyspark"
+
+
+def _read_frame(path: Path, wanted: Any) -> Any:
+    if any(_is_spark(choice) for choice in (wanted, *get_args(wanted))):
+        from tasks.platform.spark_files import read_frame
+
+        return read_frame(path)
+    return pd.read_parquet(path)
+
+
+def _frame_summary(frame: Any, path: Path) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    return {"rows": sum(pq.read_metadata(file).num_rows for file in files), "columns": len(frame.columns)}
+
+
+def _write_spark_model(model: Any, path: Path) -> None:
+    from tasks.platform.spark_files import write_model
+
+    write_model(model, path)
+
+
+def _read_spark_model(path: Path, wanted: Any) -> Any:
+    from tasks.platform.spark_files import read_model
+
+    return read_model(path)
 
 
 def _write_array(array: np.ndarray, path: Path) -> None:
@@ -146,10 +196,10 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "frame",
         ".parquet",
-        lambda value: isinstance(value, pd.DataFrame),
+        lambda value: isinstance(value, pd.DataFrame) or inherits(value, "pyspark", "DataFrame"),
         _write_frame,
-        lambda path, wanted: pd.read_parquet(path),
-        lambda value: {"rows": len(value), "columns": len(value.columns)},
+        _read_frame,
+        _frame_summary,
     ),
     Kind(
         "array",
@@ -157,7 +207,7 @@ KINDS: tuple[Kind, ...] = (
         lambda value: isinstance(value, np.ndarray) and not value.dtype.hasobject,
         _write_array,
         lambda path, wanted: np.load(path, mmap_mode="r", allow_pickle=False),
-        lambda value: {"shape": list(value.shape), "dtype": str(value.dtype)},
+        lambda value, path: {"shape": list(value.shape), "dtype": str(value.dtype)},
     ),
     Kind(
         "bytes",
@@ -175,6 +225,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("keras", ".keras", lambda value: inherits(value, "keras", "Model"), _write_keras, _read_keras),
     Kind("sklearn", ".skops", lambda value: inherits(value, "sklearn", "BaseEstimator"), _write_sklearn, _read_sklearn),
+    Kind("spark", "", lambda value: inherits(value, "pyspark", "MLWritable"), _write_spark_model, _read_spark_model),
     Kind("record", ".json", _is_record, _write_record, _read_record),
     Kind(
         "folder", "", lambda value: hasattr(value, "save") and hasattr(type(value), "load"), _write_folder, _read_folder

@@ -50,7 +50,10 @@ class Settings(BaseSettings):
         description="threads for decoding, embedding and search",
     )
     mlflow_uri: str = Field("", description="MLflow tracking server; an SQLite file below <home> when empty")
-    spark_master: str = Field("local[*]", description="Spark master: local[*], spark://…, yarn, k8s://…")
+    spark_master: str = Field("local[*]", description="where Spark runs: local[*], spark://…, sc://…, yarn, k8s://…")
+    spark_memory: str = Field(
+        "2g", pattern=r"^[1-9][0-9]{0,5}[mgMG]$", description="memory of Spark's driver, and of each executor"
+    )
     network_timeout: float = Field(10.0, gt=0, le=600, description="seconds to wait for a connection or a read")
 
     @property

@@ -118,7 +118,7 @@ class Store:
                 bytes=size,
                 key=key,
                 stage=stage,
-                summary=kind.summary(value),
+                summary=kind.summary(value, path),
             )
             if not (path.is_dir() and self.intact(stored)):
                 self.folder.put(path, stored.uri)
