@@ -1,0 +1,100 @@
+"""Planted key words and planted copies are found again, by pandas and by Spark alike."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.evaluation.keywords import halves_find_each_other, measure_recall, summarise_keywords
+from tasks.features.tfidf import weigh_words
+from tasks.ingestion.texts import read_texts
+from tasks.samples.keywords import truth, write_keywords
+from tasks.training.keywords import (
+    pick_keywords,
+    pick_keywords_spark,
+    spread_documents,
+    word_frequencies,
+    word_frequencies_pandas,
+)
+from tasks.training.minhash import similar_by_minhash, similar_exactly
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("books")
+    write_keywords(folder)
+    return read_texts.fn(sorted(folder.iterdir())).documents
+
+
+@pytest.fixture(scope="module")
+def weights(documents: pd.DataFrame) -> pd.DataFrame:
+    return weigh_words.fn(documents)
+
+
+def share_found(keywords: pd.DataFrame) -> float:
+    words = keywords.groupby("document")["word"].agg(set)
+    planted = truth().keywords
+    return float(np.mean([len(words[name] & set(own)) / len(own) for name, own in planted.items()]))
+
+
+def test_planted_key_words_are_found(weights: pd.DataFrame):
+    assert share_found(pick_keywords.fn(weights, 5, 0.3)) > 0.95
+    assert share_found(pick_keywords.fn(weights, 5, 0.3, "counts")) < 0.1  # what naive counting gives
+
+
+def test_spark_picks_the_same_words(weights: pd.DataFrame, spark: Any):
+    frame = spark.createDataFrame(weights)
+    ours, theirs = pick_keywords.fn(weights, 5, 0.3), pick_keywords_spark.fn(frame, 5, 0.3)
+    pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
+    pd.testing.assert_frame_equal(word_frequencies_pandas.fn(weights), word_frequencies.fn(frame), check_dtype=False)
+    some = spread_documents.fn(frame, 10)
+    assert some["document"].nunique() == 10
+    assert spread_documents.fn(frame, 28).equals(weights)
+
+
+def test_minhash_finds_the_planted_copies_and_nothing_wrong(weights: pd.DataFrame, spark: Any):
+    exact = similar_exactly.fn(weights, 0.15, 0.3)
+    assert set(zip(exact["first"], exact["second"], strict=True)) == set(truth().repeated)
+    found = similar_by_minhash.fn(spark.createDataFrame(weights), 0.15, 0.3, 24)
+    merged = found.merge(exact, on=["first", "second"], suffixes=("", "_exact"))
+    assert len(merged) == len(found)
+    assert np.allclose(merged["jaccard"], merged["jaccard_exact"])
+    recall = measure_recall.fn(found, exact, 24)
+    assert (recall.true, recall.wrong) == (6, 0)
+    assert recall.found == 6  # theory: each is missed with a chance of less than 1e-4
+    assert recall.expected == pytest.approx(1, abs=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sets(st.sampled_from("abcdefghij"), min_size=1), min_size=2, max_size=8), st.floats(0.05, 1))
+def test_exact_similarity_is_the_definition(sets: list[set[str]], threshold: float):
+    rows = [(f"d{n}", word) for n, words in enumerate(sets) for word in sorted(words)]
+    weights = pd.DataFrame(rows, columns=["document", "word"])
+    found = similar_exactly.fn(weights, threshold, 1.0)
+    expected = {
+        (f"d{i}", f"d{j}"): len(a & b) / len(a | b)
+        for i, a in enumerate(sets)
+        for j, b in enumerate(sets)
+        if i < j and len(a & b) / len(a | b) >= threshold
+    }
+    got = dict(zip(zip(found["first"], found["second"], strict=True), found["jaccard"], strict=True))
+    assert got == pytest.approx(expected)
+
+
+def test_halves_find_each_other_better_by_key_words(documents: pd.DataFrame):
+    halves = halves_find_each_other.fn(documents, 0.3)
+    assert halves.scores.mean() > halves.baseline.mean() + 0.15
+    metrics = {metric.name: metric for metric in summarise_keywords.fn(halves.scores, halves.baseline, None, None)}
+    assert metrics["mrr"].low <= metrics["mrr"].value <= metrics["mrr"].high
+    words = [text.split() for text in documents["text"]]
+    others = [*words[7:], *words[:7]]
+    mixed = [" ".join(a[: len(a) // 2] + b[len(b) // 2 :]) for a, b in zip(words, others, strict=True)]
+    assert halves_find_each_other.fn(documents.assign(text=mixed), 0.3).scores.mean() < 0.3  # chance is 0.14
+
+
+def test_equal_documents_share_their_rank():
+    same = pd.DataFrame({"document": list("abcd"), "text": ["one two three four one two three four"] * 4})
+    assert halves_find_each_other.fn(same, 1.0).scores == pytest.approx([0.4] * 4)
