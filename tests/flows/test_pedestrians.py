@@ -1,0 +1,53 @@
+"""The whole case: from four overlapping exports to the planted date and drop, and the same again from the store."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.samples.pedestrians import SQUARE
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+def run(tmp_path: Path, server: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "CASEBOOK_HOME": str(tmp_path / "home"),
+        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
+        "CASEBOOK_OFFLINE": "true",
+        "PREFECT_API_URL": server,
+    }
+    command = [sys.executable, "flows/pedestrians.py", *argv]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+
+
+def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((Path(done.stdout.splitlines()[-1]).parent / "result.json").read_text())
+
+
+def test_the_sample_is_answered_right_and_the_second_run_is_cached(tmp_path: Path, prefect_server: str) -> None:
+    first = result_of(run(tmp_path, prefect_server))
+    assert first["answer"].startswith(f"{SQUARE.name} emptied on 10 March 2021")
+    metrics = {item["name"]: item for item in first["metrics"]}
+    truth = SQUARE.levels[0].share - 1
+    assert metrics["drop"]["low"] <= truth <= metrics["drop"]["high"]
+    assert metrics["recent_level"]["high"] < 0
+    assert metrics["mae_log"]["value"] < metrics["mae_log"]["baseline"]
+    assert first["verdict"]["met"] is True
+    assert first["data"][0]["rows"] == 15_410
+    done = run(tmp_path, prefect_server)
+    again = result_of(done)
+    ran = {item["name"] for item in again["stages"] if item["state"] == "ran"}
+    assert ran <= {"locate_pedestrians", "read_champion", "publish_report"}
+    assert {key: again[key] for key in ("answer", "metrics")} == {key: first[key] for key in ("answer", "metrics")}
+    page = Path(done.stdout.splitlines()[-1])
+    assert page.read_text().count("<figure") >= 7
+    assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page.read_text())
+    assert {"changes.csv", "places.csv", "days.csv"} <= {item.name for item in page.parent.iterdir()}
