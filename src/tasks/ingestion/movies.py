@@ -1,0 +1,111 @@
+"""Which films are there, and what did they earn? Reads the list of the most voted films of IMDb, a row per film."""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import pandas as pd
+
+from tasks.ingestion.files import Source, locate_files
+from tasks.platform.errors import ContractError
+from tasks.platform.stage import Unkeyed, stage
+from tasks.platform.text import shorten
+from tasks.samples.movies import write_movies
+
+WHOLE = {"Rank": "rank", "Year": "year", "Vote": "votes", "Runtime": "runtime"}
+DECIMAL = {"Score": "score"}
+MISSING_OK = {"Metascore": "metascore", "Revenue": "revenue"}
+MISSING = ["", "NA", "NaN", "N/A"]  # the publisher writes NA
+TEXT = {"Title": "title", "Genre": "genres", "Director": "director", "Description": "description"}
+NAMES = WHOLE | DECIMAL | MISSING_OK | TEXT
+REMEDY = (
+    "give a movies.csv with the columns Rank, Title, Year, Score, Metascore, Genre, Vote, Director, Runtime, Revenue"
+)
+MOST_BYTES = 512 * 2**20
+
+
+class Films(NamedTuple):
+    """The rows that could be read, and those that could not."""
+
+    frame: pd.DataFrame
+    quarantine: pd.DataFrame  # path, reason, detail
+
+
+@stage(phase="Data understanding", live=True)
+def locate_movies(source: str) -> Source:
+    """Find the films: the sample, the public original, or the user's own file.
+
+    Raises:
+        UsageError: no such file.
+    """
+    return locate_files(source, sample=write_movies, originals=("movies",), suffixes=(".csv",))
+
+
+@stage(phase="Data understanding")
+def read_movies(file: Path, name: Annotated[str, Unkeyed] = "movies.csv") -> Films:
+    """Read films; a row whose number cannot be read goes to quarantine.
+
+    Args:
+        file: CSV in UTF-8 with the publisher's columns; others are left out, and Description may be missing.
+        name: of the file, for messages.
+
+    Returns:
+        The films in the order of the file: `rank`, `year`, `votes`, `runtime` (minutes) as int64, `score` (0 to 10),
+        `metascore` (0 to 100) and `revenue` (millions of dollars) as float64, the last two NaN where they are missing,
+        `title`, `genres`, `director` and `description` as text, empty where nothing stands.
+
+    Raises:
+        ContractError: not a CSV file in UTF-8, or one without a column that is needed.
+    """
+    raw, lines = _raw(file, name)
+    table, reasons = _typed(raw)
+    bad = reasons != ""
+    quarantine = pd.DataFrame(
+        {
+            "path": [f"{name}, line {line}" for line in lines[bad]],
+            "reason": reasons[bad].to_numpy(),
+            "detail": [shorten(", ".join(row), 200) for row in raw[bad].to_numpy().tolist()],
+        },
+        columns=["path", "reason", "detail"],
+    )
+    kinds = {ours: "int64" if theirs in WHOLE else "float64" for theirs, ours in NAMES.items() if theirs not in TEXT}
+    return Films(table[~bad].astype(kinds).reset_index(drop=True), quarantine.astype(str))
+
+
+def _raw(file: Path, name: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the columns as text, an empty text where nothing stands, and the line on which each row starts."""
+    if file.stat().st_size > MOST_BYTES:
+        raise ContractError(f"{name} is larger than {MOST_BYTES // 2**20} MB; {REMEDY}.")
+    try:
+        raw = pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        why = shorten(str(error).strip(), 200)
+        raise ContractError(f"{name} is no table of comma-separated values in UTF-8 ({why}); {REMEDY}.") from error
+    if "Description" not in raw.columns:
+        raw["Description"] = ""
+    absent = [column for column in NAMES if column not in raw.columns]
+    if absent:
+        there = shorten(", ".join(map(str, raw.columns)), 300)
+        plural = "s" if len(absent) > 1 else ""
+        raise ContractError(f"{name} lacks the column{plural} {', '.join(absent)} (there are {there}); {REMEDY}.")
+    raw = raw[list(NAMES)].fillna("").apply(lambda column: column.str.strip())
+    breaks = sum((raw[column].str.count("\n") for column in TEXT), pd.Series(0, index=raw.index))
+    lines = (breaks.cumsum() - breaks + pd.RangeIndex(2, len(raw) + 2)).astype(int)
+    there = (raw != "").any(axis=1)  # an empty line is no row
+    return raw[there], lines[there]
+
+
+def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Turn text into numbers; the second says why a row cannot be read, or is empty."""
+    table, reasons = {}, pd.Series("", index=raw.index)
+    for theirs, ours in NAMES.items():
+        if theirs in TEXT:
+            table[ours] = raw[theirs].mask(raw[theirs].isin(MISSING) & (theirs == "Director"), "")
+            continue
+        plain = raw[theirs].str.fullmatch(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})")
+        number = pd.to_numeric(raw[theirs].where(plain), errors="coerce").astype("float64")
+        odd = ~plain & ~((theirs in MISSING_OK) & raw[theirs].isin(MISSING))
+        if theirs in WHOLE:
+            odd |= plain & (number % 1 != 0)
+        reasons = reasons.mask(odd & (reasons == ""), f"{theirs} is no {'whole ' * (theirs in WHOLE)}number")
+        table[ours] = number
+    return pd.DataFrame(table), reasons
