@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.evaluation.champion import ChampionRecord, Decision, decide_promotion, scores_digest
@@ -108,6 +108,8 @@ def test_every_metric_name_comes_back(name):
     assert all(character.isascii() and (character.isalnum() or character in "_-.: ") for character in key)
 
 
+@example("_at@")
+@example("@at_")
 @given(st.text(alphabet="@_at:35e.", min_size=1, max_size=12))
 def test_names_made_of_what_the_mapping_uses_come_back(name):
     assert metric_name(metric_key(name)) == name

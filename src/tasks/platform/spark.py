@@ -48,6 +48,11 @@ logger.executor.level = off
 logger.tasks.name = org.apache.spark.scheduler.TaskSetManager
 logger.tasks.level = off
 """
+SQL = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # what pandas reads as it was
+}
 _lock = threading.Lock()
 
 
@@ -64,9 +69,7 @@ def _options(chosen: str) -> dict[str, Any]:
     logging = home / "log4j2.properties"
     if not logging.is_file() or logging.read_text("utf-8") != LOG4J:
         logging.write_text(LOG4J, "utf-8")
-    options: dict[str, Any] = {
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    options: dict[str, Any] = SQL | {
         "spark.sql.adaptive.enabled": "true",
         "spark.ui.showConsoleProgress": "true" if sys.stderr.isatty() else "false",
         "spark.ui.enabled": "false",
@@ -99,7 +102,10 @@ def spark_session() -> "SparkSession":
     with _lock:
         try:
             if chosen.startswith("sc://"):
-                return SparkSession.builder.remote(chosen).getOrCreate()
+                remote = SparkSession.builder.remote(chosen).getOrCreate()
+                for name, value in SQL.items():
+                    remote.conf.set(name, value)
+                return remote
             active = SparkSession.getActiveSession()
             if active is not None:
                 return active
@@ -172,6 +178,12 @@ def spark_closed_at_the_end() -> Iterator[None]:
             stop_spark()
 
 
-def local_path(path: Path) -> str:
-    """Return a path as the URL that Spark takes for a file of the local or shared file system."""
-    return path.absolute().as_uri()
+def local_path(path: Path, pattern: bool = False) -> str:
+    """Return a path as Spark takes it, of the local or shared file system.
+
+    Args:
+        path: a file or folder; what is written goes there, whatever characters its name has.
+        pattern: where Spark takes what it reads for a pattern; what would make one is then escaped.
+    """
+    text = str(path.absolute())
+    return "file://" + (re.sub(r"([\\\[\]{}*?])", r"\\\1", text) if pattern else text)

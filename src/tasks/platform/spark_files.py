@@ -52,7 +52,7 @@ def read_frame(path: Path) -> "DataFrame":
             raise IntegrityError(
                 f"The column {fine[0]!r} holds times finer than a microsecond, which Spark cannot read; round them."
             )
-    return spark_session().read.parquet(local_path(path))
+    return spark_session().read.parquet(local_path(path, pattern=True))
 
 
 def write_model(model: Any, path: Path) -> None:
@@ -72,7 +72,7 @@ def read_model(path: Path) -> Any:
     name = _class_of(path)
     spark_session()
     module, _, attribute = name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute).load(local_path(path))
+    return getattr(importlib.import_module(module), attribute).load(local_path(path, pattern=True))
 
 
 def _class_of(path: Path) -> str:

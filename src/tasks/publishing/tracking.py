@@ -70,7 +70,7 @@ def metric_key(name: str) -> str:
 
     `metric_name` turns it back. Any other character that MLflow refuses becomes `:<hex>:`.
     """
-    kept = name.replace(":", ":3a:").replace("_at_", ":5f:at_").replace("@", "_at_")
+    kept = name.replace(":", ":3a:").replace("_at", ":5f:at").replace("@", "_at_")
     key = re.sub(r"[^A-Za-z0-9_\-. :]|^[. ]|[. ]$", lambda odd: f":{ord(odd[0]):x}:", kept)
     if not 0 < len(key) <= 250:
         raise ValueError(f"{shorten(name, 80)!r} cannot name a metric")

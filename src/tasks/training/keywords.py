@@ -72,7 +72,7 @@ def word_frequencies(weights: "DataFrame", most: int = 50_000) -> pd.DataFrame:
 @stage(phase="Data understanding")
 def word_frequencies_pandas(weights: pd.DataFrame, most: int = 50_000) -> pd.DataFrame:
     """Count each word over all documents, as `word_frequencies` does, with pandas."""
-    table = weights.groupby("word", as_index=False)["count"].sum()
+    table = weights.groupby("word")["count"].sum().reset_index()
     return _ranked(table.sort_values(["count", "word"], ascending=[False, True], ignore_index=True).head(most))
 
 

@@ -1,0 +1,161 @@
+"""How far off are the foretold prices, and where? Errors of every model on the test set, with their intervals.
+
+Two kinds of measures stand side by side. The root mean squared error (RMSE) of raw prices is the usual one, and hangs
+on the few prices in the thousands. The mean and the median absolute error (MAE), and the RMSE of logarithms, tell how
+far off the price of an ordinary flat is. Flats of one host are not independent cases: whole hosts are drawn.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tasks.evaluation.intervals import bootstrap
+from tasks.evaluation.metrics import Metric
+from tasks.platform.stage import stage
+
+NOT_MODELS = ("id", "name", "host_id", "seen", "price")
+MEASURES = ("rmse", "mae", "median_ae", "rmsle")
+WORST = 12
+
+
+class Scores(NamedTuple):
+    """Of the chosen model: the absolute error of each test listing, that of the median price, and the host."""
+
+    ours: np.ndarray
+    baseline: np.ndarray
+    groups: np.ndarray
+
+
+def measure(price: np.ndarray, found: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
+    """Return each of `MEASURES` with `<name>_low` and `<name>_high`, its 95 % interval.
+
+    Args:
+        price: (n,) euros.
+        found: foretold, (n,) euros.
+        groups: the host of each listing, (n,); no intervals when None. The median's interval draws listings.
+    """
+    error = np.abs(found - price)
+    ratio = (np.log1p(found) - np.log1p(price)) ** 2
+    cases = {"rmse": error**2, "mae": error, "median_ae": error, "rmsle": ratio}
+    result: dict[str, float] = {}
+    for name, values in cases.items():
+        rooted = name.startswith("rms")
+        median = name == "median_ae"
+        value = float(np.median(values) if median else np.mean(values))
+        result[name] = float(np.sqrt(value)) if rooted else value
+        if groups is not None:
+            ends = bootstrap(values, np.median) if median else bootstrap(values, groups=groups)
+            low, high = np.sqrt(ends) if rooted else ends
+            result |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return result
+
+
+@stage(phase="Evaluation")
+def score_models(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Measure every model on the test set.
+
+    Args:
+        predictions: `id, name, host_id, seen, price`, and a column per model; or without `name` and `seen`.
+
+    Returns:
+        A row per model: `model`, each of `MEASURES` with its interval, and, where `seen` is known, `rmse_new`,
+        `mae_new` and `n_new`: the errors for hosts of whom no listing was in training (NaN without any).
+    """
+    price = predictions["price"].to_numpy(np.float64)
+    hosts = predictions["host_id"].to_numpy()
+    new = ~predictions["seen"].to_numpy(bool) if "seen" in predictions else np.zeros(len(price), bool)
+    rows = []
+    for name in [column for column in predictions.columns if column not in NOT_MODELS]:
+        found = predictions[name].to_numpy(np.float64)
+        row: dict[str, Any] = {"model": name, **measure(price, found, hosts)}
+        error = found[new] - price[new]
+        row["rmse_new"] = float(np.sqrt(np.mean(error**2))) if new.any() else np.nan
+        row["mae_new"] = float(np.mean(np.abs(error))) if new.any() else np.nan
+        rows.append(row | {"n_new": int(new.sum())})
+    return pd.DataFrame(rows)
+
+
+@stage(phase="Evaluation")
+def absolute_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> Scores:
+    """Return the error of each test listing, of the chosen model and of the median price, (n,) euros."""
+    price = predictions["price"].to_numpy(np.float64)
+    ours, median = (predictions[name].to_numpy(np.float64) for name in (str(model["kind"]), "median"))
+    groups = pd.factorize(predictions["host_id"])[0].astype(np.int64)
+    return Scores(np.abs(ours - price), np.abs(median - price), groups)
+
+
+@stage(phase="Evaluation")
+def worst_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> pd.DataFrame:
+    """Return the test listings that carry the squared error, the largest first.
+
+    Returns:
+        `name, price, seen, foretold, share, cumulative`, at most twelve rows.
+    """
+    error = (predictions[str(model["kind"])] - predictions["price"]) ** 2
+    order = error.sort_values(ascending=False, kind="stable").index
+    share = error / max(float(error.sum()), 1e-12)
+    table = predictions.loc[order, ["name", "price", "seen"]].assign(
+        foretold=predictions.loc[order, str(model["kind"])], share=share.loc[order]
+    )
+    return table.assign(cumulative=table["share"].cumsum()).head(WORST).reset_index(drop=True)
+
+
+@stage(phase="Evaluation")
+def summarise_prices(
+    scores: pd.DataFrame, model: dict[str, Any], cases: int, champion: np.ndarray | None = None
+) -> list[Metric]:
+    """Return the metrics of the chosen model; the baseline of the RMSE is the mean price, of the others the median.
+
+    Args:
+        scores: as `score_models` returns them.
+        model: the chosen one's configuration.
+        cases: listings of the test set.
+        champion: absolute errors of the champion on the same listings; empty or None when there are none.
+    """
+    table = scores.set_index("model")
+    row = table.loc[str(model["kind"])]
+    of_champion: dict[str, float] = {}
+    if champion is not None and len(champion) == cases:
+        of_champion = {
+            "rmse": float(np.sqrt(np.mean(champion**2))),
+            "mae": float(np.mean(champion)),
+            "median_ae": float(np.median(champion)),
+        }
+    notes = {"rmse": "raw prices; hangs on a few prices in the thousands", "rmsle": "of log(1 + price)"}
+    return [
+        Metric(
+            name=name,
+            value=float(row[name]),
+            unit="" if name == "rmsle" else "€",
+            low=float(row[f"{name}_low"]),
+            high=float(row[f"{name}_high"]),
+            n=cases,
+            baseline=float(table[name]["mean" if name == "rmse" else "median"]),
+            champion=of_champion.get(name),
+            note=notes.get(name, ""),
+        )
+        for name in MEASURES
+    ]
+
+
+@stage(phase="Evaluation")
+def compare_engines(
+    pandas_scores: pd.DataFrame, pandas_costs: pd.DataFrame, spark_scores: pd.DataFrame, spark_costs: pd.DataFrame
+) -> pd.DataFrame:
+    """Put quality, time and memory of the models on both engines side by side.
+
+    Returns:
+        `model, engine, rmse, mae, median_ae, seconds, megabytes`, models in the order of pandas.
+    """
+    parts = []
+    for engine, scores, costs in (
+        ("pandas", pandas_scores, pandas_costs),
+        ("Spark", spark_scores, spark_costs),
+    ):
+        table = scores[["model", "rmse", "mae", "median_ae"]].merge(costs, on="model")
+        parts.append(table.assign(engine=engine))
+    both = pd.concat(parts, ignore_index=True)
+    order = {name: place for place, name in enumerate(pandas_scores["model"])}
+    both = both.assign(_order=both["model"].map(order)).sort_values(["_order", "engine"], kind="stable")
+    return both[["model", "engine", "rmse", "mae", "median_ae", "seconds", "megabytes"]].reset_index(drop=True)

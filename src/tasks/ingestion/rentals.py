@@ -1,0 +1,124 @@
+"""Which flats are for rent, where, and at what price? Reads the listings that Inside Airbnb publishes for a city."""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import pandas as pd
+
+from tasks.ingestion.files import Source, locate_files
+from tasks.platform.errors import ContractError
+from tasks.platform.stage import Unkeyed, stage
+from tasks.platform.text import shorten
+from tasks.samples.rentals import write_rentals
+
+WHOLE = ("id", "host_id", "minimum_nights", "number_of_reviews", "calculated_host_listings_count", "availability_365")
+DECIMAL = ("latitude", "longitude", "price")
+TEXT = ("name", "host_name", "neighbourhood_group", "neighbourhood", "room_type")
+MISSING_OK = ("name", "host_name", "neighbourhood_group", "last_review", "reviews_per_month")
+COLUMNS = (
+    "id", "name", "host_id", "host_name", "neighbourhood_group", "neighbourhood", "latitude", "longitude", "room_type",
+    "price", "minimum_nights", "number_of_reviews", "last_review", "reviews_per_month",
+    "calculated_host_listings_count", "availability_365",
+)  # fmt: skip
+
+
+class Listings(NamedTuple):
+    """The rows that could be read, and those that could not."""
+
+    frame: pd.DataFrame
+    quarantine: pd.DataFrame  # path, reason, detail
+
+
+@stage(phase="Data understanding", live=True)
+def locate_rentals(source: str) -> Source:
+    """Find the listings: the sample, the public original, or the user's own file.
+
+    Raises:
+        UsageError: no such file.
+    """
+    return locate_files(source, sample=write_rentals, originals=("rentals",), suffixes=(".csv",))
+
+
+@stage(phase="Data understanding")
+def read_rentals(file: Path, name: Annotated[str, Unkeyed] = "listings.csv") -> Listings:
+    """Read listings; a row whose number or date cannot be read goes to quarantine.
+
+    Args:
+        file: CSV in UTF-8 with the publisher's columns; others are left out.
+        name: of the file, for messages.
+
+    Returns:
+        The listings, sorted by nothing but their place in the file; numbers as int64 and float64, text missing as None,
+        `last_review` as datetime64.
+
+    Raises:
+        ContractError: not a CSV file in UTF-8, or one without a column that is needed.
+    """
+    raw = _raw(file, name)
+    lines = _lines(raw)
+    raw = raw.apply(lambda column: column.str.strip())
+    there = (raw != "").any(axis=1)  # an empty line is no row
+    raw, lines = raw[there], lines[there]
+    table, reasons = _typed(raw)
+    bad = reasons != ""
+    quarantine = pd.DataFrame(
+        {
+            "path": [f"{name}, line {line}" for line in lines[bad]],
+            "reason": reasons[bad].to_numpy(),
+            "detail": [shorten(", ".join(row), 200) for row in raw[bad].to_numpy().tolist()],
+        },
+        columns=["path", "reason", "detail"],
+    )
+    return Listings(_whole(table[~bad]), quarantine.astype(str))
+
+
+def _raw(file: Path, name: str) -> pd.DataFrame:
+    """Return the needed columns as text, an empty text where nothing stands."""
+    try:
+        raw = pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ContractError(
+            f"{name} is no table of comma-separated values in UTF-8 ({shorten(str(error).strip(), 200)});"
+            " give the listings.csv of a city as Inside Airbnb publishes it."
+        ) from error
+    absent = [column for column in COLUMNS if column not in raw.columns]
+    if absent:
+        there = shorten(", ".join(map(str, raw.columns)), 300)
+        raise ContractError(
+            f"{name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)} (there are {there});"
+            " give the short listings.csv of a city as Inside Airbnb publishes it."
+        )
+    return raw[list(COLUMNS)].fillna("")
+
+
+def _lines(raw: pd.DataFrame) -> pd.Series:
+    """Return the number of the line on which each row starts; quoted texts may hold line breaks."""
+    breaks = sum((raw[column].str.count("\n") for column in TEXT), pd.Series(0, index=raw.index))
+    return (breaks.cumsum() - breaks + pd.RangeIndex(2, len(raw) + 2)).astype(int)
+
+
+def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Turn text into numbers and dates; the second says why a row cannot be read, or is empty."""
+    table, reasons = raw.copy(), pd.Series("", index=raw.index)
+    for column in (*WHOLE, *DECIMAL, "reviews_per_month"):
+        plain = raw[column].str.fullmatch(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})")
+        number = pd.to_numeric(raw[column].where(plain), errors="coerce").astype("float64")
+        odd = ~plain & ~((column in MISSING_OK) & (raw[column] == ""))
+        if column in WHOLE:
+            odd |= plain & (number % 1 != 0)
+        reasons = reasons.mask(odd & (reasons == ""), f"{column} is no {'whole ' * (column in WHOLE)}number")
+        table[column] = number
+    table["last_review"] = pd.to_datetime(raw["last_review"].where(raw["last_review"] != ""), format="%Y-%m-%d",
+                                          errors="coerce")  # fmt: skip
+    odd = table["last_review"].isna() & (raw["last_review"] != "")
+    return table, reasons.mask(odd & (reasons == ""), "last_review is no date as 2020-03-17")
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the readable rows, numbered anew, in their final types."""
+    kinds = dict.fromkeys(WHOLE, "int64") | dict.fromkeys(DECIMAL, "float64")
+    table = table.astype(kinds).reset_index(drop=True)
+    for column in TEXT:
+        table[column] = [text or None for text in table[column]]
+    table["last_review"] = table["last_review"].astype("datetime64[us]")
+    return table

@@ -1,0 +1,64 @@
+"""pandas and Spark agree: the same rows, the same features, the same least squares."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.features.rentals import FEATURES, derive_rentals, part_rentals, split_rentals
+from tasks.features.rentals_spark import derived_on_spark, prepare_on_spark
+from tasks.ingestion.rentals import read_rentals
+from tasks.samples.rentals import CENTRE, write_rentals
+from tasks.training.rentals import preparation, target
+from tasks.training.rentals_spark import coefficients
+
+
+def both(spark: Any, file: Path) -> tuple[Any, Any, pd.DataFrame, np.ndarray]:
+    """Return Spark's prepared parts, and the design matrix and parts of pandas."""
+    frame = read_rentals.fn(file).frame.drop_duplicates("id", keep=False).query("price >= 0").reset_index(drop=True)
+    parts = split_rentals.fn(frame).members
+    ours = part_rentals.fn(derive_rentals.fn(frame, *CENTRE), parts)
+    path = file.with_name("frame.parquet")
+    frame.to_parquet(path)
+    derived = derived_on_spark(spark.read.parquet(path.as_uri()), *CENTRE)
+    theirs = prepare_on_spark.fn(derived, spark.createDataFrame(parts))
+    return ours, theirs, frame, derived
+
+
+def agree(spark: Any, file: Path) -> None:
+    from pyspark.ml.functions import vector_to_array
+    from sklearn.linear_model import LinearRegression
+
+    ours, theirs, frame, derived = both(spark, file)
+    expected = derive_rentals.fn(frame, *CENTRE).set_index("id")[list(FEATURES)].sort_index()
+    got = derived.toPandas().set_index("id")[list(FEATURES)].sort_index()
+    pd.testing.assert_frame_equal(got, expected, check_dtype=False, rtol=1e-12)
+
+    prepare = preparation()
+    y = target(ours.train["price"].to_numpy())
+    matrices = (prepare.fit_transform(ours.train[list(FEATURES)], y), prepare.transform(ours.test[list(FEATURES)]))
+    for part, matrix, on_spark in zip((ours.train, ours.test), matrices, (theirs.train, theirs.test), strict=True):
+        rows = on_spark.select("id", "position", vector_to_array("features").alias("x")).toPandas()
+        rows = rows.sort_values("position", ignore_index=True)
+        assert rows["id"].tolist() == part["id"].tolist()
+        np.testing.assert_allclose(np.stack(rows["x"]), matrix, rtol=1e-9, atol=1e-9)
+
+    line = LinearRegression().fit(matrices[0], y)
+    found = coefficients(theirs.train)
+    np.testing.assert_allclose(found.weights, line.coef_, rtol=1e-6, atol=1e-6)
+    assert found.intercept == pytest.approx(line.intercept_, rel=1e-6, abs=1e-4)
+
+
+def test_on_the_sample(spark: Any, tmp_path: Path) -> None:
+    if (Path(__file__).resolve().parents[3] / "shared" / "data" / "rentals").is_dir():
+        pytest.skip("the real listings are here and are held to the same")
+    write_rentals(tmp_path)
+    agree(spark, tmp_path / "listings.csv")
+
+
+def test_on_the_real_listings(spark: Any, tmp_path: Path, shared: Path) -> None:
+    file = tmp_path / "listings.csv"
+    file.symlink_to(shared / "data" / "rentals" / "listings.csv")
+    agree(spark, file)

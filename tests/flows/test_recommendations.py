@@ -1,0 +1,53 @@
+"""The recommendations case end to end: taste found, new rows cached, the contract and wrong paths named."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.platform.errors import ContractError, UsageError
+from tasks.samples.ratings import NOISE, PLANTED, USERS
+from tasks.training.als import GRIDS
+
+
+@pytest.mark.slow
+def test_the_sample_from_end_to_end_and_again(prefect_server: str, spark: Any, monkeypatch: pytest.MonkeyPatch):
+    from flows.recommendations import recommendations
+
+    few = [[choice.model_copy(update={"iterations": 4}) for choice in grid] for grid in GRIDS["one"]]
+    monkeypatch.setitem(GRIDS, "one", few)
+    report = Path(recommendations(search="one", split="random"))
+    result = json.loads((report.parent / "result.json").read_text())
+    metrics = {metric["name"]: metric for metric in result["metrics"]}
+    assert metrics["ndcg@10_gain"]["low"] > 0
+    assert 0.8 * NOISE < metrics["rmse"]["value"] < metrics["rmse_biases"]["value"] < metrics["rmse"]["baseline"]
+    assert result["verdict"]["met"] is True
+    assert result["quarantine"]["total"] == sum(PLANTED.values())
+    assert f"{USERS} users" in result["answer"]
+    page = report.read_text()
+    for title in ("What to watch next", "Films liked by the same people", "New users and new films"):
+        assert title in page
+    with (report.parent / "recommendations.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 10 * USERS
+    assert len({(row["user"], row["film"]) for row in rows}) == len(rows)
+    again = json.loads((Path(recommendations(search="one", split="random")).parent / "result.json").read_text())
+    live = {"locate_ratings", "read_champion", "publish_report"}
+    assert {stage["name"] for stage in again["stages"] if stage["state"] == "ran"} <= live
+    assert again["metrics"] == result["metrics"]
+
+
+def test_wrong_sources_are_named(prefect_server: str, tmp_path: Path):
+    from flows.recommendations import recommendations
+
+    with pytest.raises(UsageError, match="no such file or folder"):
+        recommendations(source=str(tmp_path / "missing"))
+    file = tmp_path / "ratings.csv"
+    file.write_text("userId,movieId,stars,timestamp\n1,1,4,5\n")
+    with pytest.raises(ContractError, match="lacks the column rating"):
+        recommendations(source=str(file))
+    file.write_text("userId,movieId,rating,timestamp\n" + "1,1,4,5\n" * 9)
+    with pytest.raises(ContractError, match="at least 500 ratings"):
+        recommendations(source=str(file))
