@@ -119,7 +119,7 @@ def _verdict(metrics: list[Metric]) -> Verdict:
             gains[metric.name] = 1 - metric.value / metric.baseline
     met = all(gain >= GAIN for gain in gains.values())
     said = " and ".join(
-        f"its {'RMSE' if name == 'rmse' else 'mean absolute error'} {percent(abs(gain))}"
+        f"its {'RMSE' if name == 'rmse' else 'mean absolute error'} is {percent(abs(gain))}"
         f" {'below' if gain >= 0 else 'above'}"
         for name, gain in gains.items()
     )
