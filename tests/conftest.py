@@ -13,6 +13,8 @@ import pytest
 os.environ.update({"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_ENABLED": "false"})
 # Two test processes share the cores: threads of their linear algebra would only wait for each other.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Short jobs: what Java spends on optimising them, and on collecting garbage in parallel, it never earns back.
+os.environ["SPARK_SUBMIT_OPTS"] = os.environ["SPARK_DAEMON_JAVA_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="casebook-tests-")  # never the user's
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)

@@ -122,7 +122,6 @@ def embedded(home: Path) -> int:
 def test_a_killed_run_goes_on_and_embeds_nothing_twice(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
     """Kill -9 in the middle of the embedding; the same command then ends with the result of a run never killed."""
     folder = many_pictures(tmp_path / "many", 600)
-    shutil.copytree(tmp_path / "home", tmp_path / "other")  # its databases are prepared
     process = subprocess.Popen(
         [sys.executable, "flows/similarity.py", "--source", str(folder)],
         cwd=ROOT,

@@ -329,6 +329,7 @@ def limits(days: pd.DataFrame, places: pd.DataFrame, answered: Answered) -> list
         "The date says when people stayed away, not why: whatever else changed on that day is in it.",
         "School holidays, shopping Sundays, markets and the weather are not known to the expected week.",
         "The false-alarm rate and the coverage of the intervals hold for each place, for errors like an AR(1) process.",
+        "A second or third change at one place is found by chance more often than the first: take it as a hint.",
     ]
     if row["days"] < 550:
         said.append(
