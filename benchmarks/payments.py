@@ -3,13 +3,16 @@
     python benchmarks/payments.py                              10^4 to 10^7 rows: pandas, spark, polars, duckdb
     python benchmarks/payments.py --rows 10000 100000          these sizes only
     python benchmarks/payments.py --engines pandas duckdb      these engines only
+    python benchmarks/payments.py --flow                       the whole flow on 1.6 and 16 million payments
 
 Each engine reads the same Parquet file of cleaned payments and gives the same tables: payments, corrections and cents
 by department and quarter, and by vendor with the median payment and the number of departments. The results are compared
 to the cent. Every engine runs in a process of its own, one after the other, with the threads of the settings; it reads
-and sums up three times. `first` is the first time, with what the engine needs to warm up, but without its import or the
-start of its session, which is `start`; `best` is the best of the three. Memory is the most that the process and its
-children (Spark's Java) held at once above what they held before, sampled 20 times a second (on Linux only).
+and sums up three times, fewer where that takes over a minute. `first` is the first time, with what the engine needs to
+warm up, but without its import or the start of its session, which is `start`; `best` is the best. Memory is the most
+that the process and its children (Spark's Java) held at once above what they held before, sampled 20 times a second (on
+Linux only). With `--flow` it is `flows/payments.py` that runs, from the making of the sample to the report, in an empty
+home, and the memory of its largest process is told too.
 """
 
 import argparse
@@ -31,10 +34,13 @@ import pandas as pd
 from tasks.platform.settings import settings
 
 ENGINES = ("pandas", "spark", "polars", "duckdb")
+FLOW_ROWS = (1_600_000, 16_000_000)
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
 REPEATS = 3
+ENOUGH = 60.0  # seconds after which an engine is not asked again
 CHUNK = 1_000_000
 CELL, VENDOR = ["quarter", "department"], ["vendor"]
+FLOW = Path(__file__).resolve().parents[1] / "flows" / "payments.py"
 Aggregation = Callable[[], tuple[pd.DataFrame, pd.DataFrame]]
 
 SQL_CELLS = """SELECT quarter, department, count(*) AS payments, count(*) FILTER (cents < 0) AS corrections,
@@ -140,18 +146,23 @@ class Memory:
     """The most memory that this process and its children hold, sampled in the background."""
 
     def __init__(self) -> None:
-        self.before = self.most = self._held()
+        self.before = self.most = sum(self._held())
+        self.largest = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
         while not self._end.wait(0.05):
-            self.most = max(self.most, self._held())
+            self._look()
+
+    def _look(self) -> None:
+        held = self._held()
+        self.most, self.largest = max(self.most, sum(held)), max([self.largest, *held[1:]])
 
     @staticmethod
-    def _held() -> int:
-        """Return the resident bytes of this process and all its descendants, as Linux tells them."""
+    def _held() -> list[int]:
+        """Return the resident bytes of this process and of each of its descendants, as Linux tells them."""
         parent: dict[int, int] = {}
         resident: dict[int, int] = {}
         for folder in Path("/proc").glob("[0-9]*"):
@@ -163,13 +174,14 @@ class Memory:
         family = {os.getpid()}
         while more := {process for process, of in parent.items() if of in family} - family:
             family |= more
-        return sum(resident.get(process, 0) for process in family) * os.sysconf("SC_PAGE_SIZE")
+        page = os.sysconf("SC_PAGE_SIZE")
+        return [resident.get(os.getpid(), 0) * page, *(resident.get(one, 0) * page for one in family - {os.getpid()})]
 
     def stop(self) -> float:
         """Stop sampling; return the megabytes above what was held at the start."""
         self._end.set()
         self._thread.join()
-        self.most = max(self.most, self._held())
+        self._look()
         return (self.most - self.before) / 2**20
 
 
@@ -185,6 +197,8 @@ def measure(engine: str, file: Path) -> dict[str, Any]:
         cells, people = run()
         seconds.append(time.perf_counter() - clock)
         digest = fingerprint(cells, people)
+        if sum(seconds) > ENOUGH:
+            break
     megabytes = memory.stop()
     if engine == "spark":
         from tasks.platform.spark import stop_spark
@@ -218,24 +232,51 @@ def _in_own_process(engine: str, file: Path) -> dict[str, Any]:
     return result
 
 
+def flow(engine: str, rows: int) -> None:
+    """Run the whole flow, and print a line of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"CASEBOOK_HOME": folder, "CASEBOOK_OUTPUT": f"{folder}/reports"}
+        command = [sys.executable, str(FLOW), "--rows", str(rows), "--engine", engine]
+        memory, clock = Memory(), time.perf_counter()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        seconds, megabytes = time.perf_counter() - clock, memory.stop()
+        if done.returncode:
+            raise SystemExit(f"the flow failed on {engine}:\n{done.stderr[-2000:]}")
+        result = json.loads((Path(done.stdout.splitlines()[-1]).parent / "result.json").read_text("utf-8"))
+        rand = next(item["value"] for item in result["metrics"] if item["name"] == "adjusted_rand")
+    largest = memory.largest / 2**20
+    print(f"| {rows:,} | {engine} | {seconds:.0f} | {megabytes:,.0f} | {largest:,.0f} | {rand:.3f} |", flush=True)
+
+
 def main() -> None:
     """Print the table of times and memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", type=int, default=list(ROWS), help="numbers of rows")
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--rows", nargs="+", type=int, help="numbers of rows")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES)
+    parser.add_argument("--flow", action="store_true", help="run the whole flow, with pandas and with Spark")
     parser.add_argument("--measure", choices=ENGINES, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
         print(json.dumps(measure(asked.measure, asked.file)))
         return
-    there = {name: name in {"pandas", "spark"} or importlib.util.find_spec(name) is not None for name in asked.engines}
+    if asked.flow:
+        print("| rows | engine | seconds | memory, MB | largest process, MB | adjusted Rand |")
+        print("|---:|---|---:|---:|---:|---:|")
+        for rows in asked.rows or FLOW_ROWS:
+            for engine in asked.engines or ENGINES[:2]:
+                flow(engine, rows)
+        return
+    there = {
+        name: name in {"pandas", "spark"} or importlib.util.find_spec(name) is not None
+        for name in asked.engines or ENGINES
+    }
     for name in [name for name, found in there.items() if not found]:
         print(f"{name} is not installed and is left out.", file=sys.stderr)
     print(f"{settings().threads} threads; Spark's memory {settings().spark_memory}\n")
     print("| rows | engine | start, s | first, s | best, s | memory, MB |\n|---:|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
-        for rows in asked.rows:
+        for rows in asked.rows or ROWS:
             file = Path(folder) / f"payments-{rows}.parquet"
             write_rows(file, rows)
             digests = {}

@@ -55,6 +55,8 @@ def test_a_wrong_column_a_wrong_encoding_and_a_wrong_path_are_named(tmp_path: Pa
         read_movies.fn(written(tmp_path, head=HEAD.replace("Revenue", "Gross")))
     with pytest.raises(ContractError, match="no table of comma-separated values in UTF-8"):
         read_movies.fn(written(tmp_path, "1,Amélie,2001,8,9,Drama,1,J,1,1,", encoding="latin-1"))
+    with pytest.raises(ContractError, match="no table"):  # a value more than columns in each row would shift them all
+        read_movies.fn(written(tmp_path, "0,1,A,2001,8,9,Drama,1,J,1,1,x", "0,2,B,2001,8,9,Drama,1,J,1,1,x"))
     (tmp_path / "movies.csv").write_bytes(b"")
     with pytest.raises(ContractError, match="no table"):
         read_movies.fn(tmp_path / "movies.csv")

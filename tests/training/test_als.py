@@ -9,7 +9,7 @@ import pytest
 from tasks.evaluation.recommendations import ndcg_of_lists, score_stars
 from tasks.features.ratings import index_ratings, split_ratings
 from tasks.samples.ratings import sample_ratings
-from tasks.training.als import Choice, Factors, fit_lists, fit_stars, search_lists
+from tasks.training.als import Choice, Factors, fit_lists, fit_stars, run_als, search_lists
 from tasks.training.rating_biases import centre_ratings, fit_biases
 from tasks.training.recommend import similar_films
 
@@ -29,6 +29,16 @@ def parts() -> Any:
 @pytest.fixture(scope="module")
 def lists(spark: Any, parts: Any) -> Factors:
     return fit_lists.fn(spark.createDataFrame(parts[1].train), USERS, ITEMS, LISTS, 4.0, 1)
+
+
+@pytest.mark.parametrize("alpha", [0, 4])
+def test_many_iterations_do_not_exhaust_the_stack_of_java(spark: Any, alpha: float):
+    """Each iteration rests on the one before; without checkpoints Java recurses through all of them, and ends."""
+    pairs = spark.range(60).selectExpr(
+        "cast(id % 10 as int) user", "cast(id / 10 as int) item", "cast(1 as float) value"
+    )
+    model = run_als(pairs, Choice(rank=1, regularisation=0.1, alpha=alpha, iterations=80), 1)
+    assert model.userFactors.count() == 10
 
 
 def test_stars_come_near_the_noise(spark: Any, parts: Any):

@@ -5,10 +5,10 @@ from typing import Annotated, NamedTuple
 
 import pandas as pd
 
+from tasks.ingestion.csv_text import read_text_columns, unreadable
 from tasks.ingestion.files import Source, locate_files
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import Unkeyed, stage
-from tasks.platform.text import shorten
 from tasks.samples.movies import write_movies
 
 WHOLE = {"Rank": "rank", "Year": "year", "Vote": "votes", "Runtime": "runtime"}
@@ -56,42 +56,13 @@ def read_movies(file: Path, name: Annotated[str, Unkeyed] = "movies.csv") -> Fil
     Raises:
         ContractError: not a CSV file in UTF-8, or one without a column that is needed.
     """
-    raw, lines = _raw(file, name)
-    table, reasons = _typed(raw)
-    bad = reasons != ""
-    quarantine = pd.DataFrame(
-        {
-            "path": [f"{name}, line {line}" for line in lines[bad]],
-            "reason": reasons[bad].to_numpy(),
-            "detail": [shorten(", ".join(row), 200) for row in raw[bad].to_numpy().tolist()],
-        },
-        columns=["path", "reason", "detail"],
-    )
-    kinds = {ours: "int64" if theirs in WHOLE else "float64" for theirs, ours in NAMES.items() if theirs not in TEXT}
-    return Films(table[~bad].astype(kinds).reset_index(drop=True), quarantine.astype(str))
-
-
-def _raw(file: Path, name: str) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the columns as text, an empty text where nothing stands, and the line on which each row starts."""
     if file.stat().st_size > MOST_BYTES:
         raise ContractError(f"{name} is larger than {MOST_BYTES // 2**20} MB; {REMEDY}.")
-    try:
-        raw = pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        why = shorten(str(error).strip(), 200)
-        raise ContractError(f"{name} is no table of comma-separated values in UTF-8 ({why}); {REMEDY}.") from error
-    if "Description" not in raw.columns:
-        raw["Description"] = ""
-    absent = [column for column in NAMES if column not in raw.columns]
-    if absent:
-        there = shorten(", ".join(map(str, raw.columns)), 300)
-        plural = "s" if len(absent) > 1 else ""
-        raise ContractError(f"{name} lacks the column{plural} {', '.join(absent)} (there are {there}); {REMEDY}.")
-    raw = raw[list(NAMES)].fillna("").apply(lambda column: column.str.strip())
-    breaks = sum((raw[column].str.count("\n") for column in TEXT), pd.Series(0, index=raw.index))
-    lines = (breaks.cumsum() - breaks + pd.RangeIndex(2, len(raw) + 2)).astype(int)
-    there = (raw != "").any(axis=1)  # an empty line is no row
-    return raw[there], lines[there]
+    raw, lines = read_text_columns(file, name, list(NAMES), REMEDY, optional=["Description"])
+    table, reasons = _typed(raw)
+    kinds = {ours: "int64" if theirs in WHOLE else "float64" for theirs, ours in NAMES.items() if theirs not in TEXT}
+    good = table[reasons == ""].astype(kinds).reset_index(drop=True)
+    return Films(good, unreadable(raw, lines, reasons, name))
 
 
 def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:

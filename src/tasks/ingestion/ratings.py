@@ -2,18 +2,18 @@
 
 import hashlib
 import io
-import warnings
 import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tasks.ingestion.csv_text import read_strictly, unreadable
 from tasks.ingestion.files import Source, locate_files
 from tasks.ingestion.members import Limited, find_member
 from tasks.platform.errors import ContractError, UsageError
@@ -106,18 +106,10 @@ def _opened(file: Path, member: str, name: str) -> Iterator[io.BufferedReader | 
         raise ContractError(f"{name} is a zip that cannot be read ({shorten(str(error), 200)}); {REMEDY}.") from error
 
 
-def _frame(file: Path, member: str, name: str, **options: object) -> pd.DataFrame | None:
+def _frame(file: Path, member: str, name: str, **options: Any) -> pd.DataFrame | None:
     """Read the file's columns; None when a zip has no such member."""
-    try:
-        with _opened(file, member, name) as opened, warnings.catch_warnings():
-            if opened is None:
-                return None
-            # Without `index_col` rows longer than the header would move into other columns without a word.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(opened, encoding="utf-8-sig", index_col=False, **options)  # type: ignore[call-overload, no-any-return]
-    except (UnicodeDecodeError, pd.errors.ParserWarning, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        why = shorten(str(error).strip(), 200)
-        raise ContractError(f"{name} is no table of comma-separated values in UTF-8 ({why}); {REMEDY}.") from error
+    with _opened(file, member, name) as opened:
+        return None if opened is None else read_strictly(opened, name, REMEDY, **options)
 
 
 def _chosen(file: Path, member: str, name: str, wanted: dict[str, tuple[str, ...]]) -> dict[str, str] | None:
@@ -166,16 +158,8 @@ def _typed(raw: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
             odd & (reasons == ""), f"{column} is no {'whole number' if kind == 'int64' else 'number'}"
         )
         table[column] = raw[column].mask(odd, "0").to_numpy().astype(kind)
-    bad = reasons != ""
-    quarantine = pd.DataFrame(
-        {
-            "path": [f"{name}, line {line + 2}" for line in raw.index[bad]],
-            "reason": reasons[bad].to_numpy(),
-            "detail": [shorten(", ".join(row), 200) for row in raw[bad].to_numpy().tolist()],
-        },
-        columns=["path", "reason", "detail"],
-    )
-    return pd.DataFrame(table, index=raw.index)[~bad].reset_index(drop=True), quarantine.astype(str)
+    good = pd.DataFrame(table, index=raw.index)[reasons == ""].reset_index(drop=True)
+    return good, unreadable(raw, raw.index.to_series() + 2, reasons, name)
 
 
 def _no_titles() -> pd.DataFrame:

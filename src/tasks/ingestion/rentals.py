@@ -5,10 +5,9 @@ from typing import Annotated, NamedTuple
 
 import pandas as pd
 
+from tasks.ingestion.csv_text import read_text_columns, unreadable
 from tasks.ingestion.files import Source, locate_files
-from tasks.platform.errors import ContractError
 from tasks.platform.stage import Unkeyed, stage
-from tasks.platform.text import shorten
 from tasks.samples.rentals import write_rentals
 
 WHOLE = ("id", "host_id", "minimum_nights", "number_of_reviews", "calculated_host_listings_count", "availability_365")
@@ -20,6 +19,9 @@ COLUMNS = (
     "price", "minimum_nights", "number_of_reviews", "last_review", "reviews_per_month",
     "calculated_host_listings_count", "availability_365",
 )  # fmt: skip
+
+
+REMEDY = "give the short listings.csv of a city as Inside Airbnb publishes it"
 
 
 class Listings(NamedTuple):
@@ -54,47 +56,9 @@ def read_rentals(file: Path, name: Annotated[str, Unkeyed] = "listings.csv") -> 
     Raises:
         ContractError: not a CSV file in UTF-8, or one without a column that is needed.
     """
-    raw = _raw(file, name)
-    lines = _lines(raw)
-    raw = raw.apply(lambda column: column.str.strip())
-    there = (raw != "").any(axis=1)  # an empty line is no row
-    raw, lines = raw[there], lines[there]
+    raw, lines = read_text_columns(file, name, COLUMNS, REMEDY)
     table, reasons = _typed(raw)
-    bad = reasons != ""
-    quarantine = pd.DataFrame(
-        {
-            "path": [f"{name}, line {line}" for line in lines[bad]],
-            "reason": reasons[bad].to_numpy(),
-            "detail": [shorten(", ".join(row), 200) for row in raw[bad].to_numpy().tolist()],
-        },
-        columns=["path", "reason", "detail"],
-    )
-    return Listings(_whole(table[~bad]), quarantine.astype(str))
-
-
-def _raw(file: Path, name: str) -> pd.DataFrame:
-    """Return the needed columns as text, an empty text where nothing stands."""
-    try:
-        raw = pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ContractError(
-            f"{name} is no table of comma-separated values in UTF-8 ({shorten(str(error).strip(), 200)});"
-            " give the listings.csv of a city as Inside Airbnb publishes it."
-        ) from error
-    absent = [column for column in COLUMNS if column not in raw.columns]
-    if absent:
-        there = shorten(", ".join(map(str, raw.columns)), 300)
-        raise ContractError(
-            f"{name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)} (there are {there});"
-            " give the short listings.csv of a city as Inside Airbnb publishes it."
-        )
-    return raw[list(COLUMNS)].fillna("")
-
-
-def _lines(raw: pd.DataFrame) -> pd.Series:
-    """Return the number of the line on which each row starts; quoted texts may hold line breaks."""
-    breaks = sum((raw[column].str.count("\n") for column in TEXT), pd.Series(0, index=raw.index))
-    return (breaks.cumsum() - breaks + pd.RangeIndex(2, len(raw) + 2)).astype(int)
+    return Listings(_whole(table[reasons == ""]), unreadable(raw, lines, reasons, name))
 
 
 def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:

@@ -52,13 +52,9 @@ class LocalCluster:
         ports = ["--port", str(self.port), "--webui-port", str(self.page)]
         try:
             self._start("org.apache.spark.deploy.master.Master", "--host", HOST, *ports)
-            for number in range(self.count):
-                self._start(
-                    "org.apache.spark.deploy.worker.Worker",
-                    *("--host", HOST, "--webui-port", "0", "--cores", str(self.cores), "--memory", self.memory),
-                    *("--work-dir", str(self.folder / f"worker-{number}"), self.url),
-                )
-            self._wait()
+            for _ in range(self.count):
+                self._start_worker()
+            self.wait()
         except BaseException:
             self.stop()
             raise
@@ -68,6 +64,17 @@ class LocalCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _start_worker(self) -> None:
+        self._start(
+            "org.apache.spark.deploy.worker.Worker",
+            *("--host", HOST, "--webui-port", "0", "--cores", str(self.cores), "--memory", self.memory),
+            *("--work-dir", str(self.worker_folder(len(self.workers))), self.url),
+        )
+
+    def worker_folder(self, number: int) -> Path:
+        """Return the folder in which a worker keeps its executors' files, one folder per application."""
+        return self.folder / f"worker-{number}"
 
     def _start(self, *command: str) -> None:
         import pyspark
@@ -101,10 +108,15 @@ class LocalCluster:
         except (urllib.error.URLError, OSError, ValueError):
             return {}
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait until every worker that was not killed is known to the master.
+
+        Raises:
+            CasebookError: one ended by itself, or it takes longer than 90 seconds.
+        """
         deadline = time.monotonic() + PATIENCE
         while self.state().get("aliveworkers") != self.count:
-            ended = [process for process in self.processes if process.poll() is not None]
+            ended = [process for process in self.processes if process.poll() not in {None, -signal.SIGKILL}]
             if ended or time.monotonic() > deadline:
                 raise CasebookError(f"The Spark cluster does not start; see the logs in {self.folder}.")
             time.sleep(0.3)
@@ -114,6 +126,12 @@ class LocalCluster:
         process = self.workers[number]
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=10)
+        self.count -= 1
+
+    def add_worker(self) -> None:
+        """Start another worker, without waiting for it."""
+        self._start_worker()
+        self.count += 1
 
     def stop(self) -> None:
         """End every process of the cluster."""

@@ -17,7 +17,9 @@ environment variable or a file of SPARK_CONF_DIR, as for every Spark application
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +66,8 @@ def master() -> str:
 
 def _options(chosen: str) -> dict[str, Any]:
     """Return the options of a session; those of a cluster's own that the caller may set are left to it."""
+    from tasks.platform.store import store
+
     home = settings().home.absolute() / "spark"
     home.mkdir(parents=True, exist_ok=True)
     logging = home / "log4j2.properties"
@@ -77,6 +81,7 @@ def _options(chosen: str) -> dict[str, Any]:
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()} -Dderby.system.home={home}",
         "spark.sql.warehouse.dir": (home / "warehouse").as_uri(),
         "spark.pyspark.python": sys.executable,
+        "spark.checkpoint.dir": local_path(Path(tempfile.mkdtemp(prefix="checkpoints-", dir=store().scratch_base()))),
     }
     if chosen.startswith("local"):
         cores = re.search(r"\d+", chosen)
@@ -134,28 +139,31 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def is_running() -> bool:
-    """Tell whether this process has a Spark session; never imports Spark."""
-    classic = sys.modules.get("pyspark.sql.classic") or sys.modules.get("pyspark.sql")
-    if classic is None:
-        return False
+def _session() -> Any:
+    """Return the session of this process, or None; never imports Spark."""
+    if "pyspark.sql" not in sys.modules:
+        return None
     from pyspark.sql import SparkSession
 
-    return (
-        SparkSession.getActiveSession() is not None or getattr(SparkSession, "_instantiatedSession", None) is not None
-    )
+    return SparkSession.getActiveSession() or getattr(SparkSession, "_instantiatedSession", None)
+
+
+def is_running() -> bool:
+    """Tell whether this process has a Spark session; never imports Spark."""
+    return _session() is not None
 
 
 def stop_spark() -> None:
     """Stop the session of this process and its Java process, if there is one."""
-    if not is_running():
+    session = _session()
+    if session is None:
         return
     from pyspark import SparkContext
-    from pyspark.sql import SparkSession
 
-    session: Any = SparkSession.getActiveSession() or getattr(SparkSession, "_instantiatedSession", None)
-    if session is not None:
-        session.stop()
+    checkpoints = "" if master().startswith("sc://") else session.sparkContext.getConf().get("spark.checkpoint.dir", "")
+    session.stop()
+    if checkpoints.startswith("file://"):
+        shutil.rmtree(checkpoints.removeprefix("file://"), ignore_errors=True)
     gateway = SparkContext._gateway
     if gateway is not None:
         gateway.shutdown()

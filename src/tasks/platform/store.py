@@ -84,15 +84,21 @@ class Store:
         self.folder = Folder(url)
         self.local_root = None if is_url(url) else Path(self.folder.root)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """Yield an empty folder on the file system of the store; it is removed afterwards."""
+    def scratch_base(self) -> Path:
+        """Return the folder for what is unfinished, on the file system of the store; what is a day old goes."""
         base = self.local_root / ".scratch" if self.local_root else settings().home / "scratch"
         base.mkdir(parents=True, exist_ok=True)
         for old in base.iterdir():
             if time.time() - old.lstat().st_mtime > SCRATCH_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=base, prefix="write-", ignore_cleanup_errors=True) as folder:
+        return base
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield an empty folder on the file system of the store; it is removed afterwards."""
+        with tempfile.TemporaryDirectory(
+            dir=self.scratch_base(), prefix="write-", ignore_cleanup_errors=True
+        ) as folder:
             yield Path(folder)
 
     def put(self, value: Any, stage: str = "", key: str = "") -> Stored:

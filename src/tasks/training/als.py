@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 PER_BLOCK = 250_000  # ratings of a block of factors: below, the work of a task is less than its start
+CHECKPOINT = (
+    3  # iterations after which Spark writes the factors down: a lost worker costs no more, and no deep recursion
+)
 
 
 class Choice(BaseModel):
@@ -83,6 +86,7 @@ def run_als(ratings: "DataFrame", choice: Choice, seed: int) -> "ALSModel":
         userCol="user", itemCol="item", ratingCol="value", rank=choice.rank, maxIter=choice.iterations,
         regParam=choice.regularisation, alpha=choice.alpha, implicitPrefs=choice.alpha > 0,
         numUserBlocks=blocks, numItemBlocks=blocks, seed=seed,
+        checkpointInterval=CHECKPOINT,
     )  # fmt: skip
     return als.fit(ratings)
 

@@ -26,7 +26,7 @@ def _kept(weights: pd.DataFrame, max_share: float) -> pd.DataFrame:
     """Leave out words in more than `max_share` of the documents: they tell nothing about what is similar."""
     total = weights["document"].nunique()
     containing = weights.groupby("word")["document"].transform("size")
-    return weights[(containing <= max_share * total) & (containing > 1)] if total >= FEW_DOCUMENTS else weights
+    return weights[containing <= max_share * total] if total >= FEW_DOCUMENTS else weights
 
 
 @stage(phase="Modelling")
@@ -34,8 +34,7 @@ def similar_exactly(weights: pd.DataFrame, threshold: float, max_share: float) -
     """Find all pairs of documents whose word sets have a Jaccard index of at least `threshold`.
 
     Args:
-        weights: `document`, `word`; words in more than `max_share` of the documents are left out, and those of a single
-            document only count for the size of its set.
+        weights: `document`, `word`; words in more than `max_share` of the documents are left out.
         threshold: 0 to 1.
         max_share: 0 to 1.
 
@@ -44,8 +43,8 @@ def similar_exactly(weights: pd.DataFrame, threshold: float, max_share: float) -
     """
     from scipy import sparse
 
-    sizes = _sizes(weights, max_share)
     kept = _kept(weights, max_share)
+    sizes = kept.groupby("document").size().sort_index()
     names = sizes.index.to_numpy(object)
     row = pd.Categorical(kept["document"], categories=names).codes
     column, words = pd.factorize(kept["word"])
@@ -55,14 +54,6 @@ def similar_exactly(weights: pd.DataFrame, threshold: float, max_share: float) -
     union = sizes.to_numpy()[shared.row] + sizes.to_numpy()[shared.col] - shared.data
     table = pd.DataFrame({"first": names[shared.row], "second": names[shared.col], "jaccard": shared.data / union})
     return _ordered(table[table["jaccard"] >= threshold])
-
-
-def _sizes(weights: pd.DataFrame, max_share: float) -> pd.Series:
-    """Return how many words each document's set holds."""
-    total = weights["document"].nunique()
-    containing = weights.groupby("word")["document"].transform("size")
-    kept = weights[containing <= max_share * total] if total >= FEW_DOCUMENTS else weights
-    return kept.groupby("document").size().sort_index()
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:

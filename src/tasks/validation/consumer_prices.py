@@ -1,6 +1,7 @@
 """What does a price index have to promise before anything is made of it?"""
 
 from tasks.validation.contract import Contract, Rule
+from tasks.validation.rules import between
 
 REMEDY = "compare these rows with the export, mend it or export it anew, and run again"
 MOST_JUMP = 0.5
@@ -34,10 +35,11 @@ def price_contract(per_year: int, max_quarantined: float) -> Contract:
                 quarantine=True,
                 missing_ok=True,
             ),
-            Rule(
-                rule=f"An index is within a factor of {2.718281828**MOST_JUMP:.2f} of the median of those around it.",
-                expectation="ExpectColumnValuesToBeBetween",
-                arguments={"column": "jump", "min_value": -MOST_JUMP, "max_value": MOST_JUMP},
+            between(
+                f"An index is within a factor of {2.718281828**MOST_JUMP:.2f} of the median of those around it.",
+                "jump",
+                -MOST_JUMP,
+                MOST_JUMP,
                 quarantine=True,
                 missing_ok=True,
             ),

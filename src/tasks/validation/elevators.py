@@ -1,6 +1,7 @@
 """What must the readings of the lifts keep, so that availability can be told from them?"""
 
 from tasks.validation.contract import Contract, Rule
+from tasks.validation.rules import between
 
 WEST, EAST, SOUTH, NORTH = 5.5, 15.6, 47.0, 55.3  # degrees; Germany with a margin
 
@@ -41,12 +42,8 @@ def lifts_contract() -> Contract:
     """Return the contract of the lifts. One with a place elsewhere keeps its state: it is only not drawn on the map."""
 
     def within(column: str, low: float, high: float) -> Rule:
-        return Rule(
-            rule=f"The {column} lies in Germany, where it is known.",
-            expectation="ExpectColumnValuesToBeBetween",
-            arguments={"column": column, "min_value": low, "max_value": high},
-            severity="warning",
-            missing_ok=True,
+        return between(
+            f"The {column} lies in Germany, where it is known.", column, low, high, severity="warning", missing_ok=True
         )
 
     return Contract(

@@ -4,6 +4,7 @@ import pandas as pd
 
 from tasks.platform.stage import stage
 from tasks.validation.contract import Contract, Rule
+from tasks.validation.rules import between
 
 MOST_PEDESTRIANS = 200_000  # an hour; no street of Europe has had more
 
@@ -22,17 +23,9 @@ def pedestrian_contract() -> Contract:
                 expectation="ExpectColumnValueLengthsToBeBetween",
                 arguments={"column": "place", "min_value": 1, "max_value": 200},
             ),
-            Rule(
-                rule="Each record lies between 2000 and 2100.",
-                expectation="ExpectColumnValuesToBeBetween",
-                arguments={"column": "year", "min_value": 2000, "max_value": 2099},
-                quarantine=True,
-            ),
-            Rule(
-                rule=f"Each count lies between 0 and {MOST_PEDESTRIANS:,}.",
-                expectation="ExpectColumnValuesToBeBetween",
-                arguments={"column": "count", "min_value": 0, "max_value": MOST_PEDESTRIANS},
-                quarantine=True,
+            between("Each record lies between 2000 and 2100.", "year", 2000, 2099, quarantine=True),
+            between(
+                f"Each count lies between 0 and {MOST_PEDESTRIANS:,}.", "count", 0, MOST_PEDESTRIANS, quarantine=True
             ),
             Rule(
                 rule="Each time has the offset that was in force (Central European time, with daylight saving).",

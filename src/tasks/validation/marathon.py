@@ -1,20 +1,14 @@
 """Can these be runners of a marathon? What their table promises."""
 
-from typing import Any
-
 import pandas as pd
 
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 from tasks.validation.contract import Contract, Rule
+from tasks.validation.rules import between
 
 FASTEST = 6_600  # seconds: 1:50:00, well below the world's best
 SLOWEST = 86_400  # a day
-
-
-def _between(rule: str, column: str, low: float, high: float) -> Rule:
-    arguments: dict[str, Any] = {"column": column, "min_value": low, "max_value": high}
-    return Rule(rule=rule, expectation="ExpectColumnValuesToBeBetween", arguments=arguments, quarantine=True)
 
 
 def runners_contract(max_quarantined: float) -> Contract:
@@ -25,17 +19,17 @@ def runners_contract(max_quarantined: float) -> Contract:
         min_rows=100,
         max_quarantined=max_quarantined,
         rules=[
-            _between("The final time lies between 1:50:00 and 24 hours.", "final", FASTEST, SLOWEST),
+            between("The final time lies between 1:50:00 and 24 hours.", "final", FASTEST, SLOWEST, quarantine=True),
             Rule(
                 rule="Half the way takes less time than all of it.",
                 expectation="ExpectColumnPairValuesAToBeGreaterThanB",
                 arguments={"column_A": "final", "column_B": "split"},
                 quarantine=True,
             ),
-            _between("Half the way takes between 50 minutes and 24 hours.", "split", 3_000, SLOWEST),
-            _between("Age lies between 10 and 110 years.", "age", 10, 110),
-            _between("Size lies between 100 and 230 cm.", "size", 100, 230),
-            _between("Weight lies between 25 and 250 kg.", "weight", 25, 250),
+            between("Half the way takes between 50 minutes and 24 hours.", "split", 3_000, SLOWEST, quarantine=True),
+            between("Age lies between 10 and 110 years.", "age", 10, 110, quarantine=True),
+            between("Size lies between 100 and 230 cm.", "size", 100, 230, quarantine=True),
+            between("Weight lies between 25 and 250 kg.", "weight", 25, 250, quarantine=True),
             Rule(
                 rule="Gender is M or W.",
                 expectation="ExpectColumnValuesToBeInSet",

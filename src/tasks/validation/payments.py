@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.ingestion.payments import REASONS
 from tasks.platform.stage import stage
 from tasks.validation.contract import contract_report, enforce
-from tasks.validation.rules import Contract, ContractReport, Rule, RuleResult
+from tasks.validation.rules import Contract, ContractReport, Rule, RuleResult, between
 
 LEAST_ROWS = 1_000
 REMEDY = "give an export with the columns that the first line of Vermont's has, as CSV in UTF-8"
@@ -90,11 +90,7 @@ CELLS = Contract(
             expectation="ExpectCompoundColumnsToBeUnique",
             arguments={"column_list": ["quarter", "department"]},
         ),
-        Rule(
-            rule="A cell holds at least one payment.",
-            expectation="ExpectColumnValuesToBeBetween",
-            arguments={"column": "payments", "min_value": 1},
-        ),
+        between("A cell holds at least one payment.", "payments", 1),
         Rule(
             rule="Not all departments' quarters are in the red.",
             expectation="ExpectColumnMaxToBeBetween",

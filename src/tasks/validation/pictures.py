@@ -17,6 +17,7 @@ from tasks.platform.run import current_run
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
 from tasks.validation.contract import Contract, ContractReport, Rule, check, enforce
+from tasks.validation.rules import between
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 30_000  # pixels
 SMALL_SIDE = 32  # pixels; below this little is left to compare
@@ -30,11 +31,6 @@ class Validated(NamedTuple):
 
     manifest: pd.DataFrame
     report: ContractReport
-
-
-def _between(rule: str, column: str, low: float | None, high: float | None = None, **more: object) -> Rule:
-    bounds = {name: bound for name, bound in (("min_value", low), ("max_value", high)) if bound is not None}
-    return Rule(rule=rule, expectation="ExpectColumnValuesToBeBetween", arguments={"column": column, **bounds}, **more)
 
 
 def picture_contract(files: int, max_quarantined: float) -> Contract:
@@ -63,19 +59,19 @@ def picture_contract(files: int, max_quarantined: float) -> Contract:
                 expectation="ExpectColumnValuesToMatchRegex",
                 arguments={**digest, "regex": r"\A[0-9a-f]{32}\Z"},
             ),
-            _between(f"A picture is {sides} wide.", "width", SMALLEST_SIDE, LARGEST_SIDE),
-            _between(f"A picture is {sides} high.", "height", SMALLEST_SIDE, LARGEST_SIDE),
-            _between("A picture's file is not empty.", "bytes", 1),
-            _between("A picture's orientation is one of the eight of EXIF.", "orientation", 1, 8),
+            between(f"A picture is {sides} wide.", "width", SMALLEST_SIDE, LARGEST_SIDE),
+            between(f"A picture is {sides} high.", "height", SMALLEST_SIDE, LARGEST_SIDE),
+            between("A picture's file is not empty.", "bytes", 1),
+            between("A picture's orientation is one of the eight of EXIF.", "orientation", 1, 8),
             Rule(
                 rule=f"At most {COPIES_SHARE:.0%} of the pictures have an exact copy.",
                 expectation="ExpectColumnValuesToBeUnique",
                 arguments=copies,
                 severity="warning",
             ),
-            _between(f"The short side has at least {SMALL_SIDE} pixels.", "short_side", SMALL_SIDE, severity="warning"),
-            _between("Every label has two pictures or more.", "of_same_label", 2, severity="warning", missing_ok=True),
-            _between(
+            between(f"The short side has at least {SMALL_SIDE} pixels.", "short_side", SMALL_SIDE, severity="warning"),
+            between("Every label has two pictures or more.", "of_same_label", 2, severity="warning", missing_ok=True),
+            between(
                 f"No label has {RARE_LABEL} times fewer pictures than the largest.",
                 "times_rarer",
                 None,

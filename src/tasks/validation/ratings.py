@@ -1,6 +1,7 @@
 """What must ratings promise before anything is recommended from them?"""
 
 from tasks.validation.contract import Contract, Rule
+from tasks.validation.rules import between
 
 REMEDY = "give ratings of 0.5 to 5 stars, one per user and film, or raise max_quarantined"
 FEWEST = 500  # ratings; with fewer nothing can be learned or told
@@ -27,20 +28,13 @@ def ratings_contract(max_quarantined: float = 0.02) -> Contract:
                 arguments={"column_list": ["user", "film"]},
                 quarantine=True,
             ),
-            _between("rating", LOWEST, HIGHEST, "Ratings are 0.5 to 5 stars."),
-            _between("timestamp", 0, LATEST, "Timestamps are seconds since 1970, before the year 2100."),
+            between("Ratings are 0.5 to 5 stars.", "rating", LOWEST, HIGHEST, quarantine=True),
+            between(
+                "Timestamps are seconds since 1970, before the year 2100.", "timestamp", 0, LATEST, quarantine=True
+            ),
             _enough("user", 20, "At least 20 users have rated."),
             _enough("film", 30, "At least 30 films are rated."),
         ],
-    )
-
-
-def _between(column: str, low: float, high: float, sentence: str) -> Rule:
-    return Rule(
-        rule=sentence,
-        expectation="ExpectColumnValuesToBeBetween",
-        arguments={"column": column, "min_value": low, "max_value": high},
-        quarantine=True,
     )
 
 

@@ -1,13 +1,7 @@
 """What must be true of listings before a price is learned from them?"""
 
-from typing import Any
-
 from tasks.validation.contract import Contract, Rule
-
-
-def _between(rule: str, column: str, low: float | None, high: float | None, **rest: Any) -> Rule:
-    arguments = {"column": column, "min_value": low, "max_value": high}
-    return Rule(rule=rule, expectation="ExpectColumnValuesToBeBetween", arguments=arguments, **rest)
+from tasks.validation.rules import between
 
 
 def _there(rule: str, column: str) -> Rule:
@@ -36,16 +30,16 @@ def rentals_contract(max_quarantined: float = 0.05) -> Contract:
                 arguments={"column": "id"},
                 quarantine=True,
             ),
-            _between("A price is not negative and at most 100,000 a night.", "price", 0, 100_000, quarantine=True),
-            _between("A price is above 0.", "price", 1, 100_000, severity="warning"),
-            _between("A latitude lies between -90 and 90 degrees.", "latitude", -90, 90, quarantine=True),
-            _between("A longitude lies between -180 and 180 degrees.", "longitude", -180, 180, quarantine=True),
+            between("A price is not negative and at most 100,000 a night.", "price", 0, 100_000, quarantine=True),
+            between("A price is above 0.", "price", 1, 100_000, severity="warning"),
+            between("A latitude lies between -90 and 90 degrees.", "latitude", -90, 90, quarantine=True),
+            between("A longitude lies between -180 and 180 degrees.", "longitude", -180, 180, quarantine=True),
             _there("A listing says what kind of room it is.", "room_type"),
             _there("A listing says in which neighbourhood it is.", "neighbourhood"),
-            _between("A stay has at least one night.", "minimum_nights", 1, 100_000, quarantine=True),
-            _between("Reviews are counted from 0.", "number_of_reviews", 0, 10_000_000, quarantine=True),
-            _between("A flat is free on 0 to 366 days of a year.", "availability_365", 0, 366, quarantine=True),
-            _between(
+            between("A stay has at least one night.", "minimum_nights", 1, 100_000, quarantine=True),
+            between("Reviews are counted from 0.", "number_of_reviews", 0, 10_000_000, quarantine=True),
+            between("A flat is free on 0 to 366 days of a year.", "availability_365", 0, 366, quarantine=True),
+            between(
                 "Reviews per month are not negative.", "reviews_per_month", 0, 10_000, quarantine=True, missing_ok=True
             ),
             Rule(

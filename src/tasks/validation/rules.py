@@ -1,10 +1,12 @@
 """What is a contract made of, and what does its report say? The records, nothing that checks."""
 
 import re
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Bound = float | datetime | None
 EXAMPLES = 5  # rows shown for a broken rule
 EXAMPLE_LENGTH = 200  # characters
 ROW_WISE = re.compile(
@@ -79,6 +81,20 @@ class ContractReport(BaseModel):
     quarantined: int
     passed: bool = Field(description="no critical rule is broken")
     results: list[RuleResult]
+
+
+def between(rule: str, column: str, low: Bound, high: Bound = None, **more: Any) -> Rule:
+    """Return the rule that a column's values lie between `low` and `high`; None for a side without a bound.
+
+    Args:
+        rule: the promise in plain language.
+        column: the column.
+        low: the least value that keeps it.
+        high: the largest one.
+        more: other fields of the rule, such as `severity`, `quarantine`, `missing_ok`.
+    """
+    bounds = {name: bound for name, bound in (("min_value", low), ("max_value", high)) if bound is not None}
+    return Rule(rule=rule, expectation="ExpectColumnValuesToBeBetween", arguments={"column": column, **bounds}, **more)
 
 
 def enough_rows(contract: Contract) -> Rule:

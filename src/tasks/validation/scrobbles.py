@@ -14,6 +14,7 @@ import pandas as pd
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 from tasks.validation.contract import Contract, Rule
+from tasks.validation.rules import between
 
 FIRST_POSSIBLE = datetime(2002, 1, 1)  # UTC
 LONGEST_DETAIL = 200  # characters
@@ -103,11 +104,7 @@ def plays_contract() -> Contract:
         rules=[
             there("artist", "Every play names its artist.", "critical"),
             there("track", "Every play names its track.", "critical"),
-            Rule(
-                rule="Every play has a moment, after the beginning of Last.fm.",
-                expectation="ExpectColumnValuesToBeBetween",
-                arguments={"column": "moment", "min_value": FIRST_POSSIBLE},
-            ),
+            between("Every play has a moment, after the beginning of Last.fm.", "moment", FIRST_POSSIBLE),
             Rule(
                 rule="No track is there twice at the same moment.",
                 expectation="ExpectCompoundColumnsToBeUnique",

@@ -1,6 +1,6 @@
 """What do documents promise? Names of their own, text, and enough of both."""
 
-from tasks.validation.rules import Contract, Rule
+from tasks.validation.rules import Contract, Rule, between
 
 CONTRACT = Contract(
     name="the documents",
@@ -25,10 +25,6 @@ CONTRACT = Contract(
             arguments={"column": "text", "mostly": 0.9},
             severity="warning",
         ),
-        Rule(
-            rule="A chapter's number lies between 0 and 9,999.",
-            expectation="ExpectColumnValuesToBeBetween",
-            arguments={"column": "number", "min_value": 0, "max_value": 9999},
-        ),
+        between("A chapter's number lies between 0 and 9,999.", "number", 0, 9999),
     ],
 )
