@@ -27,6 +27,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes longest, so that no process waits at the end for the other."""
+    items.sort(key=lambda item: (item.path.name != "test_cluster.py", item.get_closest_marker("slow") is None))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give each test an empty home, so that none sees the store of another or of the user."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -258,8 +259,8 @@ def test_plays_that_lack_fields_are_kept_for_quarantine(server: LastFm, tmp_path
 
 def test_the_rate_limit_is_kept(server: LastFm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("tasks.ingestion.lastfm.time.sleep", waits.append)
-    monkeypatch.setattr("tasks.ingestion.lastfm.time.monotonic", lambda: 100.0)
+    clock = SimpleNamespace(sleep=waits.append, monotonic=lambda: 100.0)  # in this module only: other threads sleep too
+    monkeypatch.setattr("tasks.ingestion.lastfm.time", clock)
     with RecentTracks("rj", KEY, server.address) as tracks:
         sync_history(Folder(str(tmp_path)), tracks, NOW)
     assert waits[1:] == [0.25] * 4

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,23 @@ def test_the_session_ends_quietly(tmp_path: Path):
     assert done.stdout.split() == ["ended"], done.stderr
     said = [line for line in done.stderr.splitlines() if "Using incubator modules" not in line]  # Java's own notice
     assert said == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
+def test_a_cluster_whose_starter_is_killed_ends(tmp_path: Path):
+    environment = {**os.environ, "CASEBOOK_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "tasks.platform.cluster", "--workers", "1", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as starter:
+        assert starter.stdout
+        assert starter.stdout.readline().startswith("CASEBOOK_SPARK_MASTER=spark://127.0.0.1:")
+        assert processes_of(tmp_path)
+        starter.kill()
+    deadline = time.monotonic() + 30
+    while (left := processes_of(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == ""
+
+
+def processes_of(folder: Path) -> str:
+    return subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True).stdout

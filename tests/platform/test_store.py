@@ -79,6 +79,48 @@ def test_models_come_back_without_pickle(tmp_path: Path) -> None:
     assert zipfile.is_zipfile(store.path(store.put(model)))
 
 
+def test_equal_models_are_equal_files(tmp_path: Path) -> None:
+    from scipy.sparse import csr_array
+    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    rows = np.random.default_rng(1).normal(size=(80, 3))
+    words = [f"file {number % 7} __id__ {number % 3}" for number in range(80)]
+
+    def fitted() -> dict[str, Any]:
+        shared = np.arange(3.0)
+        forest = RandomForestRegressor(4, random_state=1).fit(rows, rows[:, 0])
+        forest.twice_ = [shared, shared, csr_array(np.eye(2)), {"file": "x", "__id__": "y"}]
+        trees = HistGradientBoostingRegressor(max_iter=3, random_state=0)
+        boosting = make_pipeline(OneHotEncoder(sparse_output=False), trees)
+        return {
+            "forest": forest,
+            "boosting": boosting.fit(np.sign(rows), rows[:, 1]),
+            "words": TfidfVectorizer(ngram_range=(1, 2)).fit(words),
+        }
+
+    store, first = Store(str(tmp_path / "store")), fitted()
+    keep = [np.ones(1000) for _ in range(50)]  # so that the second fit lies elsewhere in memory
+    second = fitted()
+    assert len(keep) == 50
+    for name, model in first.items():
+        stored = store.put(model)
+        assert stored.digest == store.put(second[name]).digest, name
+        back = store.load(stored)
+        if name == "words":
+            assert (back.transform(words) != model.transform(words)).nnz == 0
+        else:
+            asked = rows if name == "forest" else np.sign(rows)
+            np.testing.assert_array_equal(back.predict(asked), model.predict(asked))
+    back = store.load(store.put(first["forest"])).twice_
+    assert back[3] == {"file": "x", "__id__": "y"}
+    np.testing.assert_array_equal(back[1], np.arange(3.0))
+    other = RandomForestRegressor(4, random_state=2).fit(rows, rows[:, 0])
+    assert store.put(other).digest != store.put(first["forest"]).digest
+
+
 def test_equal_figures_are_equal_files(tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 

@@ -7,6 +7,7 @@ For tests, and for whoever wants to see a flow on a cluster before there is one:
 """
 
 import argparse
+import ctypes
 import json
 import os
 import signal
@@ -25,6 +26,12 @@ from tasks.platform.settings import settings
 
 PATIENCE = 90.0  # seconds until every worker is there
 HOST = "127.0.0.1"
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the one that started it is gone, killed for instance."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class LocalCluster:
@@ -97,6 +104,7 @@ class LocalCluster:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,  # so that a worker ends together with its executors
+                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
                 )
             )
 

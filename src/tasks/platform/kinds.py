@@ -22,6 +22,7 @@ import math
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,6 +31,8 @@ import pandas as pd
 from pydantic import BaseModel, TypeAdapter
 
 from tasks.platform.errors import IntegrityError
+
+UNDATED = (1980, 1, 1, 0, 0, 0)  # the first date that a zip knows
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _fix_dates(path: Path) -> None:
             content = old.read(name)
             if name == "metadata.json":
                 content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
-            new.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+            new.writestr(zipfile.ZipInfo(name, UNDATED), content)
     bare.replace(path)
 
 
@@ -165,6 +168,37 @@ def _write_sklearn(model: Any, path: Path) -> None:
     import skops.io
 
     skops.io.dump(model, path)
+    _number_objects(path)
+
+
+def _number_objects(path: Path) -> None:
+    """Rewrite a skops file, which names objects by their address in memory, so that equal models are equal files.
+
+    Objects and files are numbered as they appear; constants, which Python shares or not as it likes, each on its own.
+    """
+    bare, numbers, names = path.with_suffix(".bare"), count(), dict[str, str]()
+    known: dict[int, int] = {}
+
+    def numbered(node: Any) -> Any:
+        if isinstance(node, list):
+            return [numbered(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        node, old, file = dict(node), node.get("__id__"), node.get("file")
+        if isinstance(old, int):
+            constant = node.get("__loader__") == "JsonNode"
+            node["__id__"] = next(numbers) if constant or old not in known else known[old]
+            known.setdefault(old, node["__id__"])
+        if isinstance(file, str):
+            node["file"] = names.setdefault(file, f"{len(names)}{Path(file).suffix}")
+        return {name: numbered(item) for name, item in node.items()}
+
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(bare, "w", zipfile.ZIP_STORED) as new:
+        schema = numbered(json.loads(old.read("schema.json")))
+        for name, number in names.items():
+            new.writestr(zipfile.ZipInfo(number, UNDATED), old.read(name))
+        new.writestr(zipfile.ZipInfo("schema.json", UNDATED), json.dumps(schema))
+    bare.replace(path)
 
 
 def _read_sklearn(path: Path, wanted: Any) -> Any:
