@@ -33,7 +33,7 @@ def lists(spark: Any, parts: Any) -> Factors:
 
 @pytest.mark.parametrize("alpha", [0, 4])
 def test_what_a_model_rests_on_does_not_grow_with_its_iterations(spark: Any, alpha: float):
-    """Without checkpoints each iteration rests on all before: a lost worker sets Java recursing until its stack ends."""
+    """Without checkpoints each rests on all before: a lost worker sets Java recursing until its stack ends."""
     pairs = spark.range(60).selectExpr("int(id % 10) user", "int(id / 10) item", "float(1) value")
     depths = []
     for iterations in (6, 12):
