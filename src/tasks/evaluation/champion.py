@@ -94,7 +94,7 @@ def _checked(scores: np.ndarray, whose: str) -> np.ndarray:
 
 
 def _number(value: float) -> str:
-    return f"{value:+.4f}"
+    return f"{value:+.4g}"
 
 
 def decide(

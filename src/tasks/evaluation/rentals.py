@@ -122,7 +122,7 @@ def summarise_prices(
             "mae": float(np.mean(champion)),
             "median_ae": float(np.median(champion)),
         }
-    notes = {"rmse": "raw prices; hangs on a few prices in the thousands", "rmsle": "of log(1 + price)"}
+    notes = {"rmse": "raw prices; the few highest weigh most", "rmsle": "of log(1 + price)"}
     return [
         Metric(
             name=name,

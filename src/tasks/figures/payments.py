@@ -79,7 +79,7 @@ def spending_by_department(cells: pd.DataFrame, source: str = "") -> "Figure":
     _dollar_axis(axes.xaxis)
     axes.set_xlabel("paid to vendors, all quarters, dollars")
     for place, value in zip(places, shown, strict=True):
-        share = f" {percent(value / totals.sum())}" if totals.sum() > 0 else ""
+        share = f"  {percent(value / totals.sum())}" if totals.sum() > 0 else ""
         axes.text(max(value, 0), float(place), share, va="center", fontsize=8, color=MUTED)
     axes.margins(x=0.1)
     rest = f"the {len(shown)} largest of {len(totals)} departments" if len(totals) > len(shown) else "all departments"

@@ -152,8 +152,8 @@ def scatter_matrix(derived: pd.DataFrame) -> "Figure":
     strongest = str(relation.abs().idxmax())
     set_title(
         grid[0, 0],
-        f"No single number tells the price: the closest, {LABELS[strongest]},"
-        f" has a rank correlation of {relation[strongest]:.2f}".replace("-", "−"),
+        f"Of these, {LABELS[strongest]} goes with the price most closely:"
+        f" a rank correlation of {relation[strongest]:.2f}".replace("-", "−"),
         f"ranks of {len(table):,} listings; on the diagonal the distribution of the values to the 99th percentile",
     )
     return figure
@@ -191,11 +191,11 @@ def correlations(derived: pd.DataFrame) -> "Figure":
     axes.grid(visible=False, axis="y")
     axes.set_xlim(-1, 1)
     axes.set_xlabel("correlation with the price")
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.2), ncols=2)
     best = order[-1]
     set_title(
         axes,
         f"{LABELS[best].capitalize()}: {ranks[best]:+.2f} by ranks, {plain[best]:+.2f} by values".replace("-", "−"),
-        "a few prices in the thousands hide most relations from the correlation of values",
+        "a few very high prices can hide a relation from the correlation of values",
     )
     return figure

@@ -134,7 +134,7 @@ def importances(table: pd.DataFrame) -> "Figure":
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(top) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("growth of the mean absolute error (€) when the column is shuffled")
+    axes.set_xlabel("rise of the mean absolute error when shuffled (€)")
     set_title(
         axes,
         f"The model looks first at {names[0]}, then at {names[1]}",
