@@ -119,11 +119,9 @@ def write(frame: pd.DataFrame, rows: int, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    step = int(frame["id"].max()) + 1
     writer = None
     for start in range(0, rows, BLOCK):
-        part = repeated(frame, min(BLOCK, rows - start))
-        part["id"] += step * (start // len(frame) + start // BLOCK)
+        part = repeated(frame, min(BLOCK, rows - start), start)
         table = pa.Table.from_pandas(part, preserve_index=False)
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)

@@ -56,7 +56,7 @@ def movies(
         level: share of films that the intervals are to cover
         model: auto (the best in cross-validation), ridge, forest, boosting, or blend (of the last two)
         seed: of split, folds and models; 42 in the published analysis
-        max_quarantined: stop when a larger share of the films breaks the contract
+        max_quarantined: stop when a larger share of the films cannot be read or breaks the contract
         data_docs: write the Data Docs of Great Expectations beside the report
         output: folder of the reports; the setting CASEBOOK_OUTPUT by default
     """
@@ -64,7 +64,7 @@ def movies(
     where = locate_movies(source).load(Source)
     films = read_movies(where.file, where.file.name)
     contract = movies_contract(max_quarantined)
-    checked = validate_table(films.frame, contract, REMEDY)
+    checked = validate_table(films.frame, contract, REMEDY, films.quarantine)
     docs = publish_table_docs(films.frame, contract) if data_docs else None
 
     # Data preparation

@@ -1,12 +1,18 @@
 """Vendor payments of a state: where the money goes, who receives it, and what to look at, on pandas or on Spark."""
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from tasks.evaluation.champion import ChampionRecord, decide_promotion
 from tasks.evaluation.metrics import Metric
-from tasks.evaluation.vendor_segments import evaluate_segments, evaluate_truth
+from tasks.evaluation.vendor_segments import (
+    evaluate_segments,
+    evaluate_truth,
+    score_champion_segments,
+    score_segments,
+)
 from tasks.features.payments_pandas import sum_with_pandas
 from tasks.features.payments_spark import sum_with_spark
 from tasks.features.vendor_features import vendor_features
@@ -16,12 +22,16 @@ from tasks.ingestion.payments_pandas import clean_with_pandas
 from tasks.ingestion.payments_spark import clean_with_spark, count_with_spark
 from tasks.platform.case import case, main
 from tasks.platform.store import Stored
+from tasks.publishing.champions import read_champion
 from tasks.publishing.payments import compose_payments
 from tasks.publishing.payments_tables import published_tables
 from tasks.publishing.publish import publish_report
+from tasks.publishing.tracking import TrackedRun, track_run
 from tasks.training.vendor_segments import segment_vendors
 from tasks.validation.payments import CELLS, VENDORS, check_lines, check_sums
 from tasks.validation.tables import publish_table_docs, validate_table
+
+PRIMARY = "silhouette"
 
 
 class Cleaned(NamedTuple):
@@ -83,13 +93,25 @@ def payments(
     # Modelling
     segments = segment_vendors(features.vendors, features.scaled, features.raw, most_segments)
 
-    # Evaluation: against k-means on raw features, and on the sample against the truth
+    # Evaluation: against k-means on raw features and the champion, and on the sample against the truth
+    config, test_data = segments.config.load(dict[str, Any]), features.scaled.digest
+    scored = score_segments(features.scaled, segments.labels, segments.naive)
+    registered = f"payments-{where.name}"
+    champion = read_champion(registered, config, test_data, scored.scores)
+    rival = evaluate_champion(champion, features.scaled)
+    decision = decide_promotion(
+        scored.scores, scored.groups, scored.baseline, rival.record, rival.scores, PRIMARY, test_data
+    )
     metrics = evaluate_segments(features.scaled, segments.labels, segments.naive).load(list[Metric])
     if source == "sample":
         truth = evaluate_truth(features.vendors, segments.labels, segments.naive, summed.unusual, summed.repeated, rows)
         metrics = [*truth.load(list[Metric]), *metrics]
 
     # Deployment
+    tracked = track_run(
+        "payments", registered, config, {"source": source, "engine": used, "most_segments": most_segments}, metrics,
+        decision, scored.scores, test_data, {"model": segments.model}, champion.registry,
+    )  # fmt: skip
     tables = published_tables(
         cells.frame, vendors.frame, features.vendors, segments.labels, summed.unusual, summed.repeated
     )
@@ -109,10 +131,30 @@ def payments(
         repeated=tables.repeated,
         counts=summed.counts,
         metrics=metrics,
+        champion=tracked.load(TrackedRun).reason,
     )
     links = {"data docs": docs.load()} if docs else {}
     ancestors = [segments.labels.digest, summed.cells.digest]
     return Path(publish_report(report, ancestors, dict(tables.parts), links).load())
+
+
+class Rival(NamedTuple):
+    """The champion on the present vendors."""
+
+    record: Any
+    scores: Any
+
+
+def evaluate_champion(champion: Stored, scaled: Stored) -> Rival:
+    """Score the champion's choices on the present vendors, anew when they were measured on others."""
+    record = champion.champion.load(ChampionRecord | None)
+    if record is None or record.test_data == scaled.digest:
+        return Rival(record, champion.scores)
+    try:
+        scores = score_champion_segments(scaled, record.config)
+    except (KeyError, TypeError, ValueError):  # its record is odd: it stays
+        return Rival(record, champion.scores)
+    return Rival(record.model_copy(update={"test_data": scaled.digest}), scores)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def recommendations(
         test_share: share of the ratings that test; of the rest, the same share chooses the settings
         relevant: stars from which a film counts as liked
         search: settings to try: one of each kind, 4 of each (small), or 16 and 24 (wide)
-        max_quarantined: stop when a larger share of the ratings breaks the contract
+        max_quarantined: stop when a larger share of the ratings cannot be read or breaks the contract
         seed: of the random split and of the first factors
         data_docs: write the Data Docs of Great Expectations beside the report
         output: folder of the reports; the setting CASEBOOK_OUTPUT by default
@@ -68,7 +68,7 @@ def recommendations(
     where = locate_ratings(source).load(Source)
     read = read_ratings(where.files, [file.name for file in where.files])
     contract = ratings_contract(max_quarantined)
-    checked = validate_table(read.ratings, contract, REMEDY)
+    checked = validate_table(read.ratings, contract, REMEDY, read.quarantine)
     docs = publish_table_docs(read.ratings, contract) if data_docs else None
 
     # Data preparation

@@ -40,6 +40,7 @@ class Engine(NamedTuple):
     search: Stored
     fitted: Any
     scores: Stored
+    artifacts: dict[str, Stored]  # what a price is foretold with
 
 
 def with_pandas(frame: Stored, parts: Stored, centre: tuple[float, float], folds: int, search: int) -> Engine:
@@ -48,7 +49,8 @@ def with_pandas(frame: Stored, parts: Stored, centre: tuple[float, float], folds
     part = part_rentals(derived, parts)
     found = search_models(part.train, folds, search)
     fitted = fit_models(part.train, part.test, found)
-    return Engine(derived, part.train, part.test, found, fitted, score_models(fitted.predictions))
+    scores = score_models(fitted.predictions)
+    return Engine(derived, part.train, part.test, found, fitted, scores, {"model": fitted.best})
 
 
 def with_spark(frame: Stored, parts: Stored, centre: tuple[float, float], folds: int, search: int) -> Engine:
@@ -57,7 +59,8 @@ def with_spark(frame: Stored, parts: Stored, centre: tuple[float, float], folds:
     part = prepare_on_spark(derived, parts)
     found = search_on_spark(part.train, search)
     fitted = fit_on_spark(part.train, part.test, found, frame)
-    return Engine(derived, part.train, part.test, found, fitted, score_models(fitted.predictions))
+    artifacts = {"model": fitted.best, "preparation": part.pipeline, "encodings": part.encodings}
+    return Engine(derived, part.train, part.test, found, fitted, score_models(fitted.predictions), artifacts)
 
 
 @case
@@ -86,7 +89,7 @@ def rentals(
         centre_latitude: of the city's centre, degrees; Berlin's Alexanderplatz by default
         centre_longitude: of the city's centre, degrees
         scaling_rows: with both engines, the most rows to which the listings are grown to compare the time
-        max_quarantined: stop when a larger share of the rows breaks the contract
+        max_quarantined: stop when a larger share of the rows cannot be read or breaks the contract
         data_docs: write the Data Docs of Great Expectations beside the report
         output: folder of the reports; the setting CASEBOOK_OUTPUT by default
     """
@@ -94,7 +97,7 @@ def rentals(
     where = locate_rentals(source).load(Source)
     listings = read_rentals(where.file, where.file.name)
     contract = rentals_contract(max_quarantined)
-    checked = validate_table(listings.frame, contract)
+    checked = validate_table(listings.frame, contract, unreadable=listings.quarantine)
     docs = publish_table_docs(listings.frame, contract) if data_docs else None
 
     # Data preparation and modelling, on each engine
@@ -124,9 +127,17 @@ def rentals(
 
     # Deployment
     settings = {"source": source, "engine": engine, "folds": folds, "search": search}
-    artifacts = {"model": ours.fitted.best}
     tracked = track_run(
-        "rentals", registered, model, settings, metrics, decision, errors.ours, test_data, artifacts, champion.registry
+        "rentals",
+        registered,
+        model,
+        settings,
+        metrics,
+        decision,
+        errors.ours,
+        test_data,
+        ours.artifacts,
+        champion.registry,
     )
     report = compose_rentals(
         where=where,

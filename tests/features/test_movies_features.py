@@ -29,7 +29,21 @@ def test_no_band_is_too_small_to_split(revenue: list[float]) -> None:
     bands = revenue_bands(np.array(revenue))
     counts = np.bincount(bands)
     assert bands.max() <= 3
-    assert all(count == 0 or count >= 2 or band == 0 for band, count in enumerate(counts))
+    assert all(count != 1 for count in counts)
+
+
+def test_a_single_small_film_joins_the_band_above() -> None:
+    assert revenue_bands(np.array([5.0, 210, 220, 350, 360])).tolist() == [2, 2, 2, 3, 3]
+    assert revenue_bands(np.array([5.0, 7, 110, 350, 360])).tolist() == [0, 0, 0, 3, 3]
+    dear = films().assign(revenue=[5.0, *np.linspace(110, 390, 399)])
+    assert len(split_films.fn(dear, 0.8, 42).test) == 80
+
+
+def test_too_small_a_training_part_is_refused_by_name() -> None:
+    known = films().assign(revenue=np.linspace(0, 390, 400)).head(110)
+    with pytest.raises(ContractError, match=r"train_share of 0\.05 leaves 5 of 110 films"):
+        split_films.fn(known, 0.05, 42)
+    assert len(split_films.fn(known, 0.5, 42).train) == 55
 
 
 def test_each_film_is_in_one_part_and_the_split_is_seeded() -> None:

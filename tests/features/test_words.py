@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.features.mapreduce import count_words_mapreduce
 from tasks.features.tfidf import compare_engines, weigh_words
-from tasks.features.words import tokenise
+from tasks.features.words import most_documents, tokenise
 from tasks.ingestion.texts import read_texts
 
 TRICKY = pd.DataFrame(
@@ -48,6 +48,13 @@ def test_words_of_all_kinds():
     assert tokenise("a" * 101) == []
 
 
+@pytest.mark.parametrize(
+    ("total", "share", "most"), [(3, 0.1, 3), (4, 0.3, 1), (5, 0.1, 1), (28, 0.3, 8), (100, 0.29, 29), (10, 1.0, 10)]
+)
+def test_in_how_many_documents_a_key_word_may_occur(total: int, share: float, most: int):
+    assert most_documents(total, share) == most
+
+
 @given(st.text())
 def test_cutting_a_second_time_changes_nothing(text: str):
     words = tokenise(text)
@@ -72,6 +79,18 @@ def test_spark_agrees_with_a_calculation_by_hand(spark: Any):
     assert rows["map"] == len(words)
     assert rows["shuffle and reduce"] == found["rows"] <= rows["combine"] <= rows["map"]
     assert rows["second reduce"] == len(set(words))
+
+
+def test_partitions_hold_pieces_of_documents_and_combine_leaves_more_than_reduce(spark: Any):
+    blank = "\n" * 200  # lines without a word
+    lines = ["the whale and the sea", "", "ΟΔΟΣ\rOne e", "\u0301t Don’t", "12 34"] * 40
+    documents = pd.DataFrame({"document": ["a", "b", "c"], "text": ["\n".join(lines), blank, "\n".join(lines[::-1])]})
+    weighed = count_words_mapreduce.fn(spark.createDataFrame(documents))
+    found = compare_engines.fn(weigh_words.fn(documents), weighed.weights.toPandas())
+    assert (found["only_ours"], found["only_theirs"], found["counts_differ"]) == (0, 0, 0)
+    assert found["weight_difference"] < 1e-12
+    rows = weighed.steps.set_index("step")["rows"]
+    assert rows["map"] > rows["combine"] > rows["shuffle and reduce"] == found["rows"]
 
 
 def test_both_engines_agree_on_the_public_books(shared: Path, spark: Any):

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tasks.platform.errors import ContractError, UsageError
+from tasks.publishing.blocks import Table
 from tasks.samples.keywords import truth
 
 
@@ -28,6 +30,49 @@ def test_the_sample_from_end_to_end_and_again(prefect_server: str, spark: Any):
     live = {"locate_texts", "read_champion", "publish_report"}
     assert {stage["name"] for stage in again["stages"] if stage["state"] == "ran"} <= live
     assert again["metrics"] == result["metrics"]
+
+
+def run(folder: Path, files: list[str], **options: Any) -> dict[str, Any]:
+    """Run the case with scikit-learn on files d0.txt, d1.txt, ... and return the report's contents."""
+    from flows.keywords import keywords
+
+    folder.mkdir()
+    for n, text in enumerate(files):
+        (folder / f"d{n}.txt").write_text(text)
+    return json.loads(
+        (Path(keywords(source=str(folder), engine="sklearn", **options)).parent / "result.json").read_text()
+    )
+
+
+def test_documents_without_key_words(prefect_server: str, tmp_path: Path):
+    shared = "alpha beta gamma delta epsilon " * 8
+    own = [f"{shared} {word} {word} {word}" for word in ("", "whale", "ship", "harbour", "orchard")]
+    result = run(tmp_path / "first", own)
+    assert result["answer"].startswith("d1 stands out by whale;")
+    result = run(tmp_path / "none", [shared] * 4)
+    assert result["answer"].startswith("No word tells the 4 documents apart")
+    assert not result["verdict"]["met"]
+
+
+def test_the_table_of_documents_is_in_reading_order_and_names_those_without_key_words():
+    from tasks.publishing.keywords import _words
+
+    documents = pd.DataFrame({"document": [f"book {n}" for n in range(1, 12)]})
+    own = documents["document"][documents["document"] != "book 3"]
+    words = pd.DataFrame(
+        [(name, word) for name in sorted(own) for word in ("whale", "sea")], columns=["document", "word"]
+    )
+    table = _words(words, documents).blocks[0]
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == documents["document"].tolist()
+    assert [row[1] for row in table.rows[1:4]] == [
+        "whale, sea", "none: it shares all its words with too many others", "whale, sea"
+    ]  # fmt: skip
+
+
+def test_files_of_numbers_are_put_aside(prefect_server: str, tmp_path: Path):
+    with pytest.raises(ContractError, match="at least 2 documents"):
+        run(tmp_path / "numbers", ["12 345 6 " * 40] * 3)
 
 
 def test_wrong_sources_are_named(prefect_server: str, tmp_path: Path):

@@ -11,7 +11,7 @@ from tasks.samples.payments import SEGMENTS, write_payments
 
 pytestmark = pytest.mark.slow
 ROWS = 8_000
-LIVE = {"locate_payments", "publish_report"}
+LIVE = {"locate_payments", "read_champion", "publish_report"}
 
 
 def run(prefect_server: str, **parameters: Any) -> tuple[dict[str, Any], str]:
@@ -36,6 +36,7 @@ def test_both_engines_answer_the_sample_alike_and_again_from_the_store(
     found = metrics(first)
     assert found["adjusted_rand"]["value"] >= 0.9 > found["adjusted_rand"]["baseline"]
     assert found["duplicate_recall"]["value"] == found["unusual_recall"]["value"] == 1
+    assert "becomes the champion" in first["champion"]
     assert first["quarantine"]["total"] == sum(truth.broken.values())
     assert first["data"][0]["rows"] == ROWS
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)

@@ -9,6 +9,7 @@ import pytest
 from tasks.ingestion.rentals import COLUMNS, locate_rentals, read_rentals
 from tasks.platform.errors import ContractError, UsageError
 from tasks.samples.rentals import BREAKING, FREE, HOTELS, ROOMS_OF_HOTEL, ROWS, UNREADABLE, write_rentals
+from tasks.validation.contract import check
 from tasks.validation.rentals import rentals_contract
 from tasks.validation.tables import validate_table
 
@@ -66,6 +67,28 @@ def test_what_cannot_be_read_is_put_aside_with_its_line(tmp_path: Path, price: s
 def test_an_id_that_is_no_whole_number_is_put_aside(tmp_path: Path) -> None:
     listings = read_rentals.fn(written(tmp_path, ROW.format(price=50, date="").replace("7,", "7.5,", 1)))
     assert listings.quarantine["reason"].tolist() == ["id is no whole number"]
+
+
+def test_ids_of_eighteen_digits_are_read_to_the_last(tmp_path: Path) -> None:
+    """A float has 53 bits: 557431029483274521 would become 557431029483274496."""
+    line = ROW.format(price=50, date="").replace(",1,Ana", ",+557431029483274523.0,Ana")
+    lines = [line.replace("7,", f"{number},", 1) for number in ("557431029483274521", "557431029483274522", "-7.")]
+    listings = read_rentals.fn(written(tmp_path, *lines, line.replace("7,", f"{10**18},", 1)))
+    assert listings.frame["id"].tolist() == [557431029483274521, 557431029483274522, -7]
+    assert listings.frame["host_id"].tolist() == [557431029483274523] * 3
+    assert (listings.frame[["id", "host_id", "minimum_nights"]].dtypes == "int64").all()
+    assert listings.quarantine["reason"].tolist() == ["id is no whole number"]
+
+
+@pytest.mark.parametrize(("prices", "passed"), [([60.0], False), ([60.0, 61.0], True)])
+def test_prices_that_are_all_the_same_break_the_contract(tmp_path: Path, prices: list[float], passed: bool) -> None:
+    write_rentals(tmp_path)
+    frame = read_rentals.fn(tmp_path / "listings.csv").frame
+    frame["price"] = np.resize(prices, len(frame))
+    checked = check(frame, rentals_contract(0.5))
+    rule = next(rule for rule in checked.report.results if rule.rule == "Prices differ between listings.")
+    assert (rule.severity, rule.passed) == ("critical", passed)
+    assert checked.report.passed == passed
 
 
 def test_missing_reviews_and_names_are_no_error(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.features.words import tokenise
 from tasks.ingestion.texts import FEWEST_WORDS, read_texts
 from tasks.samples.keywords import BOOKS, CHAPTERS, write_keywords
 
@@ -28,7 +29,9 @@ def test_the_sample_is_read_chapter_by_chapter(tmp_path: Path):
 
 def test_the_public_books_have_all_their_chapters(shared: Path):
     files = [shared / "data" / "texts" / name for name in ("moby-dick.txt", "tom-sawyer.txt")]
-    documents = read_texts.fn(files).documents
+    documents, quarantine = read_texts.fn(files)
+    assert len(documents) == 173
+    assert quarantine[["path", "reason"]].to_numpy().tolist() == [["tom-sawyer (contents)", "contents"]]
     numbers = documents[documents["number"] > 0].groupby("file")["number"].agg(list)
     assert numbers["moby-dick.txt"] == list(range(1, 136))
     assert numbers["tom-sawyer.txt"] == list(range(1, 36))
@@ -85,10 +88,50 @@ def test_of_two_chapters_with_one_number_the_longer_counts(tmp_path: Path):
     assert quarantine.empty
 
 
+def test_each_book_of_a_novel_may_begin_at_chapter_1(tmp_path: Path):
+    novel = "".join(
+        f"BOOK {book}\n\n" + "".join(f"CHAPTER {n}\n\nbook{book} {PROSE}\n\n" for n in (1, 2, 3))
+        for book in ("I", "II")
+    )
+    contents = "".join(f"CHAPTER {n}. A name\n\n" for n in (1, 2, 3)) * 2
+    for start in ("", contents):
+        (tmp_path / "b.txt").write_text(start + novel)
+        documents, quarantine = read(tmp_path)
+        assert documents["document"].tolist() == ["b 1", "b 2", "b 3", "b 1 (2)", "b 2 (2)", "b 3 (2)"]
+        assert [text[:6].strip() for text in documents["text"]] == ["bookI"] * 3 + ["bookII"] * 3
+        assert quarantine.empty
+
+
+def test_what_follows_the_table_of_contents_is_put_aside_by_name(tmp_path: Path):
+    contents = "".join(f"CHAPTER {n}\n\n" for n in (1, 2, 3))
+    (tmp_path / "b.txt").write_text(contents + f"Foreword: {PROSE}\n\n" + contents.replace("\n\n", f"\n\n{PROSE}\n\n"))
+    documents, quarantine = read(tmp_path)
+    assert documents["document"].tolist() == ["b 1", "b 2", "b 3"]
+    assert not documents["text"].str.contains("Foreword").any()
+    assert quarantine[["path", "reason"]].to_numpy().tolist() == [["b (contents)", "contents"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_headings_are_found_whatever_the_encoding_and_the_ends_of_lines(tmp_path: Path, encoding: str, end: str):
+    text = "".join(f"{heading}\n\né {PROSE}\n\n" for heading in ("PROLOGUE", "CHAPTER 1", "CHAPTER 2. Two", "EPILOGUE"))
+    (tmp_path / "b.txt").write_bytes(text.replace("\n", end).encode(encoding))
+    documents = read(tmp_path)[0]
+    assert documents["document"].tolist() == ["b prologue", "b 1", "b 2", "b epilogue"]
+    assert not documents["text"].str.contains("\r").any()
+
+
+def test_numbers_alone_are_too_short_for_a_document(tmp_path: Path):
+    (tmp_path / "numbers.txt").write_text("12 345 6.78\n" * 100)
+    documents, quarantine = read(tmp_path)
+    assert documents.empty
+    assert quarantine.to_numpy().tolist() == [["numbers", "too-short", "0 words, at least 20 are wanted"]]
+
+
 @given(st.text(max_size=400))
 def test_any_text_is_read_or_put_aside(tmp_path_factory: pytest.TempPathFactory, text: str):
     file = tmp_path_factory.mktemp("texts") / "any.txt"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     texts = read_texts.fn([file])
     assert len(texts.documents) + len(texts.quarantine) >= 1
-    assert (texts.documents["text"].str.split().str.len() >= FEWEST_WORDS).all()
+    assert all(len(tokenise(text)) >= FEWEST_WORDS for text in texts.documents["text"])

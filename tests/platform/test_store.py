@@ -209,3 +209,22 @@ def test_memo_keeps_whole_segments_and_drops_damaged_ones(tmp_path: Path, kind: 
     memo.folder.write_bytes(name, content[:-3] + b"xyz")
     assert len(list(memo.segments())) == 1
     assert len(memo.folder.names(".parquet")) == 1
+
+
+def test_a_column_of_missing_texts_is_written_as_text(tmp_path: Path) -> None:
+    """Without a type of its own Spark would not read it as text; many cities' listings have no neighbourhood_group."""
+    import pyarrow.parquet as pq
+
+    store = Store(str(tmp_path / "store"))
+    frame = pd.DataFrame({"group": np.array([None, None], object), "name": ["a", None], "n": [1, 2]})
+    for given_frame in (
+        frame,
+        frame.set_index("n"),
+        frame.head(0),
+        frame.assign(at=pd.Timestamp("2020-03-17").as_unit("us")),
+    ):
+        stored = store.put(given_frame)
+        pd.testing.assert_frame_equal(store.load(stored), given_frame)
+        schema = pq.read_schema(next(iter((tmp_path / "store").rglob(f"*{stored.digest}*"))))
+        assert schema.field("group").type == pa.string()
+        assert "null" not in map(str, schema.types)

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.evaluation.recommendations import ndcg_of_lists, score_stars
 from tasks.features.ratings import index_ratings, split_ratings
+from tasks.platform.errors import ContractError
 from tasks.samples.ratings import sample_ratings
 from tasks.training.als import Choice, Factors, fit_lists, fit_stars, run_als, search_lists
 from tasks.training.rating_biases import centre_ratings, fit_biases
@@ -40,6 +41,13 @@ def test_what_a_model_rests_on_does_not_grow_with_its_iterations(spark: Any, alp
         model = run_als(pairs, Choice(rank=1, regularisation=0.1, alpha=alpha, iterations=iterations), 1)
         depths.append(model._java_obj.userFactors().rdd().toDebugString().count("\n"))
     assert depths[0] == depths[1]
+
+
+def test_a_limit_that_no_rating_reaches_is_named(parts: Any):
+    _, (train, _) = parts
+    train = train.assign(validation=False)
+    with pytest.raises(ContractError, match="No training rating is 6 stars or more; lower --relevant"):
+        search_lists.fn(None, train, USERS, ITEMS, [LISTS], 6.0, 1)
 
 
 def test_stars_come_near_the_noise(spark: Any, parts: Any):

@@ -95,6 +95,41 @@ def test_halves_find_each_other_better_by_key_words(documents: pd.DataFrame):
     assert halves_find_each_other.fn(documents.assign(text=mixed), 0.3).scores.mean() < 0.3  # chance is 0.14
 
 
+def same_words(count: int) -> pd.DataFrame:
+    names = [f"d{n}" for n in range(count)]
+    return pd.DataFrame({"document": names, "text": ["one two three four one two three four"] * count})
+
+
+@pytest.mark.parametrize(("count", "share"), [(4, 0.3), (5, 0.1)])
+def test_documents_without_words_of_their_own_all_tie(count: int, share: float):
+    same = same_words(count)
+    tie = pytest.approx([1 / (1 + (count - 1) / 2)] * count)
+    halves = halves_find_each_other.fn(same, share)
+    assert halves.scores == tie
+    assert halves.baseline == tie
+    weights = weigh_words.fn(same)
+    assert pick_keywords.fn(weights, 5, share).empty
+    assert similar_exactly.fn(weights, 0.15, share).empty
+
+
+def test_documents_without_words_of_their_own_on_spark(spark: Any):
+    frame = spark.createDataFrame(weigh_words.fn(same_words(4)))
+    assert similar_by_minhash.fn(frame, 0.15, 0.3, 4).empty
+    assert pick_keywords_spark.fn(frame, 5, 0.3).empty
+
+
+def test_a_word_of_one_document_counts_everywhere_however_small_the_share(spark: Any):
+    texts = [f"common word{'abcde'[n]} own{'abcde'[n]}" for n in range(5)]
+    documents = pd.DataFrame({"document": list("abcde"), "text": [f"{text} {text}" for text in texts]})
+    weights = weigh_words.fn(documents)
+    assert len(pick_keywords.fn(weights, 5, 0.1)) == 10
+    assert halves_find_each_other.fn(documents, 0.1).scores == pytest.approx([1] * 5)
+    pair = pd.concat([weights, weights[weights["document"] == "a"].assign(document="f")])
+    assert similar_exactly.fn(pair, 0.1, 0.1).empty  # what both have is in two of six documents, one is allowed
+    assert len(similar_exactly.fn(pair, 0.1, 0.34)) == 1
+    assert len(similar_by_minhash.fn(spark.createDataFrame(pair), 0.1, 0.34, 8)) == 1
+
+
 def test_equal_documents_share_their_rank():
     same = pd.DataFrame({"document": list("abcd"), "text": ["one two three four one two three four"] * 4})
     assert halves_find_each_other.fn(same, 1.0).scores == pytest.approx([0.4] * 4)

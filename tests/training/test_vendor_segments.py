@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.evaluation.vendor_segments import evaluate_segments
+from tasks.evaluation.vendor_segments import evaluate_segments, score_champion_segments, score_segments
 from tasks.platform.errors import ContractError
 from tasks.training.vendor_segments import segment_vendors
 from tasks.validation.payments import check_lines, check_sums
@@ -34,6 +34,30 @@ def test_kinds_that_lie_apart_are_found_and_ordered_by_money() -> None:
     assert silhouette.low is not None
     assert silhouette.baseline is not None
     assert silhouette.low > 0.7 > silhouette.baseline
+
+
+def test_the_champion_is_scored_on_the_same_vendors_by_its_own_choices() -> None:
+    scaled, kind = blobs(12)
+    vendors = pd.DataFrame({"cents": np.array([1, 100, 10])[kind]})
+    segments = segment_vendors.fn(vendors, scaled, scaled, 6)
+    scored = score_segments.fn(scaled, segments.labels, np.zeros(len(scaled), int))
+    np.testing.assert_allclose(score_champion_segments.fn(scaled, segments.config), scored.scores)
+    assert (scored.baseline == 0).all()
+    worse = score_champion_segments.fn(scaled, {"features": "scaled", "k": segments.config["k"] + 3})
+    assert worse.mean() < scored.scores.mean()
+    for odd in ({"features": "raw", "k": 3}, {"features": "scaled", "k": 10**6}, {"features": "scaled", "k": 1}):
+        with pytest.raises(ValueError, match="no segmentation"):
+            score_champion_segments.fn(scaled, odd)
+
+
+def test_vendors_without_differences_are_no_kinds() -> None:
+    vendors, alike = pd.DataFrame({"cents": np.ones(40)}), np.zeros((40, 3))
+    with pytest.raises(ContractError, match="all alike"):
+        segment_vendors.fn(vendors, alike, alike, 8)
+    two = np.repeat([[0.0], [1.0]], 20, axis=0)
+    segments = segment_vendors.fn(vendors, two, alike, 8)
+    assert segments.config["k"] == 2
+    assert (segments.naive == 0).all()
 
 
 def test_noise_is_not_stable() -> None:

@@ -191,6 +191,17 @@ def test_share_in_quarantine_is_limited(bad, passed):
     assert report.results[-1].detail == f"{bad} of 30 rows are in quarantine"
 
 
+@pytest.mark.parametrize(("unreadable", "passed"), [(2, True), (4, False)])
+def test_rows_that_cannot_be_read_count_as_quarantined(unreadable, passed):
+    frame = pd.DataFrame({"a": [99] + [1] * 29})
+    report = check(frame, contract(between(quarantine=True), max_quarantined=0.1), unreadable).report
+    assert report.passed is passed
+    told = f"{1 + unreadable} of {30 + unreadable} rows are in quarantine, {unreadable} of them because they cannot"
+    assert report.results[-1].detail == f"{told} be read"
+    without_sieve = check(frame.iloc[1:], contract(between(), max_quarantined=0.1), unreadable + 1).report
+    assert without_sieve.passed is passed
+
+
 def test_too_few_rows_after_quarantine_stop_it():
     report = check(pd.DataFrame({"a": [99, 99]}), contract(between(quarantine=True), max_quarantined=1)).report
     assert not report.passed

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
-from tasks.features.words import tokenise
+from tasks.features.words import most_documents, tokenise
 from tasks.platform.stage import stage
 
 
@@ -44,6 +44,7 @@ def halves_find_each_other(documents: pd.DataFrame, max_share: float, limit: int
         max_share: words in a larger share of the documents are left out, as in `pick_keywords`.
         limit: at most so many documents, spread evenly.
     """
+    from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
     from sklearn.preprocessing import normalize
 
@@ -53,8 +54,11 @@ def halves_find_each_other(documents: pd.DataFrame, max_share: float, limit: int
     counter = CountVectorizer(analyzer=list)
     ours, theirs = counter.fit_transform(first), counter.transform(second)
     plain = _reciprocal_ranks(normalize(ours.astype(float)), normalize(theirs.astype(float)))
-    share = np.asarray((ours > 0).mean(axis=0)).ravel()
-    kept = np.flatnonzero(share <= max_share) if len(words) >= 4 else np.arange(len(share))
+    containing = np.asarray((ours > 0).sum(axis=0)).ravel()
+    kept = np.flatnonzero(containing <= most_documents(len(words), max_share))
+    if not len(kept):  # the documents share all their words: nothing tells one half from another, all of them tie
+        nothing = sparse.csr_matrix((len(words), 1))
+        return HalfScores(_reciprocal_ranks(nothing, nothing), plain, np.arange(len(plain)))
     weigh = TfidfTransformer().fit(ours)
     weighed = [normalize(weigh.transform(half, copy=True).tocsc()[:, kept]).tocsr() for half in (ours, theirs)]
     return HalfScores(_reciprocal_ranks(*weighed), plain, np.arange(len(plain)))

@@ -38,11 +38,13 @@ class Scaling(BaseModel):
     would_win_at: int | None = None  # by a straight line; None when it would never, or has already
 
 
-def repeated(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Return `rows` listings: those of `frame` again and again, each time under new ids."""
-    times = np.arange(rows) // len(frame)
+def repeated(frame: pd.DataFrame, rows: int, start: int = 0) -> pd.DataFrame:
+    """Return `rows` listings: those of `frame` again and again, under ids that count from `start`.
+
+    Ids of today have 18 digits, so that adding to them would leave int64.
+    """
     grown = frame.iloc[np.arange(rows) % len(frame)].reset_index(drop=True)
-    return grown.assign(id=grown["id"] + times * (int(frame["id"].max()) + 1))
+    return grown.assign(id=np.arange(start, start + rows, dtype=np.int64))
 
 
 def with_pandas(path: Path) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Are the segments there, or only drawn? Silhouette, stability, and the known truth where there is one."""
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,53 @@ HALVES, RESAMPLES = 10, 200
 MEASURED_ON = 3_000  # vendors
 
 
+class SegmentScores(NamedTuple):
+    """The silhouette of each of p vendors in the space of scaled features, by two segmentations, and their numbers."""
+
+    scores: np.ndarray  # (p,)
+    baseline: np.ndarray  # (p,), by k-means on raw features
+    groups: np.ndarray  # (p,)
+
+
+@stage(phase="Evaluation")
+def score_segments(scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray) -> SegmentScores:
+    """Measure for each vendor how much nearer its own segment lies than the next; arguments as `evaluate_segments`.
+
+    The score is the silhouette of P. J. Rousseeuw (J. Comput. Appl. Math. 20, 1987), from -1 to 1; 0 for all where
+    there is one segment only.
+    """
+    part = _measured(len(scaled))
+    space = np.array(scaled)[part]
+    return SegmentScores(_silhouettes(space, labels[part]), _silhouettes(space, naive[part]), part)
+
+
+@stage(phase="Evaluation")
+def score_champion_segments(scaled: np.ndarray, config: dict[str, Any]) -> np.ndarray:
+    """Return the silhouettes, (p,), of the same vendors in segments that the champion's choices make of them.
+
+    Raises:
+        KeyError, TypeError, ValueError: the choices are not those of a segmentation of this version.
+    """
+    space = np.array(scaled)
+    if config["features"] != "scaled" or not 2 <= int(config["k"]) <= len(np.unique(space, axis=0)):
+        raise ValueError(f"no segmentation is made by {config}")
+    part = _measured(len(space))
+    return _silhouettes(space[part], fitted(space, int(config["k"])).labels_[part])
+
+
+def _measured(vendors: int) -> np.ndarray:
+    """Return which vendors are measured: all, or a random sample of many, as the silhouette compares all pairs."""
+    return np.sort(np.random.default_rng(SEED).permutation(vendors)[:MEASURED_ON])
+
+
+def _silhouettes(space: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    from sklearn.metrics import silhouette_samples
+
+    if not 2 <= len(np.unique(labels)) < len(labels):
+        return np.zeros(len(labels))
+    return np.asarray(silhouette_samples(space, labels), np.float64)
+
+
 @stage(phase="Evaluation")
 def evaluate_segments(scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray) -> list[Metric]:
     """Measure how well apart the segments lie, and whether half the vendors give the same ones.
@@ -25,15 +73,12 @@ def evaluate_segments(scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray)
         labels: segment of each vendor, (m,).
         naive: segment of each vendor by k-means on raw features, (m,).
     """
-    from sklearn.metrics import silhouette_samples
-
-    chance = np.random.default_rng(SEED)
-    part = np.sort(chance.permutation(len(scaled))[:MEASURED_ON])
     space = np.array(scaled)
-    apart = silhouette_samples(space[part], labels[part])
+    part = _measured(len(space))
+    apart = _silhouettes(space[part], labels[part])
     low, high = bootstrap(apart)
     known = len(np.unique(naive[part])) > 1
-    baseline = float(silhouette_samples(space[part], naive[part]).mean()) if known else None
+    baseline = float(_silhouettes(space[part], naive[part]).mean()) if known else None
     silhouette = Metric(
         name="silhouette", value=float(apart.mean()), low=low, high=high, n=len(part), baseline=baseline,
         note="baseline: k-means on raw features, seen in the scaled space",

@@ -1,14 +1,17 @@
 """How are words counted on a cluster? As map-reduce, each step for itself, with what goes in and what comes out.
 
-J. Dean and S. Ghemawat, "MapReduce: simplified data processing on large clusters", OSDI 2004: map turns each document
-into pairs ((document, word), 1); combine adds up the pairs of one partition before anything travels; shuffle brings all
-pairs of one key together; reduce adds them up. A second round counts in how many documents each word occurs. The steps
-are written with frames, not RDDs, so that they run on Spark Connect too.
+J. Dean and S. Ghemawat, "MapReduce: simplified data processing on large clusters", OSDI 2004: the documents lie in
+blocks of lines, spread over the partitions; map turns each block into pairs ((document, word), 1); combine adds up the
+pairs of one partition before anything travels; shuffle brings all pairs of one key together; reduce adds them up. No
+word goes over the end of a line, so that blocks hold the same words as whole documents. A second round counts in how
+many documents each word occurs. The steps are written with frames, not RDDs, so that they run on Spark Connect too.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tasks.features.words import tokenise
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 LEAST_DOCUMENTS = 32  # for one partition: fewer are not worth a task of their own
 MOST_PARTITIONS = 200
+LINES = 8  # of a document that stay together on their way to the map
 
 
 class Weighed(NamedTuple):
@@ -29,11 +33,12 @@ class Weighed(NamedTuple):
 
 
 def _map(parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Emit a pair for every word of every document."""
+    """Emit a pair for every word of every line."""
     for part in parts:
-        for document, text in zip(part["document"], part["text"], strict=True):
-            words = tokenise(text)
-            yield pd.DataFrame({"document": [document] * len(words), "word": words, "one": 1})
+        words = [tokenise(line) for line in part["line"]]
+        documents = part["document"].repeat([len(those) for those in words]).to_numpy(object)
+        ones = np.ones(len(documents), np.int64)
+        yield pd.DataFrame({"document": documents, "word": list(chain.from_iterable(words)), "one": ones})
 
 
 @stage(phase="Data preparation")
@@ -51,7 +56,8 @@ def count_words_mapreduce(documents: "DataFrame") -> Weighed:
 
     total = documents.count()
     partitions = max(2, min(MOST_PARTITIONS, total // LEAST_DOCUMENTS))
-    spread = documents.select("document", "text").repartition(partitions, "document")
+    lines = documents.select("document", f.posexplode(f.split("text", "\n")).alias("place", "line"))
+    spread = lines.repartition(partitions, "document", f.floor(f.col("place") / LINES))
     pairs = spread.mapInPandas(_map, "document string, word string, one long").persist()
     local = pairs.groupBy(f.spark_partition_id().alias("partition"), "document", "word").agg(f.sum("one").alias("n"))
     counts = pairs.groupBy("document", "word").agg(f.sum("one").alias("count")).persist()
@@ -65,7 +71,11 @@ def count_words_mapreduce(documents: "DataFrame") -> Weighed:
     rows = [
         ("input", "documents", total),
         ("map", "pairs ((document, word), 1), one for each word", pairs.count()),
-        ("combine", "pairs left when each partition has added up its own: only these travel", local.count()),
+        (
+            "combine",
+            f"pairs left when each of {partitions} partitions has added up its own: only these travel",
+            local.count(),
+        ),
         ("shuffle and reduce", "pairs ((document, word), count)", counts.count()),
         ("second reduce", "pairs (word, documents that contain it): the vocabulary", containing.count()),
     ]

@@ -5,6 +5,7 @@ director and its series the list holds and how many votes they got. What has to 
 director's films earn) is learned inside the model, from the training films only.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from tasks.platform.stage import stage
 
 BAND, BANDS = 100.0, 4  # millions of dollars: 0 to 100, 100 to 200, 200 to 300, and more; see `split_films`
 FEWEST_KNOWN = 100  # films with revenue; with fewer there is nothing to learn or to test
+FEWEST_TRAINING = 50  # films to learn from; with fewer, cross-validation and calibration have nothing to rest on
 NUMBERS = ("year", "score", "metascore", "metascore_missing", "votes", "log_votes", "runtime")
 GENRES = (
     "Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Drama", "Family", "Fantasy", "FilmNoir",
@@ -35,15 +37,22 @@ class SplitFilms(NamedTuple):
     bands: pd.DataFrame  # band, all, train, test: share of the films in each band of revenue
 
 
-def revenue_bands(revenue: np.ndarray) -> np.ndarray:
-    """Return the band of each revenue (n,): 0 for less than 100 millions of dollars, 1 to 200, 2 to 300, 3 for more.
+def published_bands(revenue: np.ndarray) -> np.ndarray:
+    """Return the band of each revenue (n,): 0 for less than 100 millions of dollars, 1 to 200, 2 to 300, 3 for more."""
+    return np.minimum(np.asarray(revenue, np.float64) // BAND, BANDS - 1).astype(int)
 
-    A band with fewer than two films is put together with the one below, since it cannot be split.
+
+def revenue_bands(revenue: np.ndarray) -> np.ndarray:
+    """Return the `published_bands`, (n,), none of them with a single film, since it cannot be split.
+
+    Such a band is put together with the one below, the lowest with the next one that holds a film.
     """
-    bands = np.minimum(np.asarray(revenue, np.float64) // BAND, BANDS - 1).astype(int)
+    bands = published_bands(revenue)
     for band in range(BANDS - 1, 0, -1):
         if (bands == band).sum() < 2:
             bands[bands == band] = band - 1
+    if (bands == 0).sum() == 1 and len(bands) > 1:
+        bands[bands == 0] = bands[bands > 0].min()
     return bands
 
 
@@ -61,7 +70,7 @@ def split_films(films: pd.DataFrame, train_share: float, seed: int) -> SplitFilm
         seed: of the split.
 
     Raises:
-        ContractError: too few films have a revenue.
+        ContractError: too few films have a revenue, or `train_share` leaves too few of them to learn from.
     """
     from sklearn.model_selection import StratifiedShuffleSplit
 
@@ -71,11 +80,17 @@ def split_films(films: pd.DataFrame, train_share: float, seed: int) -> SplitFilm
             f"Only {len(known)} of {len(films):,} films have a revenue, and at least {FEWEST_KNOWN} are needed to learn"
             " from; give a list with more known revenues."
         )
-    bands = revenue_bands(known["revenue"].to_numpy())
+    learned = math.floor(train_share * len(known))  # as scikit-learn rounds it
+    if learned < FEWEST_TRAINING:
+        raise ContractError(
+            f"A train_share of {train_share:g} leaves {learned} of {len(known):,} films with a revenue to learn from,"
+            f" and at least {FEWEST_TRAINING} are needed; give a larger train_share, or more known revenues."
+        )
+    bands, shown = revenue_bands(known["revenue"].to_numpy()), published_bands(known["revenue"].to_numpy())
     splitter = StratifiedShuffleSplit(n_splits=1, train_size=train_share, random_state=seed)
     train, test = next(splitter.split(known, bands))
-    shares = pd.DataFrame({name: _shares(bands[rows]) for name, rows in (("train", train), ("test", test))})
-    shares.insert(0, "all", _shares(bands))
+    shares = pd.DataFrame({name: _shares(shown[rows]) for name, rows in (("train", train), ("test", test))})
+    shares.insert(0, "all", _shares(shown))
     shares.insert(0, "band", [_band_name(number) for number in range(BANDS)])
     missing = films[films["revenue"].isna()].reset_index(drop=True)
     return SplitFilms(

@@ -101,6 +101,33 @@ def derive_rentals(frame: pd.DataFrame, latitude: float, longitude: float) -> pd
     return table.assign(id=frame["id"], name=frame["name"], price=frame["price"])
 
 
+def band_name(first: int, last: int) -> str:
+    """Return the name of the bands from `first` to `last`, which were put together when these differ."""
+    if first == last:
+        return BAND_NAMES[first]
+    if first == 0:
+        return "all" if last == len(BAND_NAMES) - 1 else f"to {BANDS[last + 1]:.0f}"
+    low = f"{BANDS[first]:.0f}"
+    return f"above {low}" if last == len(BAND_NAMES) - 1 else f"{low} to {BANDS[last + 1]:.0f}"
+
+
+def price_strata(bands: np.ndarray) -> list[tuple[int, int]]:
+    """Return the first and the last band of each stratum: a band each, unless one holds a single listing.
+
+    A single listing cannot be split, so its band is put together with the one below, the lowest with the one above.
+
+    Args:
+        bands: of each listing, (n,).
+    """
+    sizes = np.bincount(bands, minlength=len(BAND_NAMES)).tolist()
+    strata = [(band, band) for band in range(len(BAND_NAMES))]
+    while 1 in sizes and len(sizes) > 1:
+        above = max(sizes.index(1), 1)  # it and the one below become one
+        sizes[above - 1 : above + 1] = [sizes[above - 1] + sizes[above]]
+        strata[above - 1 : above + 1] = [(strata[above - 1][0], strata[above][1])]
+    return strata
+
+
 def price_bands(price: pd.Series) -> np.ndarray:
     """Return the number of each price's band, (n,) integers from 0."""
     return np.asarray(pd.cut(price, list(BANDS), labels=False), dtype=np.int64)
@@ -110,26 +137,28 @@ def price_bands(price: pd.Series) -> np.ndarray:
 def split_rentals(frame: pd.DataFrame) -> Split:
     """Set a fifth of the listings aside for the test, with the same share of each band of price.
 
-    The published protocol: bands cut at 50, 100, 200 and 400 euros, StratifiedShuffleSplit, 20 %, seed 42.
+    The published protocol: bands cut at 50, 100, 200 and 400 euros, StratifiedShuffleSplit, 20 %, seed 42. A band with
+    a single listing, which cannot be split, is put together with its neighbour, and bears the number of the lower one.
 
     Args:
         frame: `id` and `price`, (n, columns).
 
     Raises:
-        ContractError: a band with fewer than two listings, which cannot be split.
+        ContractError: fewer than two different prices above 0; there is nothing to learn.
     """
     from sklearn.model_selection import StratifiedShuffleSplit, train_test_split
 
+    if frame.loc[frame["price"] > 0, "price"].nunique() < 2:
+        raise ContractError("Fewer than two different prices are above 0, and nothing can be learned; give more.")
     bands = price_bands(frame["price"])
-    sizes = np.bincount(bands, minlength=len(BAND_NAMES))
-    if ((sizes > 0) & (sizes < 2)).any():
-        name = BAND_NAMES[int(np.flatnonzero(sizes == 1)[0])]
-        raise ContractError(f"The band of prices “{name}” holds a single listing and cannot be split; give more data.")
+    strata = price_strata(bands)
+    for first, last in strata:
+        bands[(bands >= first) & (bands <= last)] = first
     splitter = StratifiedShuffleSplit(n_splits=1, test_size=TEST_SHARE, random_state=SEED)
     train, test = next(splitter.split(bands, bands))
     test_at_random = train_test_split(np.arange(len(frame)), test_size=TEST_SHARE, random_state=SEED)[1]
     parts = pd.concat([_part(frame, bands, train, False), _part(frame, bands, test, True)], ignore_index=True)
-    return Split(parts, _shares(bands, test, test_at_random))
+    return Split(parts, _shares(bands, strata, test, test_at_random))
 
 
 def _part(frame: pd.DataFrame, bands: np.ndarray, rows: np.ndarray, test: bool) -> pd.DataFrame:
@@ -148,13 +177,15 @@ def _part(frame: pd.DataFrame, bands: np.ndarray, rows: np.ndarray, test: bool) 
     )
 
 
-def _shares(bands: np.ndarray, stratified: np.ndarray, at_random: np.ndarray) -> pd.DataFrame:
-    """Return the share of each band in all listings and in the test set of each way to split, errors in percent."""
-    count = len(BAND_NAMES)
-    overall = np.bincount(bands, minlength=count) / len(bands)
-    table = pd.DataFrame({"band": BAND_NAMES, "overall": overall})
+def _shares(
+    bands: np.ndarray, strata: list[tuple[int, int]], stratified: np.ndarray, at_random: np.ndarray
+) -> pd.DataFrame:
+    """Return the share of each stratum in all listings and in the test set of each way to split, errors in percent."""
+    count, kept = len(BAND_NAMES), [first for first, _ in strata]
+    overall = np.bincount(bands, minlength=count)[kept] / len(bands)
+    table = pd.DataFrame({"band": [band_name(first, last) for first, last in strata], "overall": overall})
     for name, rows in (("stratified", stratified), ("random", at_random)):
-        table[name] = np.bincount(bands[rows], minlength=count) / len(rows)
+        table[name] = np.bincount(bands[rows], minlength=count)[kept] / len(rows)
         table[f"{name}_error"] = 100 * (table[name] / table["overall"].where(overall > 0) - 1)
     return table
 

@@ -8,6 +8,7 @@ exact one is put in by a SQLTransformer; its TargetEncoder has no folds, therefo
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from tasks.features.rentals import CATEGORIES, ENCODED, FIRST_DAY, KEPT, KM_PER_DEGREE, NUMBERS, TOLD, WORDS
 from tasks.platform.stage import stage
@@ -26,6 +27,7 @@ class PreparedOnSpark(NamedTuple):
     train: "DataFrame"  # id, host_id, price, position, fold, features
     test: "DataFrame"
     pipeline: "PipelineModel"
+    encodings: pd.DataFrame  # column, value, total, listings, overall (mean price): what `encode_new` needs
 
 
 def expressions(latitude: float, longitude: float) -> dict[str, str]:
@@ -120,6 +122,47 @@ def encoded_on_spark(train: "DataFrame", others: "DataFrame | None", column: str
     return results
 
 
+def encoding_table(train: "DataFrame") -> pd.DataFrame:
+    """Return what training knows of each group's price: `column`, `value`, `total`, `listings`, `overall`."""
+    from pyspark.sql import functions as F  # noqa: N812 - its usual name
+
+    overall = float(train.agg(F.avg("price")).collect()[0][0])
+    tables = [
+        train.groupBy(F.lit(column).alias("column"), F.col(column).cast("string").alias("value"))
+        .agg(F.sum("price").alias("total"), F.count("price").alias("listings"))
+        .toPandas()
+        for column in ENCODED
+    ]
+    return (
+        pd.concat(tables, ignore_index=True).assign(overall=overall).sort_values(["column", "value"], ignore_index=True)
+    )
+
+
+def encode_new(derived: "DataFrame", encodings: pd.DataFrame) -> "DataFrame":
+    """Add `<column>_price` to new listings, as the test part has it, so that the stored pipeline can take them.
+
+    Args:
+        derived: as `derived_on_spark` returns it.
+        encodings: as `PreparedOnSpark` has them.
+    """
+    from pyspark.sql import functions as F  # noqa: N812 - its usual name
+
+    overall = float(encodings["overall"].iloc[0])
+    for column in ENCODED:
+        known = encodings[encodings["column"] == column]
+        means = pd.DataFrame(
+            {
+                "_value": known["value"],
+                "_mean": (known["total"] + SMOOTHING * overall) / (known["listings"] + SMOOTHING),
+            }
+        )
+        table = F.broadcast(derived.sparkSession.createDataFrame(means, "_value STRING, _mean DOUBLE"))
+        joined = derived.join(table, derived[column].cast("string") == table["_value"], "left")
+        price = F.coalesce("_mean", F.lit(overall)).alias(f"{column}_price")
+        derived = joined.select(*derived.columns, price)
+    return derived
+
+
 def fit_pipeline(train: "DataFrame") -> "PipelineModel":
     """Fit medians, categories and the choice of columns on training rows; columns that never vary are left out."""
     from pyspark.ml import Pipeline, PipelineModel
@@ -134,12 +177,15 @@ def fit_pipeline(train: "DataFrame") -> "PipelineModel":
 
     medians = train.selectExpr(*(f"PERCENTILE({column}, 0.5) AS {column}" for column in NUMBERS)).collect()[0]
     filled = ", ".join(f"COALESCE({column}, {float(medians[column] or 0)!r}D) AS {column}_filled" for column in NUMBERS)
-    stages: list[Any] = [SQLTransformer(statement=f"SELECT *, {filled} FROM __THIS__")]  # noqa: S608 - our own names
-    vectors = []
+    # Spark refuses an empty value as the name of a category; a blank sorts where it did.
+    named = ", ".join(f"IF({column} = '', ' ', {column}) AS {column}_named" for column in CATEGORIES)
+    fill = SQLTransformer(statement=f"SELECT *, {filled}, {named} FROM __THIS__")  # noqa: S608 - our own names
+    stages: list[Any] = [fill]
+    whole, vectors = fill.transform(train), []
     for column in CATEGORIES:
         index = StringIndexer(
-            inputCol=column, outputCol=f"{column}_index", stringOrderType="alphabetAsc", handleInvalid="keep"
-        ).fit(train)
+            inputCol=f"{column}_named", outputCol=f"{column}_index", stringOrderType="alphabetAsc", handleInvalid="keep"
+        ).fit(whole)
         codes = OneHotEncoder(inputCol=f"{column}_index", outputCol=f"{column}_codes", dropLast=True)
         stages += [index, codes]
         if len(index.labels) > 1:  # all but the first value, as the reference that the others are held against
@@ -163,9 +209,10 @@ def prepare_on_spark(derived: "DataFrame", parts: "DataFrame") -> PreparedOnSpar
     """
     joined = derived.join(parts, "id")
     train, test = joined.where("NOT test").drop("test"), joined.where("test").drop("test")
+    encodings = encoding_table(train)
     for column in ENCODED:
         train, test = encoded_on_spark(train, test, column)
     train = train.cache()
     pipeline = fit_pipeline(train)
     ready = [pipeline.transform(part).select(*PREDICTED).orderBy("position") for part in (train, test)]
-    return PreparedOnSpark(ready[0], ready[1], pipeline)
+    return PreparedOnSpark(ready[0], ready[1], pipeline, encodings)

@@ -58,11 +58,16 @@ def draw_keywords(keywords: pd.DataFrame, documents: list[str]) -> "Figure":
 
     Args:
         keywords: `document`, `rank`, `word`, `count`, `weight`.
-        documents: which to show, at most six.
+        documents: which to show, at most six; those without key words are left out.
     """
     from matplotlib.figure import Figure
 
-    shown = documents[:PANELS]
+    shown = [name for name in documents if (keywords["document"] == name).any()][:PANELS]
+    if not shown:
+        figure, axes = new_figure(WIDTH, 2.0)
+        empty(axes, "no key words")
+        set_title(axes, "No document has a word that it does not share with too many others")
+        return figure
     rows = -(-len(shown) // 2)
     figure = Figure(figsize=(WIDTH, 0.4 + 1.75 * rows))
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True)

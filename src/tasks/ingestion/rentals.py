@@ -21,6 +21,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
+WHOLE_NUMBER = r"[+-]?[0-9]{1,18}(\.0*)?"  # ids of today have 18 digits, more than a float can tell apart
+NUMBER = r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})"
 REMEDY = "give the short listings.csv of a city as Inside Airbnb publishes it"
 
 
@@ -65,17 +67,22 @@ def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """Turn text into numbers and dates; the second says why a row cannot be read, or is empty."""
     table, reasons = raw.copy(), pd.Series("", index=raw.index)
     for column in (*WHOLE, *DECIMAL, "reviews_per_month"):
-        plain = raw[column].str.fullmatch(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})")
-        number = pd.to_numeric(raw[column].where(plain), errors="coerce").astype("float64")
+        whole = column in WHOLE
+        plain = raw[column].str.fullmatch(WHOLE_NUMBER if whole else NUMBER)
         odd = ~plain & ~((column in MISSING_OK) & (raw[column] == ""))
-        if column in WHOLE:
-            odd |= plain & (number % 1 != 0)
-        reasons = reasons.mask(odd & (reasons == ""), f"{column} is no {'whole ' * (column in WHOLE)}number")
-        table[column] = number
+        reasons = reasons.mask(odd & (reasons == ""), f"{column} is no {'whole ' * whole}number")
+        text = raw[column].where(plain)
+        table[column] = _integers(text) if whole else pd.to_numeric(text, errors="coerce").astype("float64")
     table["last_review"] = pd.to_datetime(raw["last_review"].where(raw["last_review"] != ""), format="%Y-%m-%d",
                                           errors="coerce")  # fmt: skip
     odd = table["last_review"].isna() & (raw["last_review"] != "")
     return table, reasons.mask(odd & (reasons == ""), "last_review is no date as 2020-03-17")
+
+
+def _integers(text: pd.Series) -> pd.Series:
+    """Turn whole numbers, such as 7 and 7.0, into integers without a detour through floats; missing stays missing."""
+    numbers = [None if pd.isna(number) else int(number.partition(".")[0]) for number in text]
+    return pd.Series(pd.array(numbers, dtype="Int64"), index=text.index)
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:

@@ -53,14 +53,23 @@ def inherits(value: Any, package: str, name: str) -> bool:
 
 
 def _write_pandas(frame: pd.DataFrame, path: Path) -> None:
-    """Write Parquet that Spark reads too: it knows no nanoseconds, so times are kept to the microsecond."""
+    """Write Parquet that Spark reads too.
+
+    It knows no nanoseconds, so times are kept to the microsecond. A column of texts that are all missing would have no
+    type, which Spark does not read as text, so it is written as text.
+    """
     import pyarrow as pa
 
     index = not isinstance(frame.index, pd.RangeIndex)
+    schema = None
+    if any(kind == np.dtype(object) and frame.iloc[:, at].isna().all() for at, kind in enumerate(frame.dtypes)):
+        found = pa.Schema.from_pandas(frame, preserve_index=index)
+        fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in found]
+        schema = pa.schema(fields, metadata=found.metadata)
     try:
-        frame.to_parquet(path, index=index, compression="zstd", coerce_timestamps="us")
+        frame.to_parquet(path, index=index, compression="zstd", schema=schema, coerce_timestamps="us")
     except pa.ArrowInvalid:
-        frame.to_parquet(path, index=index, compression="zstd")
+        frame.to_parquet(path, index=index, compression="zstd", schema=schema)
 
 
 def _write_frame(frame: Any, path: Path) -> None:

@@ -73,6 +73,7 @@ def _options(chosen: str) -> dict[str, Any]:
     logging = home / "log4j2.properties"
     if not logging.is_file() or logging.read_text("utf-8") != LOG4J:
         logging.write_text(LOG4J, "utf-8")
+    checkpoints = Path(tempfile.mkdtemp(prefix="checkpoints-", dir=store().scratch_base()))
     options: dict[str, Any] = SQL | {
         "spark.sql.adaptive.enabled": "true",
         "spark.ui.showConsoleProgress": "true" if sys.stderr.isatty() else "false",
@@ -80,8 +81,7 @@ def _options(chosen: str) -> dict[str, Any]:
         "spark.driver.memory": settings().spark_memory,
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()} -Dderby.system.home={home}",
         "spark.sql.warehouse.dir": (home / "warehouse").as_uri(),
-        "spark.pyspark.python": sys.executable,
-        "spark.checkpoint.dir": local_path(Path(tempfile.mkdtemp(prefix="checkpoints-", dir=store().scratch_base()))),
+        "spark.checkpoint.dir": local_path(checkpoints),
     }
     if chosen.startswith("local"):
         cores = re.search(r"\d+", chosen)
@@ -111,10 +111,10 @@ def spark_session() -> "SparkSession":
                 for name, value in SQL.items():
                     remote.conf.set(name, value)
                 return remote
-            active = SparkSession.getActiveSession()
+            active = _session()
             if active is not None:
                 return active
-            _prepare_environment()
+            _prepare_environment(chosen)
             builder = SparkSession.builder.master(chosen).appName("casebook")
             session = builder.config(map=_options(chosen)).getOrCreate()
         except (PySparkException, OSError, RuntimeError) as error:
@@ -127,12 +127,15 @@ def spark_session() -> "SparkSession":
     return session
 
 
-def _prepare_environment() -> None:
-    """Set what the Java process and Python's workers inherit."""
+def _prepare_environment(chosen: str) -> None:
+    """Set what the Java process and Python's workers inherit; on a cluster the caller may name the workers' Python."""
     home = java_home()
     if home is not None:
         os.environ["JAVA_HOME"] = str(home)
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if chosen.startswith("local"):
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,11 +16,12 @@ from tasks.validation.contract import ContractReport
 
 GOOD_GAIN = 0.1
 SHOWN = 60
+NO_WORDS = "none: it shares all its words with too many others"
 MAP_REDUCE = (
-    "Counting is map-reduce. Map turns every document into pairs, ((document, word), 1) for each word, on whichever"
-    " machine holds the document. Combine adds up what one partition holds before anything travels. Shuffle sends all"
-    " pairs of one key to one place, and reduce adds them up there. A second round counts the documents that contain"
-    " each word."
+    "Counting is map-reduce. The documents lie in blocks of lines, spread over the partitions. Map turns every block"
+    " into pairs, ((document, word), 1) for each word, on whichever machine holds it. Combine adds up what one"
+    " partition holds before anything travels. Shuffle sends all pairs of one key to one place, and reduce adds them up"
+    " there. A second round counts the documents that contain each word."
 )
 
 
@@ -59,11 +60,11 @@ def compose_keywords(
         found: similar pairs by MinHash; None without Spark.
         recall: of MinHash.
     """
-    shown = _spread(documents["document"].tolist())
+    shown = _spread(_marked(documents, keywords))
     hero = [
         figure_block(
             draw_keywords(keywords, shown),
-            f"Bar charts of the key words of {', '.join(shown)}",
+            f"Bar charts of the key words of {', '.join(shown)}" if shown else "No document has a key word",
             "The words with the largest TF-IDF weight; words that many documents share are left out.",
         )
     ]
@@ -90,17 +91,27 @@ def compose_keywords(
     )
 
 
+def _marked(documents: pd.DataFrame, keywords: pd.DataFrame) -> list[str]:
+    """Return the names of the documents that have key words, in the order in which they were read."""
+    return documents.loc[documents["document"].isin(keywords["document"]), "document"].tolist()
+
+
 def _spread(names: list[str]) -> list[str]:
     """Return six names, spread over all."""
     return names[:: max(1, len(names) // 6)][:6]
 
 
 def _answer(documents: pd.DataFrame, keywords: pd.DataFrame, metrics: list[Metric]) -> str:
-    first = documents["document"].iloc[0]
-    words = ", ".join(keywords.loc[keywords["document"] == first, "word"].head(3))
+    marked = _marked(documents, keywords)
+    if not marked:
+        return (
+            f"No word tells the {len(documents):,} documents apart: each of their words occurs in more of them than"
+            " `max_share` allows."
+        )
+    words = ", ".join(keywords.loc[keywords["document"] == marked[0], "word"].head(3))
     mrr = metrics[0]
     return (
-        f"{first} stands out by {words}; over {len(documents):,} documents the key words lead from one half of a"
+        f"{marked[0]} stands out by {words}; over {len(documents):,} documents the key words lead from one half of a"
         f" document to the other with a mean reciprocal rank of {mrr.value:.2f}, plain counts with {mrr.baseline:.2f}."
     )
 
@@ -119,12 +130,9 @@ def _verdict(metrics: list[Metric], engines: dict[str, float] | None) -> Verdict
 
 
 def _words(keywords: pd.DataFrame, documents: pd.DataFrame) -> Section:
-    table = (
-        keywords.groupby("document", sort=False)["word"]
-        .agg(lambda words: ", ".join(words))
-        .rename("words")
-        .reset_index()
-    )
+    words = keywords.groupby("document")["word"].agg(list).to_dict()
+    table = documents[["document"]].copy()
+    table["words"] = [", ".join(words.get(name, [])) or NO_WORDS for name in table["document"]]
     block = Table.from_frame(
         table,
         {"document": "document", "words": "key words, the weightiest first"},

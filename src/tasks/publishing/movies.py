@@ -102,7 +102,7 @@ def compose_movies(
         _intervals(coverage, by_name["coverage"], level),
         _error(concentration, by_name, len(test)),
         _missing(films, lacking, medians, by_name, level),
-        _models(candidates, chosen, bands),
+        _models(candidates, chosen, bands, where.source),
     ]
     return Report(
         flow="movies",
@@ -200,12 +200,22 @@ def _intervals(coverage: pd.DataFrame, covered: Metric, level: float) -> Section
             figure_block(
                 coverage_figure(coverage, level),
                 "Share of films inside their interval by predicted revenue, by votes, and by actual revenue.",
-                "Predicted revenue and votes are known beforehand. Sorted by what they turned out to earn, the greatest"
-                " successes are covered least: nothing that is known of them beforehand sets them apart.",
+                f"Predicted revenue and votes are known beforehand, the actual revenue is not.{_least(coverage)}",
             ),
             Table.from_frame(coverage, titles, formats),
         ],
     )
+
+
+def _least(coverage: pd.DataFrame) -> str:
+    """Say which films are covered least, by what they turned out to earn; "" where no group is."""
+    groups = coverage[coverage["by"] == "actual revenue"].reset_index(drop=True)
+    if groups["coverage"].nunique() < 2:
+        return ""
+    least = int(groups["coverage"].idxmin())
+    share, group = percent(float(groups["coverage"].iloc[least]), 1), groups["group"].iloc[least]
+    greatest = ", the greatest successes," if least == len(groups) - 1 else ""
+    return f" Sorted by what they turned out to earn, films of {group}{greatest} are covered least ({share})."
 
 
 def _error(concentration: pd.DataFrame, metrics: dict[str, Metric], films: int) -> Section:
@@ -269,7 +279,13 @@ def _missing(
     )
 
 
-def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame) -> Section:
+def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, source: str) -> Section:
+    split = "The split is stratified on bands of revenue"
+    if source == "public":
+        split += (
+            ", as in the published analysis of these films. That one fills missing revenues with the median and splits"
+            " all films; here only films with a known revenue are split"
+        )
     table = candidates.assign(name=candidates["model"].map(MODEL_NAMES))
     return Section(
         title="The models that were tried",
@@ -287,7 +303,7 @@ def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame) -> Secti
             figure_block(
                 bands_figure(bands),
                 "Shares of films in four bands of revenue, among all, training and test films.",
-                "The split is stratified on bands of revenue, as in the published analysis of these films.",
+                f"{split}.",
             ),
         ],
     )
@@ -299,6 +315,8 @@ def _limits(lacking: Missingness) -> list[str]:
         "Votes were counted years after the release: this fills a table, it does not foretell a release.",
         "Revenues are nominal dollars, as published; no inflation is taken out (the year is a feature).",
         "Learning data and intervals rest on films with a known revenue.",
+        "Votes, titles and directors of all listed films, test films included, are used as features (how many films a"
+        " director or a series has, and how popular they are); no revenue of a test film is.",
     ]
     if lacking.auc >= 0.55:
         limits.append(

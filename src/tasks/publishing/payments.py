@@ -54,6 +54,7 @@ def compose_payments(
     repeated: pd.DataFrame,
     counts: dict[str, int],
     metrics: list[Metric],
+    champion: str,
 ) -> Report:
     """Put a run's findings into a report.
 
@@ -73,6 +74,7 @@ def compose_payments(
         repeated: as `repeated_table` makes it.
         counts: as in `Summary`.
         metrics: of the run.
+        champion: what became of the model, a sentence.
     """
     labels, naive = np.asarray(labels), np.asarray(naive)
     hero = figure_block(
@@ -95,7 +97,7 @@ def compose_payments(
             _how(engine, contracts[0], vendors),
         ],
         metrics=metrics,
-        champion="No model is registered: a segmentation describes these vendors, and nothing is predicted with it.",
+        champion=champion,
         data=[data_record(where, contracts[0].rows)],
         contract=[rule.model_dump() for report in contracts for rule in report.results],
         quarantine=quarantine_rows(quarantine),
@@ -183,8 +185,8 @@ def _segments(
             figure_block(
                 silhouette_by_k(scores),
                 "Lines: mean silhouette by number of segments, for scaled and for raw features",
-                "The silhouette of raw features is high because a few giants lie far from all others, which says"
-                " nothing about kinds of vendors.",
+                "The two curves cannot be held against each other: on raw features a few giants that lie far from all"
+                " others are enough for a high silhouette, and say nothing about kinds of vendors.",
             ),
         ],
     )
@@ -225,9 +227,10 @@ def _how(engine: str, lines: ContractReport, vendors: pd.DataFrame) -> Section:
             Text(
                 paragraphs=[
                     f"The {lines.rows:,} lines were read with {told[engine]}",
-                    "Both engines keep to the same rules and agree to the row and the cent. What could not be read was"
-                    f" left out and counted by reason ({lines.quarantined:,} lines); segments and figures rest on"
-                    f" tables of {len(vendors):,} vendors and fewer rows, whatever the number of payments.",
+                    "Both engines keep to the same rules, and the tests of Casebook hold them to the same rows and"
+                    " cents. What could not be read was left out and counted by reason"
+                    f" ({lines.quarantined:,} lines); segments and figures rest on tables of {len(vendors):,} vendors"
+                    " and fewer rows, whatever the number of payments.",
                 ]
             )
         ],
@@ -242,5 +245,5 @@ def _limits(lines: ContractReport, vendors: pd.DataFrame, segmented: pd.DataFram
         "A record is a line: one whose text holds a line break is put aside.",
     ]
     if lines.quarantined > MOST_LISTED:
-        limits.append(f"Of {lines.quarantined:,} lines in quarantine the first {MOST_LISTED:,} are listed.")
+        limits.append(f"Of {lines.quarantined:,} lines in quarantine {MOST_LISTED:,} are listed.")
     return limits

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 from tasks.training.ranking import per_user_quality
 from tasks.training.rating_biases import HIGHEST, LOWEST
@@ -166,8 +167,13 @@ def search_lists(
         grid: settings to try.
         relevant: a film rated at least so is one that should have been recommended, stars.
         seed: of the first factors.
+
+    Raises:
+        ContractError: nothing in training is rated so high.
     """
     learn, held = train[~train["validation"]], train[train["validation"]]
+    if not (learn["rating"] >= relevant).any():
+        raise ContractError(f"No training rating is {relevant:g} stars or more; lower --relevant.")
     popularity, seen = liked_counts(learn, items, relevant), ratings.where("not validation").persist()
     rows = []
     for choice in grid:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tasks.features.words import most_documents
 from tasks.platform.stage import stage
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 COLUMNS = ["document", "rank", "word", "count", "weight", "documents"]
-FEW_DOCUMENTS = 4  # with fewer, a word in most of them may still tell them apart
 
 
 @stage(phase="Modelling")
@@ -25,12 +25,13 @@ def pick_keywords(weights: pd.DataFrame, top: int, max_share: float, scheme: str
         scheme: `tfidf` ranks by weight, `counts` by count: the baseline.
 
     Returns:
-        `document`, `rank` from 1, `word`, `count`, `weight`, `documents` (how many contain the word).
+        `document`, `rank` from 1, `word`, `count`, `weight`, `documents` (how many contain the word). A document whose
+        words are all shared has no row.
     """
     total = weights["document"].nunique()
     table = weights.assign(documents=weights.groupby("word")["document"].transform("size"))
-    if scheme == "tfidf" and total >= FEW_DOCUMENTS:
-        table = table[table["documents"] <= max(1.0, max_share * total)]
+    if scheme == "tfidf":
+        table = table[table["documents"] <= most_documents(total, max_share)]
     order = "weight" if scheme == "tfidf" else "count"
     table = table.sort_values(["document", order, "word"], ascending=[True, False, True])
     table["rank"] = table.groupby("document").cumcount() + 1
@@ -45,7 +46,7 @@ def pick_keywords_spark(weights: "DataFrame", top: int, max_share: float) -> pd.
     from pyspark.sql import functions as f
 
     total = weights.select("document").distinct().count()
-    limit = max(1.0, max_share * total) if total >= FEW_DOCUMENTS else float(total)
+    limit = most_documents(total, max_share)
     containing = weights.groupBy("word").agg(f.count("*").alias("documents")).where(f.col("documents") <= limit)
     order = Window.partitionBy("document").orderBy(f.desc("weight"), "word")
     ranked = weights.join(containing, "word").withColumn("rank", f.row_number().over(order)).where(f.col("rank") <= top)

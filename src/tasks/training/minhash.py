@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tasks.features.words import most_documents
 from tasks.platform.stage import stage
-from tasks.training.keywords import FEW_DOCUMENTS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -26,7 +26,7 @@ def _kept(weights: pd.DataFrame, max_share: float) -> pd.DataFrame:
     """Leave out words in more than `max_share` of the documents: they tell nothing about what is similar."""
     total = weights["document"].nunique()
     containing = weights.groupby("word")["document"].transform("size")
-    return weights[containing <= max_share * total] if total >= FEW_DOCUMENTS else weights
+    return weights[containing <= most_documents(total, max_share)]
 
 
 @stage(phase="Modelling")
@@ -79,8 +79,10 @@ def similar_by_minhash(weights: "DataFrame", threshold: float, max_share: float,
 
     total = weights.select("document").distinct().count()
     containing = weights.groupBy("word").agg(f.count("*").alias("documents"))
-    kept = containing.where(f.col("documents") <= max_share * total) if total >= FEW_DOCUMENTS else containing
+    kept = containing.where(f.col("documents") <= most_documents(total, max_share))
     sets = weights.join(kept, "word").groupBy("document").agg(f.sort_array(f.collect_list("word")).alias("words"))
+    if sets.isEmpty():  # the documents share all their words
+        return _ordered(pd.DataFrame(columns=COLUMNS))
     features = CountVectorizer(inputCol="words", outputCol="features", binary=True, vocabSize=2**24).fit(sets)
     data = features.transform(sets).select("document", "features").persist()
     model = MinHashLSH(inputCol="features", outputCol="hashes", numHashTables=tables, seed=SEED).fit(data)

@@ -1,10 +1,11 @@
 """Which kinds of vendors are there? k-means on scaled features, k by the silhouette; on raw ones too, to compare."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ class Segments(NamedTuple):
 
     `labels`: (m,) of k-means on scaled features, 0 the segment that is paid most. `naive`: (m,) of k-means on raw
     features, k chosen in the same way. `scores`: `features` (scaled, raw), `k`, `silhouette` in their own space.
+    `config`: the choices that make the model again.
     """
 
     model: "KMeans"
     labels: np.ndarray
     naive: np.ndarray
     scores: pd.DataFrame
+    config: dict[str, Any]
 
 
 @stage(phase="Modelling")
@@ -37,17 +40,23 @@ def segment_vendors(vendors: pd.DataFrame, scaled: np.ndarray, raw: np.ndarray, 
         scaled: features of mean 0 and standard deviation 1, (m, d).
         raw: the same features as they are, (m, d).
         most_segments: the largest number of segments tried.
+
+    Raises:
+        ContractError: the vendors are all alike.
     """
     spaces = {"scaled": np.array(scaled), "raw": np.array(raw)}
     scores = pd.concat([_scores(name, space, most_segments) for name, space in spaces.items()], ignore_index=True)
     best = scores.loc[scores.groupby("features")["silhouette"].idxmax()].set_index("features")["k"]
-    models = {name: fitted(space, int(best[name])) for name, space in spaces.items()}
+    if "scaled" not in best:
+        raise ContractError("The vendors are all alike, so there are no kinds of them; give an export of more vendors.")
+    models = {name: fitted(spaces[name], int(best[name])) for name in spaces if name in best}
     model = models["scaled"]
+    naive = models["raw"].labels_ if "raw" in models else np.zeros(len(vendors), np.int32)
     money = np.bincount(model.labels_, vendors["cents"].to_numpy(float), minlength=model.n_clusters)
     order = np.argsort(-money, kind="stable")
     model.cluster_centers_ = model.cluster_centers_[order]
     model.labels_ = np.argsort(order)[model.labels_].astype(np.int32)
-    return Segments(model, model.labels_, models["raw"].labels_, scores)
+    return Segments(model, model.labels_, naive, scores, {"features": "scaled", "k": int(best["scaled"])})
 
 
 def fitted(space: np.ndarray, k: int, seed: int = SEED) -> "KMeans":
@@ -58,10 +67,14 @@ def fitted(space: np.ndarray, k: int, seed: int = SEED) -> "KMeans":
 
 
 def _scores(name: str, space: np.ndarray, most: int) -> pd.DataFrame:
-    """Return the mean silhouette of 2 to `most` segments, on the same sample of vendors for each."""
+    """Return the mean silhouette of 2 to `most` segments, on the same sample of vendors for each.
+
+    There are no more segments than different vendors, or than half the vendors.
+    """
     from sklearn.metrics import silhouette_score
 
     chance = np.random.default_rng(SEED)
     part = space[np.sort(chance.permutation(len(space))[:CHOSEN_ON])]
+    most = min(most, len(np.unique(part, axis=0)), len(part) // 2)
     rows = [(name, k, float(silhouette_score(part, fitted(part, k).labels_))) for k in range(2, most + 1)]
-    return pd.DataFrame(rows, columns=["features", "k", "silhouette"])
+    return pd.DataFrame(rows, columns=["features", "k", "silhouette"]).astype({"k": "int64", "silhouette": "float64"})

@@ -95,7 +95,7 @@ def _column_names(frame: pd.DataFrame) -> RuleResult | None:
     )
 
 
-def check(frame: pd.DataFrame, contract: Contract) -> Checked:
+def check(frame: pd.DataFrame, contract: Contract, unreadable: int = 0) -> Checked:
     """Hold a table against its contract. Nothing is raised for bad data: see `enforce`.
 
     Rules with `quarantine` come first; the others see the rows that are left. A rule of uniqueness with quarantine
@@ -104,6 +104,7 @@ def check(frame: pd.DataFrame, contract: Contract) -> Checked:
     Args:
         frame: the table, (n, columns); it is not changed.
         contract: what it promises.
+        unreadable: rows that were put aside before, because they could not be read; they count as quarantined.
 
     Returns:
         The rows that stay and those in quarantine, each under its index label of before and together all rows; those in
@@ -124,8 +125,8 @@ def check(frame: pd.DataFrame, contract: Contract) -> Checked:
     first, *rest = [_result(kept, contract, *pair) for pair in zip(others, outcomes(kept, others), strict=True)]
     of_others = iter(rest)
     results = [first, *(next(of_sieves if rule.quarantine else of_others) for rule in contract.rules)]
-    if sieves:
-        results.append(_share(len(taken), len(frame), contract))
+    if sieves or unreadable:
+        results.append(_share(len(taken), unreadable, len(frame) + unreadable, contract))
     return Checked(kept, taken, contract_report(contract.name, len(frame), len(taken), results))
 
 
@@ -149,8 +150,10 @@ def _sifted(
     return frame.iloc[np.setdiff1d(np.arange(len(frame)), out)] if len(out) else frame, taken
 
 
-def _share(quarantined: int, rows: int, contract: Contract) -> RuleResult:
-    """State whether quarantine has taken too many rows."""
+def _share(taken: int, unreadable: int, rows: int, contract: Contract) -> RuleResult:
+    """State whether quarantine has taken too many rows, those that could not be read among them."""
+    quarantined = taken + unreadable
+    apart = f", {unreadable:,} of them because they cannot be read" if unreadable else ""
     passed = quarantined <= contract.max_quarantined * rows + 1e-9
     return RuleResult(
         rule=f"At most {contract.max_quarantined:.4g} of all {contract.unit} (as a share) are in quarantine.",
@@ -158,7 +161,7 @@ def _share(quarantined: int, rows: int, contract: Contract) -> RuleResult:
         passed=passed,
         checked=1,
         broken=int(not passed),
-        detail=f"{quarantined:,} of {rows:,} {contract.unit} are in quarantine",
+        detail=f"{quarantined:,} of {rows:,} {contract.unit} are in quarantine{apart}",
     )
 
 

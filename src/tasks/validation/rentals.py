@@ -32,6 +32,11 @@ def rentals_contract(max_quarantined: float = 0.05) -> Contract:
             ),
             between("A price is not negative and at most 100,000 a night.", "price", 0, 100_000, quarantine=True),
             between("A price is above 0.", "price", 1, 100_000, severity="warning"),
+            Rule(
+                rule="Prices differ between listings.",
+                expectation="ExpectColumnUniqueValueCountToBeBetween",
+                arguments={"column": "price", "min_value": 2},
+            ),
             between("A latitude lies between -90 and 90 degrees.", "latitude", -90, 90, quarantine=True),
             between("A longitude lies between -180 and 180 degrees.", "longitude", -180, 180, quarantine=True),
             _there("A listing says what kind of room it is.", "room_type"),

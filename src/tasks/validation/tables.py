@@ -12,7 +12,10 @@ from tasks.validation.contract import Checked, Contract, check, enforce
 
 @stage(phase="Data understanding")
 def validate_table(
-    frame: pd.DataFrame, contract: Contract, remedy: str = "mend the data at their source, and run again"
+    frame: pd.DataFrame,
+    contract: Contract,
+    remedy: str = "mend the data at their source, and run again",
+    unreadable: pd.DataFrame | None = None,
 ) -> Checked:
     """Hold a table against its contract; stop when a critical rule is broken.
 
@@ -20,6 +23,7 @@ def validate_table(
         frame: the table, (n, columns).
         contract: what it promises.
         remedy: what to do when it is broken, the end of the error's sentence.
+        unreadable: the rows that the reader has put aside, which count as quarantined; None for none.
 
     Returns:
         The rows that stay, numbered anew; those in quarantine, under their index label of before, with a column
@@ -28,7 +32,7 @@ def validate_table(
     Raises:
         ContractError: a critical rule is broken; with the rule, the first rows that break it, and what to do.
     """
-    checked = check(frame, contract)
+    checked = check(frame, contract, 0 if unreadable is None else len(unreadable))
     enforce(checked.report, remedy)
     return checked._replace(frame=checked.frame.reset_index(drop=True))
 
