@@ -8,7 +8,7 @@ from pydantic import Field
 from tasks.evaluation.champion import ChampionRecord, decide_promotion
 from tasks.evaluation.rentals import absolute_errors, compare_engines, score_models, summarise_prices, worst_errors
 from tasks.evaluation.rentals_scaling import measure_scaling
-from tasks.features.rentals import derive_rentals, part_rentals, split_rentals
+from tasks.features.rentals import derive_rentals, find_centre, part_rentals, split_rentals
 from tasks.features.rentals_spark import derive_on_spark, prepare_on_spark
 from tasks.ingestion.files import Source
 from tasks.ingestion.rentals import locate_rentals, read_rentals
@@ -69,8 +69,7 @@ def rentals(
     engine: Literal["pandas", "spark", "both"] = "pandas",
     folds: Annotated[int, Field(ge=2, le=20)] = 5,
     search: Annotated[int, Field(ge=1, le=20)] = 2,
-    centre_latitude: Annotated[float, Field(ge=-89, le=89)] = 52.5208,
-    centre_longitude: Annotated[float, Field(ge=-180, le=180)] = 13.4095,
+    centre: Annotated[str, Field(pattern=r"^(auto|[+-]?\d{1,2}(\.\d+)?,[+-]?\d{1,3}(\.\d+)?)$")] = "auto",
     scaling_rows: Annotated[int, Field(ge=10_000, le=100_000_000)] = 100_000,
     max_quarantined: Annotated[float, Field(ge=0, le=1)] = 0.05,
     data_docs: bool = False,
@@ -86,8 +85,8 @@ def rentals(
         engine: pandas (with scikit-learn), spark, or both side by side
         folds: of the cross-validation with scikit-learn; Spark's has three
         search: settings of each kind of model that are tried
-        centre_latitude: of the city's centre, degrees; Berlin's Alexanderplatz by default
-        centre_longitude: of the city's centre, degrees
+        centre: latitude,longitude of the city's centre in degrees; auto: Alexanderplatz for Berlin, else the middle of
+            the listings
         scaling_rows: with both engines, the most rows to which the listings are grown to compare the time
         max_quarantined: stop when a larger share of the rows cannot be read or breaks the contract
         data_docs: write the Data Docs of Great Expectations beside the report
@@ -102,7 +101,8 @@ def rentals(
 
     # Data preparation and modelling, on each engine
     split = split_rentals(checked.frame)
-    asked = (checked.frame, split.members, (centre_latitude, centre_longitude), folds, search)
+    place = find_centre(checked.frame, centre).load(list[float])
+    asked = (checked.frame, split.members, (place[0], place[1]), folds, search)
     ours = with_spark(*asked) if engine == "spark" else with_pandas(*asked)
     other = with_spark(*asked) if engine == "both" else None
     chosen = choose_model(ours.search, "spark" if engine == "spark" else "pandas")

@@ -98,6 +98,23 @@ def test_series(title: str, series: str) -> None:
     assert series_of(pd.Series([title]))[0] == series
 
 
+def test_a_single_value_of_revenue_is_refused() -> None:
+    same = films(250).assign(revenue=50.0)
+    with pytest.raises(ContractError, match=r"All 250 known revenues are the same, 50 million"):
+        split_films.fn(same, 0.8, 42)
+    one_differs = same.assign(revenue=[60.0, *[50.0] * 249])
+    seeds = range(12)
+    messages = []
+    for seed in seeds:
+        with pytest.raises(ContractError, match=r"have the same revenue, 50 million dollars") as refused:
+            split_films.fn(one_differs, 0.5, seed)
+        messages.append(str(refused.value))
+    assert any(message.startswith("All 125 training films") for message in messages)
+    assert any(message.startswith("All 125 test films") for message in messages)
+    two_values = same.assign(revenue=[50.0, 60.0] * 125)
+    assert len(split_films.fn(two_values, 0.8, 42).test) == 50
+
+
 def test_too_few_revenues_are_refused() -> None:
     everyone = films()
     with pytest.raises(ContractError, match="Only 0 of 400 films have a revenue"):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.features.rentals import BAND_NAMES, price_bands, price_strata, split_rentals
-from tasks.platform.errors import ContractError
+from tasks.features.rentals import BAND_NAMES, find_centre, price_bands, price_strata, split_rentals
+from tasks.platform.errors import ContractError, UsageError
 
 
 def priced(*prices: float) -> pd.DataFrame:
@@ -46,3 +46,14 @@ def test_one_price_besides_0_is_refused() -> None:
     frame = pd.DataFrame({"id": np.arange(200), "price": np.tile([0.0, 60], 100)})
     with pytest.raises(ContractError, match="two different prices"):
         split_rentals.fn(frame)
+
+
+def test_the_centre_is_berlins_or_the_middle_or_what_is_given() -> None:
+    near = pd.DataFrame({"latitude": [52.4, 52.5, 52.6], "longitude": [13.3, 13.4, 13.6]})
+    assert find_centre.fn(near, "auto") == [52.5208, 13.4095]
+    london = pd.DataFrame({"latitude": [51.5, 51.4, 51.6], "longitude": [-0.1, -0.2, 0.0]})
+    assert find_centre.fn(london, "auto") == [51.5, -0.1]
+    assert find_centre.fn(near, "-33.9,151.2") == [-33.9, 151.2]
+    for wrong in ("90,0", "0,181"):
+        with pytest.raises(UsageError, match="no city at"):
+            find_centre.fn(near, wrong)

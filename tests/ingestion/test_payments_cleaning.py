@@ -223,6 +223,9 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path) -> None:
     file.write_text(HEADER + ",amount\n")
     with pytest.raises(ContractError, match="Amount more than once"):
         read_header(file)
+    file.write_bytes((HEADER + "\r" + HEADER + "\r").encode())
+    with pytest.raises(ContractError, match="carriage return"):
+        read_header(file)
     file.write_bytes(b"")
     with pytest.raises(ContractError, match="empty"):
         read_header(file)

@@ -135,3 +135,11 @@ def test_the_real_listings_are_read_as_duckdb_reads_them(shared: Path) -> None:
     assert frame["name"].notna().sum() == names
     assert (frame["price"] == 0).sum() == free == 5
     assert np.isfinite(frame[["latitude", "longitude"]]).all().all()
+
+
+@pytest.mark.parametrize("number", ["2.3491200000000003", "-0.11275999999999999", "5e-05", "+1.5E1", ".25", "7."])
+def test_numbers_are_read_as_programs_print_them(tmp_path: Path, number: str) -> None:
+    row = ROW.format(price=50, date="2019-01-01").replace(",13.4,", f",{number},")
+    listings = read_rentals.fn(written(tmp_path, row))
+    assert listings.frame["longitude"].tolist() == pytest.approx([float(number)], rel=1e-15)
+    assert listings.quarantine.empty

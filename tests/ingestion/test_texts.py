@@ -41,11 +41,14 @@ def test_the_public_books_have_all_their_chapters(shared: Path):
     assert "Project Gutenberg" not in " ".join(texts)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
 def test_encodings(tmp_path: Path, encoding: str):
-    (tmp_path / "a.txt").write_bytes(("Straße und Käse, " + PROSE).replace("\n", "\r\n").encode(encoding))
+    quoted = "" if encoding == "latin-1" else "don’t"
+    text = f"Straße und Käse, {PROSE}{quoted}".replace("\n", "\r\n")
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
     documents, quarantine = read(tmp_path)
     assert documents["text"].iloc[0].startswith("Straße und Käse")
+    assert quoted in documents["text"].iloc[0]
     assert quarantine.empty
 
 

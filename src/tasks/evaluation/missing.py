@@ -24,14 +24,17 @@ COMPARED = {
 
 
 class Missingness(BaseModel):
-    """How films with and without revenue differ, and what becomes of the test figures for films like the latter."""
+    """How films with and without revenue differ, and what becomes of the test figures for films like the latter.
+
+    All but the share is None where fewer than `FOLDS` films lack their revenue: so few tell nothing.
+    """
 
     share: float  # of all films, without revenue
-    auc: float  # of telling the one from the other; 0.5 is missing at random as far as the features can tell
-    weighted_rmse: float  # millions of dollars
-    weighted_coverage: float
-    weighted_mean: float  # revenue of test films like those without revenue, millions of dollars
-    effective_films: float  # test films that the weighted figures rest on (L. Kish)
+    auc: float | None = None  # of telling the one from the other; 0.5 is missing at random as far as the features tell
+    weighted_rmse: float | None = None  # millions of dollars
+    weighted_coverage: float | None = None
+    weighted_mean: float | None = None  # revenue of test films like those without revenue, millions of dollars
+    effective_films: float | None = None  # test films that the weighted figures rest on (L. Kish)
 
 
 class Compared(NamedTuple):
@@ -62,14 +65,8 @@ def compare_missing(
     """
     table = _medians(known, missing)
     share = len(missing) / (len(known) + len(missing))
-    if not len(missing):
-        inside = float(is_inside(known["revenue"].to_numpy(), predictions).mean())
-        rmse = float(np.sqrt(np.mean((predictions["predicted"] - known["revenue"]) ** 2)))
-        mean = float(known["revenue"].mean())
-        return Compared(
-            Missingness(share=share, auc=0.5, weighted_rmse=rmse, weighted_coverage=inside, weighted_mean=mean,
-                        effective_films=len(known)), table
-        )  # fmt: skip
+    if min(len(known), len(missing)) < FOLDS:
+        return Compared(Missingness(share=share), table)
     chance, auc = _chance_of_missing(known_features, missing_features, seed)
     weight = np.minimum(chance / np.maximum(1 - chance, 1e-9), LARGEST_ODDS)
     weight = weight / weight.sum()
@@ -93,9 +90,6 @@ def _chance_of_missing(known: pd.DataFrame, missing: pd.DataFrame, seed: int) ->
 
     features = pd.concat([known, missing]).drop(columns=list(NAMES)).to_numpy(np.float64)
     lacks = np.arange(len(features)) >= len(known)
-    fewest = int(min(lacks.sum(), (~lacks).sum()))
-    if fewest < FOLDS:
-        return np.full(len(known), lacks.mean()), 0.5
     forest = RandomForestClassifier(80, min_samples_leaf=10, random_state=seed, n_jobs=1)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     chance = cross_val_predict(forest, features, lacks, cv=folds, method="predict_proba")[:, 1]
@@ -106,8 +100,8 @@ def _medians(known: pd.DataFrame, missing: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "feature": f"{title}, median",
-            "with_revenue": float(known[name].median()),
-            "without_revenue": float(missing[name].median()) if len(missing) else np.nan,
+            "with_revenue": _median(known[name]),
+            "without_revenue": _median(missing[name]),
         }
         for name, title in COMPARED.items()
     ]
@@ -119,3 +113,9 @@ def _medians(known: pd.DataFrame, missing: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return pd.DataFrame(rows)
+
+
+def _median(values: pd.Series) -> float:
+    """Return the median of what is known; NaN where nothing is."""
+    known = values.dropna()
+    return float(known.median()) if len(known) else np.nan

@@ -11,6 +11,7 @@ from tasks.features.movies import published_numbers, revenue_bands
 from tasks.platform.stage import stage
 
 LARGEST_ERRORS = 0.01  # share of the test films whose part in the squared error is told
+NO_ERROR = 1e-12  # as a share of all test films' squared error around the mean: what rounding leaves of none
 
 
 class Scores(NamedTuple):
@@ -79,11 +80,17 @@ def rmse_metric(squared: np.ndarray, name: str = "rmse", baseline: float | None 
 
 
 def r_squared(squared: np.ndarray, of_mean: np.ndarray) -> tuple[float, float, float]:
-    """Return 1 - Σ squared / Σ of_mean and its bootstrap interval: films are drawn, with both of their errors."""
+    """Return 1 - Σ squared / Σ of_mean and its bootstrap interval: films are drawn, with both of their errors.
+
+    Where the mean makes no error there is nothing to explain, and nothing, 0, is explained.
+    """
+    nothing = NO_ERROR * of_mean.sum()
 
     def statistic(rows: np.ndarray, axis: int = -1) -> np.ndarray:
         drawn = rows.astype(np.int64)
-        return 1 - squared[drawn].sum(axis=axis) / np.maximum(of_mean[drawn].sum(axis=axis), 1e-300)
+        total = of_mean[drawn].sum(axis=axis)
+        explained = total > nothing
+        return np.where(explained, 1 - squared[drawn].sum(axis=axis) / np.where(explained, total, 1), 0.0)
 
     rows = np.arange(len(squared))
     low, high = bootstrap(rows, statistic)

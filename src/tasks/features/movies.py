@@ -17,6 +17,7 @@ from tasks.platform.stage import stage
 BAND, BANDS = 100.0, 4  # millions of dollars: 0 to 100, 100 to 200, 200 to 300, and more; see `split_films`
 FEWEST_KNOWN = 100  # films with revenue; with fewer there is nothing to learn or to test
 FEWEST_TRAINING = 50  # films to learn from; with fewer, cross-validation and calibration have nothing to rest on
+FEWEST_VALUES = 2  # different revenues in each part; a single one leaves nothing to predict
 NUMBERS = ("year", "score", "metascore", "metascore_missing", "votes", "log_votes", "runtime")
 GENRES = (
     "Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Drama", "Family", "Fantasy", "FilmNoir",
@@ -70,7 +71,8 @@ def split_films(films: pd.DataFrame, train_share: float, seed: int) -> SplitFilm
         seed: of the split.
 
     Raises:
-        ContractError: too few films have a revenue, or `train_share` leaves too few of them to learn from.
+        ContractError: too few films have a revenue, `train_share` leaves too few of them to learn from, or all known
+            revenues, or all of one part, are the same.
     """
     from sklearn.model_selection import StratifiedShuffleSplit
 
@@ -79,6 +81,11 @@ def split_films(films: pd.DataFrame, train_share: float, seed: int) -> SplitFilm
         raise ContractError(
             f"Only {len(known)} of {len(films):,} films have a revenue, and at least {FEWEST_KNOWN} are needed to learn"
             " from; give a list with more known revenues."
+        )
+    if known["revenue"].nunique() < FEWEST_VALUES:
+        raise ContractError(
+            f"All {len(known):,} known revenues are the same, {known['revenue'].iloc[0]:g} million dollars, so there is"
+            " nothing to predict; give more films."
         )
     learned = math.floor(train_share * len(known))  # as scikit-learn rounds it
     if learned < FEWEST_TRAINING:
@@ -89,6 +96,12 @@ def split_films(films: pd.DataFrame, train_share: float, seed: int) -> SplitFilm
     bands, shown = revenue_bands(known["revenue"].to_numpy()), published_bands(known["revenue"].to_numpy())
     splitter = StratifiedShuffleSplit(n_splits=1, train_size=train_share, random_state=seed)
     train, test = next(splitter.split(known, bands))
+    for name, rows in (("training", train), ("test", test)):
+        if known["revenue"].iloc[rows].nunique() < FEWEST_VALUES:
+            raise ContractError(
+                f"All {len(rows):,} {name} films have the same revenue, {known['revenue'].iloc[rows[0]]:g} million"
+                " dollars, so there is nothing to predict; give more films, or another seed or train_share."
+            )
     shares = pd.DataFrame({name: _shares(shown[rows]) for name, rows in (("train", train), ("test", test))})
     shares.insert(0, "all", _shares(shown))
     shares.insert(0, "band", [_band_name(number) for number in range(BANDS)])

@@ -70,6 +70,8 @@ def split_ratings(ratings: pd.DataFrame, way: str, test_share: float, seed: int)
     train = ratings[~test].reset_index(drop=True)
     validation = held_out(train, way, test_share, seed + 1)
     if not (test.any() and validation.any() and (~validation).any()):
+        if way == "date" and ratings["timestamp"].nunique() < 3:
+            raise ContractError("The ratings have too few different times for a split by date; use --split random.")
         raise ContractError(f"A test share of {test_share} leaves a part of the ratings empty; raise test_share.")
     return Split(train[columns].assign(validation=validation), ratings.loc[test, columns].reset_index(drop=True))
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tasks.platform.errors import ContractError
+from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
 
 FIRST_DAY = "2008-08-11"  # when Airbnb began; days are counted from here
@@ -45,6 +45,9 @@ ENCODED = ("neighbourhood", "host_id")  # too many values for a column each: the
 FEATURES = (*NUMBERS, *CATEGORIES, *ENCODED)
 KEPT = ("id", "name", "price")
 
+ALEXANDERPLATZ = (52.5208, 13.4095)
+NEAR_BERLIN = 30.0  # km
+MOST_NORTHERN = 89.0  # degrees, also to the south
 BANDS = (-1.0, 50.0, 100.0, 200.0, 400.0, np.inf)  # euros a night, as the published study of Berlin cuts them
 BAND_NAMES = ("to 50", "50 to 100", "100 to 200", "200 to 400", "above 400")
 TEST_SHARE = 0.2
@@ -57,6 +60,29 @@ class Split(NamedTuple):
 
     members: pd.DataFrame  # id, test (bool), band (0 to 4), position (within its part), fold (of the encoding)
     table: pd.DataFrame  # band, overall, stratified, random, stratified_error, random_error
+
+
+@stage(phase="Data preparation")
+def find_centre(frame: pd.DataFrame, centre: str) -> list[float]:
+    """Return latitude and longitude of the city's centre, degrees.
+
+    Args:
+        frame: with `latitude` and `longitude`, (n, 16).
+        centre: latitude and longitude with a comma between them, or auto: Berlin's Alexanderplatz when the middle of
+            the listings lies within 30 km of it, else that middle (the median of each).
+
+    Raises:
+        UsageError: no such place.
+    """
+    if centre != "auto":
+        latitude, longitude = (float(number) for number in centre.split(","))
+        if not (abs(latitude) <= MOST_NORTHERN and abs(longitude) <= 180):
+            raise UsageError(f"There is no city at {centre}; give --centre as latitude,longitude in degrees.")
+        return [latitude, longitude]
+    middle = [float(frame["latitude"].median()), float(frame["longitude"].median())]
+    north = (middle[0] - ALEXANDERPLATZ[0]) * KM_PER_DEGREE
+    east = (middle[1] - ALEXANDERPLATZ[1]) * KM_PER_DEGREE * np.cos(np.radians(ALEXANDERPLATZ[0]))
+    return list(ALEXANDERPLATZ) if np.hypot(north, east) <= NEAR_BERLIN else middle
 
 
 @stage(phase="Data preparation")

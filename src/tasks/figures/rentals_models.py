@@ -190,7 +190,6 @@ def scaling_finding(rows: list[int], wins: int | None, would: int | None) -> str
         return f"pandas is ahead of Spark at {rows[-1]:,} rows on this machine; more were not measured"
     if would is None:
         return f"pandas stays ahead of Spark up to {rows[-1]:,} rows on this machine, and no crossing is in sight"
-    rounded = float(f"{would:.1g}")
-    return (
-        f"pandas is ahead of Spark up to {rows[-1]:,} rows; Spark would win from about {rounded:,.0f} on this machine"
-    )
+    scale = 10 ** max(0, len(str(int(would))) - 2)  # two digits, rounded up: never below what was measured
+    rounded = -(-int(would) // scale) * scale
+    return f"pandas is ahead of Spark up to {rows[-1]:,} rows; Spark would win from about {rounded:,} on this machine"

@@ -10,6 +10,7 @@ import pandas as pd
 from tasks.platform.errors import ContractError
 from tasks.platform.text import shorten
 
+NUMBER = r"[+-]?([0-9]{1,15}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?"  # as programs print doubles
 LONGEST_DETAIL = 200  # characters
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import pandas as pd
 
-from tasks.ingestion.csv_text import read_text_columns, unreadable
+from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
 from tasks.ingestion.files import Source, locate_files
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import Unkeyed, stage
@@ -72,7 +72,7 @@ def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
         if theirs in TEXT:
             table[ours] = raw[theirs].mask(raw[theirs].isin(MISSING) & (theirs == "Director"), "")
             continue
-        plain = raw[theirs].str.fullmatch(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})")
+        plain = raw[theirs].str.fullmatch(NUMBER)
         number = pd.to_numeric(raw[theirs].where(plain), errors="coerce").astype("float64")
         odd = ~plain & ~((theirs in MISSING_OK) & raw[theirs].isin(MISSING))
         if theirs in WHOLE:

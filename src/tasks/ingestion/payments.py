@@ -106,6 +106,8 @@ def read_header(file: Path) -> Header:
     with file.open("rb") as stream:
         raw = stream.readline(LONGEST_HEADER)
     text = raw.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
+    if "\r" in text:
+        raise ContractError(f"{file.name} ends its lines with a carriage return alone; save it with line feeds.")
     names = [_plain(name) for name in next(csv.reader([text.replace("\0", "")]), [])]
     wanted = {key: _plain(name) for key, name in NEEDED.items()}
     absent = [NEEDED[key] for key, name in wanted.items() if name not in names]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tasks.ingestion.csv_text import read_strictly, unreadable
+from tasks.ingestion.csv_text import NUMBER, read_strictly, unreadable
 from tasks.ingestion.files import Source, locate_files
 from tasks.ingestion.members import Limited, find_member
 from tasks.platform.errors import ContractError, UsageError
@@ -152,7 +152,7 @@ def _typed(raw: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     reasons = pd.Series("", index=raw.index)
     table = {}
     for column, kind in TYPES.items():
-        pattern = r"-?\d{1,15}" if kind == "int64" else r"-?\d{1,6}(\.\d{0,10})?"
+        pattern = r"-?\d{1,15}" if kind == "int64" else NUMBER
         odd = ~raw[column].str.fullmatch(pattern)
         reasons = reasons.mask(
             odd & (reasons == ""), f"{column} is no {'whole number' if kind == 'int64' else 'number'}"

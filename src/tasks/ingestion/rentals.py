@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import pandas as pd
 
-from tasks.ingestion.csv_text import read_text_columns, unreadable
+from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
 from tasks.ingestion.files import Source, locate_files
 from tasks.platform.stage import Unkeyed, stage
 from tasks.samples.rentals import write_rentals
@@ -22,7 +22,6 @@ COLUMNS = (
 
 
 WHOLE_NUMBER = r"[+-]?[0-9]{1,18}(\.0*)?"  # ids of today have 18 digits, more than a float can tell apart
-NUMBER = r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})"
 REMEDY = "give the short listings.csv of a city as Inside Airbnb publishes it"
 
 

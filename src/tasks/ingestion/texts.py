@@ -129,7 +129,7 @@ def _decoded(path: Path) -> tuple[str, tuple[str, str] | None]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("latin-1")
+        text = content.decode("cp1252", "replace")  # what Windows wrote for Western languages; contains Latin-1
     return _with_plain_ends(text), None
 
 

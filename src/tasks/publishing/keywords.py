@@ -162,7 +162,7 @@ def _counting(steps: pd.DataFrame | None, engines: dict[str, float] | None, freq
     blocks.append(
         figure_block(
             draw_zipf(frequencies),
-            "Occurrences of every word against its rank on logarithmic axes, nearly a straight line",
+            "Occurrences of every word against its rank on logarithmic axes",
             "Each point is a word of the whole collection.",
         )
     )

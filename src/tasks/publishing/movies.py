@@ -26,6 +26,7 @@ from tasks.validation.contract import ContractReport
 
 ENOUGH_R2 = 0.5
 NEAR = 0.02  # of the promised coverage
+RANDOM_AUC = 0.55  # below it, films without revenue are hardly told from the others
 SHOWN = 25  # films of the filled table on the page
 DRAWN = 15  # films in the figure of intervals
 MODEL_NAMES = {
@@ -223,14 +224,14 @@ def _error(concentration: pd.DataFrame, metrics: dict[str, Metric], films: int) 
     tree = metrics["rmse_published_tree"]
     return Section(
         title="What carries the error?",
-        intro=f"RMSE squares errors of dollars, so that a few blockbusters decide about it: of {films:,} test films,"
+        intro=f"RMSE squares errors of dollars, so that the largest errors count most: of {films:,} test films,"
         f" the worst {percent(LARGEST_ERRORS)} carry {percent(share)} of the squared error. The mean absolute error,"
         f" {metrics['mae'].value:.1f} million dollars, tells more about an ordinary film. On the same films the tree of"
         f" the published analysis reaches an RMSE of {tree.value:.1f}.",
         blocks=[
             figure_block(
                 error_curve(concentration, LARGEST_ERRORS, share),
-                "Cumulative share of the squared error over the films, the worst first; it rises steeply.",
+                "Cumulative share of the squared error over the films, the worst first.",
             )
         ],
     )
@@ -239,22 +240,14 @@ def _error(concentration: pd.DataFrame, metrics: dict[str, Metric], films: int) 
 def _missing(
     films: pd.DataFrame, lacking: Missingness, medians: pd.DataFrame, metrics: dict[str, Metric], level: float
 ) -> Section:
+    title = "Who lacks a revenue, and what that means"
     missing = films["revenue"].isna().to_numpy()
+    if not missing.any():
+        return Section(title=title, intro="No film lacks a revenue.")
+    number = missing.sum()
     intro = (
-        f"{missing.sum():,} of {len(films):,} films ({percent(float(missing.mean()))}) have no revenue. Whether it is"
-        f" missing can be told from the film's other columns with an AUC of {lacking.auc:.2f} (0.5: not at all)"
-    )
-    random = lacking.auc < 0.55
-    consequence = (
-        ", so it is missing at random as far as they show."
-        if random
-        else ", so revenue is not missing at random, and the average test film is not like the films to be filled in."
-    )
-    weighted = (
-        f"Test films weighted to be like those without revenue earned {lacking.weighted_mean:.1f} million dollars on"
-        f" average; on them the RMSE is {lacking.weighted_rmse:.1f} instead of {metrics['rmse'].value:.1f} million, and"
-        f" the {level * 100:.0f} % intervals cover {percent(lacking.weighted_coverage, 1)} instead of"
-        f" {percent(metrics['coverage'].value, 1)} (as much as {lacking.effective_films:,.0f} films can tell)."
+        f"{number:,} of {len(films):,} films ({percent(float(missing.mean()))}) {'has' if number == 1 else 'have'} no"
+        " revenue."
     )
     caution = (
         "What weights cannot mend: a revenue may be missing because of itself. A film that was never shown where"
@@ -262,8 +255,8 @@ def _missing(
         " it is shown."
     )
     return Section(
-        title="Who lacks a revenue, and what that means",
-        intro=intro + consequence,
+        title=title,
+        intro=f"{intro} {_at_random(lacking)}",
         blocks=[
             figure_block(
                 missing_by_votes(films["votes"].to_numpy(float), missing),
@@ -274,9 +267,37 @@ def _missing(
                 {"feature": "", "with_revenue": "With revenue (test films)", "without_revenue": "Without revenue"},
                 {"with_revenue": ",.1f", "without_revenue": ",.1f"},
             ),
-            Text(paragraphs=[weighted, caution]),
+            Text(paragraphs=[*_weighted(lacking, metrics, level), caution]),
         ],
     )
+
+
+def _at_random(lacking: Missingness) -> str:
+    """Say whether the films without revenue differ from the others."""
+    if lacking.auc is None:
+        return "Too few films lack a revenue to tell whether they differ from the others."
+    told = (
+        "Whether it is missing can be told from the film's other columns with an AUC of"
+        f" {lacking.auc:.2f} (0.5: not at all), so "
+    )
+    if lacking.auc < RANDOM_AUC:
+        return f"{told}it is missing at random as far as they show."
+    return f"{told}revenue is not missing at random, and the average test film is not like the films to be filled in."
+
+
+def _weighted(lacking: Missingness, metrics: dict[str, Metric], level: float) -> list[str]:
+    """Say what becomes of the test figures for films like those without revenue; nothing where that is not known."""
+    mean, rmse, covered, films = (
+        lacking.weighted_mean, lacking.weighted_rmse, lacking.weighted_coverage, lacking.effective_films,
+    )  # fmt: skip
+    if mean is None or rmse is None or covered is None or films is None:
+        return []
+    return [
+        f"Test films weighted to be like those without revenue earned {mean:.1f} million dollars on average; on them"
+        f" the RMSE is {rmse:.1f} instead of {metrics['rmse'].value:.1f} million, and the {level * 100:.0f} % intervals"
+        f" cover {percent(covered, 1)} instead of {percent(metrics['coverage'].value, 1)} (as much as {films:,.0f}"
+        " films can tell)."
+    ]
 
 
 def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, source: str) -> Section:
@@ -312,13 +333,13 @@ def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, source: 
 def _limits(lacking: Missingness) -> list[str]:
     limits = [
         "Budget, number of screens, distributor and country are not in the list; with them more could be predicted.",
-        "Votes were counted years after the release: this fills a table, it does not foretell a release.",
+        "Votes may have been counted long after the release: this fills a table, it does not foretell a release.",
         "Revenues are nominal dollars, as published; no inflation is taken out (the year is a feature).",
         "Learning data and intervals rest on films with a known revenue.",
         "Votes, titles and directors of all listed films, test films included, are used as features (how many films a"
         " director or a series has, and how popular they are); no revenue of a test film is.",
     ]
-    if lacking.auc >= 0.55:
+    if lacking.auc is not None and lacking.auc >= RANDOM_AUC:
         limits.append(
             "Films without revenue differ from them, so the promised coverage is not guaranteed for the former."
         )

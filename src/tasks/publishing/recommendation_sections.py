@@ -79,8 +79,8 @@ def lists_section(lists: pd.DataFrame, shown: pd.DataFrame, relevant: float) -> 
     by = lists.set_index("method")["ndcg"]
     poor = by["explicit"] < by["popularity"]
     contrast = (
-        "The highest predicted stars make poor lists: they belong to films that few have watched, and that this user"
-        " will hardly watch either. Predicting stars and choosing films are two problems, so there are two models."
+        "The highest predicted stars make worse lists than the most liked films: high stars may belong to films that"
+        " hardly anyone watches. Predicting stars and choosing films are two problems, so there are two models."
         if poor
         else "Even the highest predicted stars make better lists here than the most liked films; elsewhere they seldom"
         " do, for high stars often belong to films that hardly anyone watches."

@@ -137,7 +137,7 @@ def _verdict(metrics: dict[str, Metric], split: str) -> Verdict:
 def _limits(split: str) -> list[str]:
     limits = [
         "Only what users chose to watch and rate is known: a film that is not among a user's test ratings counts as not"
-        " liked, though the user may just not have come across it. All methods suffer alike, new ideas most.",
+        " liked, though the user may just not have come across it. That is hardest on films that few have heard of.",
         "Whether a recommendation makes anyone watch can be told by an experiment only.",
         "Nothing is known of films but their ratings, so a film without ratings is recommended to nobody.",
     ]
@@ -149,6 +149,6 @@ def _limits(split: str) -> list[str]:
     elif split == "time":
         limits.append(
             "Each user's last ratings test, so other users' later ratings are known; a date (split=date) is stricter,"
-            " and leaves more new users than known ones."
+            " and may leave few users who are known already."
         )
     return limits

@@ -1,5 +1,6 @@
 """What does a flat cost, and how surely can it be told? Everything of one run of the rentals case, in its report."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -145,7 +146,8 @@ def score_table(scores: pd.DataFrame, caption: str, first: str = "model") -> Tab
         cells = [MODEL_NAMES.get(row["model"], row["model"])]
         for name in MEASURED:
             value, low, high = (f"{row[key]:{FORMATS[name]}}" for key in (name, f"{name}_low", f"{name}_high"))
-            cells.append(f"{value} ({low} to {high})")
+            known = math.isfinite(row[f"{name}_low"]) and math.isfinite(row[f"{name}_high"])
+            cells.append(f"{value} ({low} to {high})" if known else f"{value} (no interval)")
         rows.append(cells)
     columns: list[Any] = [first, *({"title": title, "align": "right"} for title in MEASURED.values())]
     return Table(columns=columns, rows=rows, caption=caption)
