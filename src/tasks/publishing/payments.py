@@ -180,7 +180,7 @@ def _segments(
             figure_block(
                 segment_maps(segmented, labels, naive),
                 "Two scatter plots of vendors, payments against median payment: segments on scaled and on raw features",
-                "The same vendors and the same k-means. Raw, features with large numbers, such as dollars, weigh more than others.",
+                "The same vendors and the same k-means. Raw, features with large numbers, such as dollars, weigh most.",
             ),
             figure_block(
                 silhouette_by_k(scores),
