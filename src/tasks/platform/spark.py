@@ -55,6 +55,7 @@ SQL = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # what pandas reads as it was
 }
+CHECKPOINTS = "checkpoints-"  # how the folder of a session begins, in the scratch folder of the store
 _lock = threading.Lock()
 
 
@@ -73,7 +74,7 @@ def _options(chosen: str) -> dict[str, Any]:
     logging = home / "log4j2.properties"
     if not logging.is_file() or logging.read_text("utf-8") != LOG4J:
         logging.write_text(LOG4J, "utf-8")
-    checkpoints = Path(tempfile.mkdtemp(prefix="checkpoints-", dir=store().scratch_base()))
+    checkpoints = Path(tempfile.mkdtemp(prefix=CHECKPOINTS, dir=store().scratch_base()))
     options: dict[str, Any] = SQL | {
         "spark.sql.adaptive.enabled": "true",
         "spark.ui.showConsoleProgress": "true" if sys.stderr.isatty() else "false",
@@ -165,7 +166,7 @@ def stop_spark() -> None:
 
     checkpoints = "" if master().startswith("sc://") else session.sparkContext.getConf().get("spark.checkpoint.dir", "")
     session.stop()
-    if checkpoints.startswith("file://"):
+    if Path(checkpoints).name.startswith(CHECKPOINTS):  # a session that others configured keeps its own
         shutil.rmtree(checkpoints.removeprefix("file://"), ignore_errors=True)
     gateway = SparkContext._gateway
     if gateway is not None:
