@@ -39,15 +39,15 @@ def precision(vectors: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 
 def read_manifest(source: str, exclude: list[str], merge: list[str]) -> pd.DataFrame:
-    from tasks.ingestion.pictures import read_pictures, scan_pictures
+    from tasks.ingestion.pictures.manifest import read_pictures, scan_pictures
 
     return read_pictures.fn(scan_pictures.fn(source), source, "auto", exclude, merge, None).manifest
 
 
 def measure(manifest: pd.DataFrame, source: str, model: str) -> tuple[str, np.ndarray, float, float]:
     """Return the embedder's name, the raw vectors, and the seconds of wall clock and of processor that they took."""
-    from tasks.features.embedders import choose_embedder, load_embedder
-    from tasks.features.embedding import embed_pictures
+    from tasks.features.pictures.embedders import choose_embedder, load_embedder
+    from tasks.features.pictures.embedding import embed_pictures
 
     choice = choose_embedder.fn(model)
     load_embedder(choice)

@@ -30,8 +30,8 @@ import numpy as np
 
 from tasks.evaluation.intervals import bootstrap
 from tasks.evaluation.retrieval import TOLERANCE, one_thread
-from tasks.training.classic_lsh import ClassicIndex
-from tasks.training.hashing import ExactIndex, HashIndex
+from tasks.training.nearest.classic_lsh import ClassicIndex
+from tasks.training.nearest.hashing import ExactIndex, HashIndex
 
 DIMENSIONS, GROUPS, BETWEEN, SPREAD = 256, 500, 0.35, 0.1
 QUERIES, TIMED, K = 1000, 300, 10

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.evaluation.pattern_records import Row, Rule, population
-from tasks.evaluation.pattern_tables import find_patterns
-from tasks.evaluation.patterns import search
-from tasks.evaluation.shuffles import search_shuffled
-from tasks.features.marathon import measure_runners
-from tasks.ingestion.marathon import read_runners
-from tasks.samples.marathon import PLANTED, Pattern, runners, write_marathon
+from tasks.cases.marathon.evaluation.records import Row, Rule, population
+from tasks.cases.marathon.evaluation.search import search
+from tasks.cases.marathon.evaluation.shuffles import search_shuffled
+from tasks.cases.marathon.evaluation.tables import find_patterns
+from tasks.cases.marathon.features import measure_runners
+from tasks.cases.marathon.ingestion import read_runners
+from tasks.cases.marathon.sample import PLANTED, Pattern, runners, write_marathon
+from tasks.cases.marathon.validation import runners_contract
 from tasks.validation.contract import check
-from tasks.validation.marathon import runners_contract
 
 
 def measured(path: Path) -> pd.DataFrame:

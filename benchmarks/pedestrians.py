@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tasks.features.expected_week import calendar_columns, independent
-from tasks.samples.pedestrians import Level, expected_counts, simulate_days
-from tasks.training.change_dates import find_steps
+from tasks.cases.pedestrians.sample import Level, expected_counts, simulate_days
+from tasks.features.calendars import calendar_columns, independent
+from tasks.training.series.change_dates import find_steps
 
 START, DAYS, AFTER = date(2019, 9, 30), 190, 25
 CHANGE = START + timedelta(days=DAYS - AFTER)

@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.evaluation.rentals_scaling import AGREE, CENTRE, repeated, with_pandas, with_spark
-from tasks.features.rentals import FIRST_DAY, KM_PER_DEGREE, NUMBERS, TOLD, WORDS
+from tasks.cases.rentals.evaluation.scaling import AGREE, CENTRE, repeated, with_pandas, with_spark
+from tasks.cases.rentals.features.with_pandas import FIRST_DAY, KM_PER_DEGREE, NUMBERS, TOLD, WORDS
 from tasks.platform.settings import settings
 from tasks.training.cost import measured
 
@@ -130,8 +130,8 @@ def write(frame: pd.DataFrame, rows: int, path: Path) -> None:
 
 
 def listings(file: Path | None) -> pd.DataFrame:
-    from tasks.ingestion.rentals import read_rentals
-    from tasks.samples.rentals import write_rentals
+    from tasks.cases.rentals.ingestion import read_rentals
+    from tasks.cases.rentals.sample import write_rentals
 
     with tempfile.TemporaryDirectory() as folder:
         if file is None:

@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.evaluation.champion import case_scores, decide_promotion
-from tasks.evaluation.change_alarms import measure_alarms
-from tasks.evaluation.change_points import find_changes
-from tasks.evaluation.price_backtest import (
+from tasks.cases.consumer_prices.evaluation.alarms import measure_alarms
+from tasks.cases.consumer_prices.evaluation.backtest import (
     BASELINE,
     Choice,
     check_memory,
@@ -19,19 +17,21 @@ from tasks.evaluation.price_backtest import (
     price_metrics,
     rival_model,
 )
-from tasks.evaluation.price_regimes import season_by_regime, spread_by_regime
-from tasks.features.increments import regular_series, with_jumps, yearly_spread
-from tasks.ingestion.consumer_prices import locate_prices
+from tasks.cases.consumer_prices.evaluation.regimes import season_by_regime, spread_by_regime
+from tasks.cases.consumer_prices.features import regular_series, with_jumps, yearly_spread
+from tasks.cases.consumer_prices.ingestion.genesis import GenesisTable, read_genesis
+from tasks.cases.consumer_prices.ingestion.source import locate_prices
+from tasks.cases.consumer_prices.report.compose import compose_prices
+from tasks.cases.consumer_prices.training.forecasts import backtest, forecast_ahead
+from tasks.cases.consumer_prices.training.trend import fit_trend
+from tasks.cases.consumer_prices.validation import REMEDY, price_contract
+from tasks.evaluation.champion import case_scores, decide_promotion
+from tasks.evaluation.change_points import find_changes
 from tasks.ingestion.files import Source
-from tasks.ingestion.genesis import GenesisTable, read_genesis
 from tasks.platform.case import case, main
 from tasks.publishing.champions import read_champion
-from tasks.publishing.consumer_prices import compose_prices
 from tasks.publishing.publish import publish_report
 from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.price_forecasts import backtest, forecast_ahead
-from tasks.training.price_trend import fit_trend
-from tasks.validation.consumer_prices import REMEDY, price_contract
 from tasks.validation.tables import publish_table_docs, validate_table
 
 PRIMARY = "mape"

@@ -5,20 +5,20 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from tasks.cases.elevators.evaluation.coverage import check_coverage
+from tasks.cases.elevators.evaluation.forecasts import FORECASTS, score_forecasts, summarise_forecasts
+from tasks.cases.elevators.features import Span, count_changes, find_outages, measure_span
+from tasks.cases.elevators.ingestion.readings import locate_elevators, read_snapshots, take_snapshot
+from tasks.cases.elevators.report.compose import compose_elevators, describe_lifts
+from tasks.cases.elevators.training import estimate_lifts, fit_network
+from tasks.cases.elevators.validation import lifts_contract, readings_contract
 from tasks.evaluation.champion import ChampionRecord, case_scores, decide_promotion
-from tasks.evaluation.lift_coverage import check_coverage
-from tasks.evaluation.lift_forecast import FORECASTS, score_forecasts, summarise_forecasts
-from tasks.features.outages import Span, count_changes, find_outages, measure_span
-from tasks.ingestion.elevators import locate_elevators, read_snapshots, take_snapshot
 from tasks.ingestion.files import Source
 from tasks.platform.case import case, main
 from tasks.platform.store import Stored
 from tasks.publishing.champions import read_champion
-from tasks.publishing.elevators import compose_elevators, describe_lifts
 from tasks.publishing.publish import publish_report
 from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.two_state import estimate_lifts, fit_network
-from tasks.validation.elevators import lifts_contract, readings_contract
 from tasks.validation.tables import publish_table_docs, validate_table
 
 

@@ -5,28 +5,28 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from tasks.evaluation.champion import ChampionRecord, decide_promotion
-from tasks.evaluation.keywords import halves_find_each_other, measure_recall, summarise_keywords
-from tasks.features.mapreduce import count_words_mapreduce
-from tasks.features.tfidf import compare_engines, weigh_words
-from tasks.ingestion.files import Source
-from tasks.ingestion.texts import locate_texts, read_texts
-from tasks.platform.case import case, main
-from tasks.platform.store import Stored
-from tasks.publishing.champions import read_champion
-from tasks.publishing.keywords import compose_keywords
-from tasks.publishing.publish import publish_report
-from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.keywords import (
+from tasks.cases.keywords.evaluation import halves_find_each_other, measure_recall, summarise_keywords
+from tasks.cases.keywords.ingestion import locate_texts, read_texts
+from tasks.cases.keywords.report import compose_keywords
+from tasks.cases.keywords.training import (
     pick_keywords,
     pick_keywords_spark,
     spread_documents,
     word_frequencies,
     word_frequencies_pandas,
 )
+from tasks.cases.keywords.validation import CONTRACT
+from tasks.evaluation.champion import ChampionRecord, decide_promotion
+from tasks.features.text.mapreduce import count_words_mapreduce
+from tasks.features.text.tfidf import compare_engines, weigh_words
+from tasks.ingestion.files import Source
+from tasks.platform.case import case, main
+from tasks.platform.store import Stored
+from tasks.publishing.champions import read_champion
+from tasks.publishing.publish import publish_report
+from tasks.publishing.tracking import TrackedRun, track_run
 from tasks.training.minhash import similar_by_minhash, similar_exactly
 from tasks.validation.tables import publish_table_docs, validate_table
-from tasks.validation.texts import CONTRACT
 
 PRIMARY = "mrr"
 MOST_COMPARED = 2000  # documents among which all pairs are compared, to measure what MinHash misses

@@ -5,18 +5,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tasks.evaluation.listening import choose_year, count_plays, describe_habits, rank_plays
-from tasks.evaluation.year_review import measure_year, review_year
-from tasks.features.listening import mark_plays
+from tasks.cases.listening.evaluation.statistics import choose_year, count_plays, describe_habits, rank_plays
+from tasks.cases.listening.evaluation.year import measure_year, review_year
+from tasks.cases.listening.features import mark_plays
+from tasks.cases.listening.ingestion.moments import time_zone
+from tasks.cases.listening.ingestion.scrobbles import read_scrobbles
+from tasks.cases.listening.ingestion.source import latest_possible, locate_listening
+from tasks.cases.listening.report.compose import compose_listening
+from tasks.cases.listening.report.sections import Asked
+from tasks.cases.listening.validation import REMEDY, plays_contract, sift_plays
 from tasks.ingestion.files import Source
-from tasks.ingestion.listening import latest_possible, locate_listening
-from tasks.ingestion.moments import time_zone
-from tasks.ingestion.scrobbles import read_scrobbles
 from tasks.platform.case import case, main
-from tasks.publishing.listening import compose_listening
-from tasks.publishing.listening_sections import Asked
 from tasks.publishing.publish import publish_report
-from tasks.validation.scrobbles import REMEDY, plays_contract, sift_plays
 from tasks.validation.tables import publish_table_docs, validate_table
 
 

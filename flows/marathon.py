@@ -5,15 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.evaluation.pattern_tables import find_patterns
-from tasks.evaluation.shuffles import search_shuffled
-from tasks.features.marathon import measure_runners
+from tasks.cases.marathon.evaluation.shuffles import search_shuffled
+from tasks.cases.marathon.evaluation.tables import find_patterns
+from tasks.cases.marathon.features import measure_runners
+from tasks.cases.marathon.ingestion import locate_marathon, read_runners
+from tasks.cases.marathon.report.compose import compose_marathon
+from tasks.cases.marathon.validation import count_unreadable, runners_contract
 from tasks.ingestion.files import Source
-from tasks.ingestion.marathon import locate_marathon, read_runners
 from tasks.platform.case import case, main
-from tasks.publishing.marathon import compose_marathon
 from tasks.publishing.publish import publish_report
-from tasks.validation.marathon import count_unreadable, runners_contract
 from tasks.validation.tables import publish_table_docs, validate_table
 
 

@@ -5,19 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.evaluation.champion import ChampionRecord, decide_promotion
-from tasks.evaluation.missing import compare_missing
-from tasks.evaluation.movies import evaluate_films, predict_as_published, score_films, squared_errors
-from tasks.features.movies import describe_films, split_films
-from tasks.ingestion.files import Source
-from tasks.ingestion.movies import locate_movies, read_movies
-from tasks.platform.case import case, main
-from tasks.platform.store import Stored
-from tasks.publishing.champions import read_champion
-from tasks.publishing.movies import compose_movies, fill_revenue
-from tasks.publishing.publish import publish_report
-from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.movies import (
+from tasks.cases.movies.evaluation.missingness import compare_missing
+from tasks.cases.movies.evaluation.scores import evaluate_films, predict_as_published, score_films, squared_errors
+from tasks.cases.movies.features import describe_films, split_films
+from tasks.cases.movies.ingestion import locate_movies, read_movies
+from tasks.cases.movies.report import compose_movies, fill_revenue
+from tasks.cases.movies.training import (
     MODELS,
     choose_model,
     compare_models,
@@ -26,7 +19,14 @@ from tasks.training.movies import (
     predict_revenue,
     score_model,
 )
-from tasks.validation.movies import REMEDY, movies_contract
+from tasks.cases.movies.validation import REMEDY, movies_contract
+from tasks.evaluation.champion import ChampionRecord, decide_promotion
+from tasks.ingestion.files import Source
+from tasks.platform.case import case, main
+from tasks.platform.store import Stored
+from tasks.publishing.champions import read_champion
+from tasks.publishing.publish import publish_report
+from tasks.publishing.tracking import TrackedRun, track_run
 from tasks.validation.tables import publish_table_docs, validate_table
 
 PRIMARY = "squared_error"

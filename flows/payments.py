@@ -5,30 +5,30 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from tasks.evaluation.champion import ChampionRecord, decide_promotion
-from tasks.evaluation.metrics import Metric
-from tasks.evaluation.vendor_segments import (
+from tasks.cases.payments.evaluation import (
     evaluate_segments,
     evaluate_truth,
     score_champion_segments,
     score_segments,
 )
-from tasks.features.payments_pandas import sum_with_pandas
-from tasks.features.payments_spark import sum_with_spark
-from tasks.features.vendor_features import vendor_features
+from tasks.cases.payments.features.vendors import vendor_features
+from tasks.cases.payments.features.with_pandas import sum_with_pandas
+from tasks.cases.payments.features.with_spark import sum_with_spark
+from tasks.cases.payments.ingestion.source import choose_engine, locate_payments
+from tasks.cases.payments.ingestion.with_pandas import clean_with_pandas
+from tasks.cases.payments.ingestion.with_spark import clean_with_spark, count_with_spark
+from tasks.cases.payments.report.compose import compose_payments
+from tasks.cases.payments.report.tables import published_tables
+from tasks.cases.payments.training import segment_vendors
+from tasks.cases.payments.validation import CELLS, VENDORS, check_lines, check_sums
+from tasks.evaluation.champion import ChampionRecord, decide_promotion
+from tasks.evaluation.metrics import Metric
 from tasks.ingestion.files import Source
-from tasks.ingestion.payments import choose_engine, locate_payments
-from tasks.ingestion.payments_pandas import clean_with_pandas
-from tasks.ingestion.payments_spark import clean_with_spark, count_with_spark
 from tasks.platform.case import case, main
 from tasks.platform.store import Stored
 from tasks.publishing.champions import read_champion
-from tasks.publishing.payments import compose_payments
-from tasks.publishing.payments_tables import published_tables
 from tasks.publishing.publish import publish_report
 from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.vendor_segments import segment_vendors
-from tasks.validation.payments import CELLS, VENDORS, check_lines, check_sums
 from tasks.validation.tables import publish_table_docs, validate_table
 
 PRIMARY = "silhouette"

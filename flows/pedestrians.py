@@ -5,20 +5,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tasks.cases.pedestrians.evaluation.backtest import (
+    PRIMARY,
+    backtest_week,
+    choose_place,
+    held_out_days,
+    measure_pedestrians,
+)
+from tasks.cases.pedestrians.evaluation.weekdays import monthly_means, weekday_means
+from tasks.cases.pedestrians.features import merge_exports
+from tasks.cases.pedestrians.ingestion import locate_pedestrians, read_hystreet
+from tasks.cases.pedestrians.report import compose_pedestrians
+from tasks.cases.pedestrians.training import find_changes
+from tasks.cases.pedestrians.validation import describe_records, pedestrian_contract
 from tasks.evaluation.champion import ChampionRecord, case_scores, decide_promotion
-from tasks.evaluation.footfall import PRIMARY, backtest_week, choose_place, held_out_days, measure_pedestrians
-from tasks.evaluation.weekdays import monthly_means, weekday_means
-from tasks.features.footfall import merge_exports
 from tasks.ingestion.files import Source
-from tasks.ingestion.hystreet import locate_pedestrians, read_hystreet
 from tasks.platform.case import case, main
 from tasks.platform.store import Stored
 from tasks.publishing.champions import read_champion
-from tasks.publishing.pedestrians import compose_pedestrians
 from tasks.publishing.publish import publish_report
 from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.expected_week import find_changes
-from tasks.validation.hystreet import describe_records, pedestrian_contract
 from tasks.validation.tables import publish_table_docs, validate_table
 
 ZONE = "Europe/Berlin"

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from tasks.evaluation.champion import ChampionRecord, decide_promotion
-from tasks.evaluation.recommendations import (
+from tasks.cases.recommendations.evaluation import (
     compare_lists,
     compare_stars,
     errors_by_popularity,
@@ -16,19 +15,20 @@ from tasks.evaluation.recommendations import (
     score_stars,
     summarise_recommendations,
 )
-from tasks.features.ratings import index_ratings, split_ratings
+from tasks.cases.recommendations.features import index_ratings, split_ratings
+from tasks.cases.recommendations.ingestion import locate_ratings, read_ratings
+from tasks.cases.recommendations.report.compose import compose_recommendations
+from tasks.cases.recommendations.training.als import GRIDS, Choice, fit_lists, fit_stars, search_lists, search_stars
+from tasks.cases.recommendations.training.biases import centre_ratings, fit_biases, search_biases
+from tasks.cases.recommendations.training.recommend import recommend_films, similar_films
+from tasks.cases.recommendations.validation import REMEDY, ratings_contract
+from tasks.evaluation.champion import ChampionRecord, decide_promotion
 from tasks.ingestion.files import Source
-from tasks.ingestion.ratings import locate_ratings, read_ratings
 from tasks.platform.case import case, main
 from tasks.platform.store import Stored
 from tasks.publishing.champions import read_champion
 from tasks.publishing.publish import publish_report
-from tasks.publishing.recommendations import compose_recommendations
 from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.als import GRIDS, Choice, fit_lists, fit_stars, search_lists, search_stars
-from tasks.training.rating_biases import centre_ratings, fit_biases, search_biases
-from tasks.training.recommend import recommend_films, similar_films
-from tasks.validation.ratings import REMEDY, ratings_contract
 from tasks.validation.tables import publish_table_docs, validate_table
 
 PRIMARY = "ndcg@10"

@@ -5,20 +5,19 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from tasks.evaluation.champion import ChampionRecord, decide_promotion
-from tasks.evaluation.rentals import absolute_errors, compare_engines, score_models, summarise_prices, worst_errors
-from tasks.evaluation.rentals_scaling import measure_scaling
-from tasks.features.rentals import derive_rentals, find_centre, part_rentals, split_rentals
-from tasks.features.rentals_spark import derive_on_spark, prepare_on_spark
-from tasks.ingestion.files import Source
-from tasks.ingestion.rentals import locate_rentals, read_rentals
-from tasks.platform.case import case, main
-from tasks.platform.store import Stored
-from tasks.publishing.champions import read_champion
-from tasks.publishing.publish import publish_report
-from tasks.publishing.rentals import compose_rentals
-from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.rentals import (
+from tasks.cases.rentals.evaluation.errors import (
+    absolute_errors,
+    compare_engines,
+    score_models,
+    summarise_prices,
+    worst_errors,
+)
+from tasks.cases.rentals.evaluation.scaling import measure_scaling
+from tasks.cases.rentals.features.with_pandas import derive_rentals, find_centre, part_rentals, split_rentals
+from tasks.cases.rentals.features.with_spark import derive_on_spark, prepare_on_spark
+from tasks.cases.rentals.ingestion import locate_rentals, read_rentals
+from tasks.cases.rentals.report import compose_rentals
+from tasks.cases.rentals.training.with_sklearn import (
     choose_model,
     compare_losses,
     fit_models,
@@ -26,8 +25,15 @@ from tasks.training.rentals import (
     refit_champion,
     search_models,
 )
-from tasks.training.rentals_spark import fit_on_spark, refit_champion_on_spark, search_on_spark
-from tasks.validation.rentals import rentals_contract
+from tasks.cases.rentals.training.with_spark import fit_on_spark, refit_champion_on_spark, search_on_spark
+from tasks.cases.rentals.validation import rentals_contract
+from tasks.evaluation.champion import ChampionRecord, decide_promotion
+from tasks.ingestion.files import Source
+from tasks.platform.case import case, main
+from tasks.platform.store import Stored
+from tasks.publishing.champions import read_champion
+from tasks.publishing.publish import publish_report
+from tasks.publishing.tracking import TrackedRun, track_run
 from tasks.validation.tables import publish_table_docs, validate_table
 
 

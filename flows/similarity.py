@@ -5,26 +5,26 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from tasks.cases.similarity.evaluation import chance_scores, compare_features, summarise
+from tasks.cases.similarity.ingestion import Place, locate_pictures
+from tasks.cases.similarity.report.compose import Searched, compose_similarity
 from tasks.evaluation.champion import ChampionRecord, case_scores, decide_promotion
-from tasks.evaluation.comparison import chance_scores, compare_features, summarise
 from tasks.evaluation.duplicates import find_duplicates
 from tasks.evaluation.retrieval import evaluate_index, evaluate_retrieval, per_query_scores
-from tasks.features.embedders import EmbedderChoice, choose_embedder
-from tasks.features.embedding import embed_pictures
+from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder
+from tasks.features.pictures.embedding import embed_pictures
+from tasks.features.pictures.queries import embed_queries, own_queries
 from tasks.features.projection import map_coordinates, place_on_map
-from tasks.features.queries import embed_queries, own_queries
 from tasks.features.whitening import apply_whitening, fit_whitening
-from tasks.ingestion.locate import Place, locate_pictures
-from tasks.ingestion.pictures import read_pictures, scan_pictures
+from tasks.ingestion.pictures.manifest import read_pictures, scan_pictures
 from tasks.platform.case import case, main
 from tasks.platform.errors import CasebookError
 from tasks.platform.store import Stored
 from tasks.publishing.champions import read_champion
 from tasks.publishing.publish import publish_report
-from tasks.publishing.similarity import Searched, compose_similarity
 from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.training.hashing import build_index
-from tasks.training.neighbours import find_neighbours
+from tasks.training.nearest.hashing import build_index
+from tasks.training.nearest.neighbours import find_neighbours
 from tasks.validation.pictures import publish_data_docs, validate_pictures
 
 PRIMARY = "precision@5_no_duplicates"

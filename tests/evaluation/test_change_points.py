@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.evaluation.change_alarms import SCENARIOS, alarms, measure_alarms, simulate
+from tasks.cases.consumer_prices.evaluation.alarms import SCENARIOS, alarms, measure_alarms, simulate
+from tasks.cases.consumer_prices.evaluation.regimes import season_by_regime, spread_by_regime
+from tasks.cases.consumer_prices.features import regular_series, yearly_spread
+from tasks.cases.consumer_prices.sample import planted_prices
 from tasks.evaluation.change_points import autocorrelated, best_changes, find_changes, no_change_test, search
 from tasks.evaluation.intervals import exact_binomial
-from tasks.evaluation.price_regimes import season_by_regime, spread_by_regime
-from tasks.features.increments import regular_series, yearly_spread
-from tasks.samples.consumer_prices import planted_prices
 
 YEARS = 40
 
@@ -108,7 +108,7 @@ def test_the_measured_alarms_cover_every_scenario() -> None:
 
 
 def test_bavaria_became_more_unsteady_around_2000_and_the_season_did_it(shared: object) -> None:
-    from tasks.ingestion.genesis import read_genesis
+    from tasks.cases.consumer_prices.ingestion.genesis import read_genesis
 
     export = read_genesis.fn([shared / "data" / "consumer_prices" / "61111-202z.csv"])  # type: ignore[operator]
     series = regular_series.fn(export.prices, 12, 2).series

@@ -206,10 +206,10 @@ def test_a_hash_that_many_pictures_share_tells_nothing():
 def test_the_planted_truth_of_the_sample_is_found_and_nothing_else(tmp_path):
     from PIL import Image
 
-    from tasks.features.handcrafted import Handcrafted
+    from tasks.cases.similarity.sample import write_sample
+    from tasks.features.pictures.handcrafted import Handcrafted
     from tasks.features.whitening import apply_whitening, fit_whitening
-    from tasks.ingestion.decoding import perceptual_hash
-    from tasks.samples.pictures import write_sample
+    from tasks.ingestion.pictures.decoding import perceptual_hash
 
     truth = write_sample(tmp_path / "sample")
     root = tmp_path / "sample" / "collection"

@@ -16,7 +16,7 @@ from tasks.evaluation.retrieval import (
     per_query_scores,
     random_ranking,
 )
-from tasks.training.hashing import ExactIndex, HashIndex
+from tasks.training.nearest.hashing import ExactIndex, HashIndex
 
 NO_DUPLICATES = pd.DataFrame({"group": [], "number": [], "kind": []}).astype({"group": "int64", "number": "int64"})
 

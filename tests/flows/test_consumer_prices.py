@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.ingestion.consumer_prices import locate_prices
+from tasks.cases.consumer_prices.ingestion.source import locate_prices
 from tasks.platform.errors import UsageError
 from tasks.platform.settings import settings
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tasks.cases.keywords.sample import truth
 from tasks.platform.errors import ContractError, UsageError
 from tasks.publishing.blocks import Table
-from tasks.samples.keywords import truth
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_documents_without_key_words(prefect_server: str, tmp_path: Path):
 
 
 def test_the_table_of_documents_is_in_reading_order_and_names_those_without_key_words():
-    from tasks.publishing.keywords import _words
+    from tasks.cases.keywords.report import _words
 
     documents = pd.DataFrame({"document": [f"book {n}" for n in range(1, 12)]})
     own = documents["document"][documents["document"] != "book 3"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.samples.listening import sample_truth
+from tasks.cases.listening.sample import sample_truth
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.samples.marathon import PLANTED, QUIRKS, RUNNERS
+from tasks.cases.marathon.sample import PLANTED, QUIRKS, RUNNERS
 
 pytestmark = pytest.mark.slow
 

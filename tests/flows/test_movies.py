@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.samples.movies import expected_revenue, sample_movies, true_quantile
+from tasks.cases.movies.sample import expected_revenue, sample_movies, true_quantile
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.samples.payments import SEGMENTS, write_payments
+from tasks.cases.payments.sample.payments import SEGMENTS, write_payments
 
 pytestmark = pytest.mark.slow
 ROWS = 8_000

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.samples.pedestrians import SQUARE
+from tasks.cases.pedestrians.sample import SQUARE
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tasks.cases.recommendations.sample import NOISE, PLANTED, USERS
+from tasks.cases.recommendations.training.als import GRIDS
 from tasks.platform.errors import ContractError, UsageError
-from tasks.samples.ratings import NOISE, PLANTED, USERS
-from tasks.training.als import GRIDS
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.samples.rentals import BREAKING, FREE, HOTELS, ROOMS_OF_HOTEL, ROWS, UNREADABLE
+from tasks.cases.rentals.sample import BREAKING, FREE, HOTELS, ROOMS_OF_HOTEL, ROWS, UNREADABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVE = {"locate_rentals", "read_champion", "publish_report"}
@@ -47,8 +47,8 @@ def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str
 
 def test_both_engines_side_by_side(prefect_server: str, spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"mean": [{}], "linear": [{}], "tree": [{"maxDepth": 3}], "boosting": [{"maxIter": 2, "maxDepth": 2}]}
-    monkeypatch.setattr("tasks.training.rentals_spark.GRIDS", small)
-    monkeypatch.setattr("tasks.training.rentals_spark.SEARCH_FOLDS", 2)
+    monkeypatch.setattr("tasks.cases.rentals.training.with_spark.GRIDS", small)
+    monkeypatch.setattr("tasks.cases.rentals.training.with_spark.SEARCH_FOLDS", 2)
     result, page = answered(engine="both", folds=2, search=1, scaling_rows=10_000)
     assert "Small data or big data?" in page
     assert "pandas is ahead" in page or "Spark overtakes" in page or "Spark would win" in page

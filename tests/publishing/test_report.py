@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from tasks.cases.similarity.figures.pictures import class_scores
 from tasks.evaluation.metrics import Metric
-from tasks.figures.pictures import class_scores
 from tasks.figures.style import figure_to_svg
 from tasks.platform.run import StageRecord
 from tasks.publishing.blocks import Column, Figure, Gallery, Section, Table, Text, Tile

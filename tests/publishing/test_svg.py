@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks.figures.pictures import class_scores
+from tasks.cases.similarity.figures.pictures import class_scores
 from tasks.figures.style import DARK, figure_to_svg
 from tasks.publishing.svg import UnsafeFigureError, inline_svg, natural_width
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from tasks.platform.errors import UsageError
 from tasks.platform.stage import stage
-from tasks.training.rows import lengths_of, widen
+from tasks.training.nearest.vectors import lengths_of, widen
 
 SEED = 19_920_418
 RADIUS = 6

@@ -20,9 +20,9 @@ from pydantic import BaseModel, Field
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
-from tasks.training.classic_lsh import ClassicIndex
-from tasks.training.hashing import ExactIndex, Index
-from tasks.training.rows import BLOCK, lengths_of, widen
+from tasks.training.nearest.classic_lsh import ClassicIndex
+from tasks.training.nearest.hashing import ExactIndex, Index
+from tasks.training.nearest.vectors import BLOCK, lengths_of, widen
 
 DEPTH = 10
 LIMIT = 10_000

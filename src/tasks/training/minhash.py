@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tasks.features.words import most_documents
+from tasks.features.text.words import most_documents
 from tasks.platform.stage import stage
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""How do prices rise, and how unsteady has it become?"""

@@ -1,0 +1,1 @@
+"""Consumer prices: Data understanding: its sources."""

@@ -1,0 +1,1 @@
+"""Consumer prices: Deployment: its report."""

@@ -1,0 +1,1 @@
+"""Which station lifts are out of order, where, and how reliable are they?"""

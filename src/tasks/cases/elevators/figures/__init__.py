@@ -1,0 +1,1 @@
+"""Elevators: its figures."""

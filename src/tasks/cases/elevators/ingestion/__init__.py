@@ -1,0 +1,1 @@
+"""Elevators: Data understanding: its sources."""

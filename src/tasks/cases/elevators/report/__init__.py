@@ -1,0 +1,1 @@
+"""Elevators: Deployment: its report."""

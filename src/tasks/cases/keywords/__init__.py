@@ -1,0 +1,1 @@
+"""Which words matter in a document, and which documents are alike?"""

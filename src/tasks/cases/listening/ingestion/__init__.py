@@ -1,0 +1,1 @@
+"""Listening: Data understanding: its sources."""

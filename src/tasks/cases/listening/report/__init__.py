@@ -1,0 +1,1 @@
+"""Listening: Deployment: its report."""

@@ -1,0 +1,1 @@
+"""Are there hidden patterns in the runners of this marathon?"""

@@ -1,0 +1,1 @@
+"""Marathon: Deployment: its report."""

@@ -1,0 +1,1 @@
+"""What did the films earn whose revenue is missing?"""

@@ -1,0 +1,1 @@
+"""Where does a state's money go, and which payments need a second look?"""

@@ -1,0 +1,1 @@
+"""Payments: Deployment: its report."""

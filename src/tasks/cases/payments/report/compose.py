@@ -1,0 +1,249 @@
+"""Where does a state's money go? What the payments say, put into a report."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from tasks.cases.payments.features.summary import FEWEST, UNUSUAL, quarter_name
+from tasks.cases.payments.features.vendors import FEATURES, FEWEST_PAYMENTS
+from tasks.cases.payments.figures import (
+    dollars,
+    segment_maps,
+    silhouette_by_k,
+    spending_by_department,
+    spending_by_quarter,
+    unusual_payments,
+)
+from tasks.cases.payments.ingestion.source import MOST_LISTED
+from tasks.cases.payments.report.tables import (
+    SEGMENT_FORMATS,
+    SEGMENT_TITLES,
+    department_table,
+    segment_names,
+    segment_table,
+    shown_repeated,
+    shown_unusual,
+)
+from tasks.evaluation.metrics import Metric
+from tasks.ingestion.files import Source
+from tasks.platform.stage import stage
+from tasks.publishing.blocks import Section, Table, Text
+from tasks.publishing.report import Report, Verdict, quarantine_rows
+from tasks.publishing.tables import data_record, figure_block
+from tasks.validation.contract import ContractReport
+
+GOOD_RAND, GOOD_STABILITY = 0.9, 0.8
+LARGEST_VENDORS = 10
+
+
+@stage(phase="Deployment")
+def compose_payments(
+    where: Source,
+    engine: str,
+    contracts: list[ContractReport],
+    quarantine: pd.DataFrame,
+    cells: pd.DataFrame,
+    vendors: pd.DataFrame,
+    segmented: pd.DataFrame,
+    scaled: np.ndarray,
+    labels: np.ndarray,
+    naive: np.ndarray,
+    scores: pd.DataFrame,
+    unusual: pd.DataFrame,
+    repeated: pd.DataFrame,
+    counts: dict[str, int],
+    metrics: list[Metric],
+    champion: str,
+) -> Report:
+    """Put a run's findings into a report.
+
+    Args:
+        where: the files.
+        engine: pandas or spark.
+        contracts: how the lines, the sums and the small tables fared; the first counts all lines.
+        quarantine: `path`, `reason`, `detail` of lines left out.
+        cells: as in `Summary`.
+        vendors: as in `Summary`, all vendors.
+        segmented: the m vendors with a segment.
+        scaled: their features, (m, 8).
+        labels: their segments, (m,).
+        naive: their segments on raw features, (m,).
+        scores: silhouettes by k.
+        unusual: as `unusual_table` makes it.
+        repeated: as `repeated_table` makes it.
+        counts: as in `Summary`.
+        metrics: of the run.
+        champion: what became of the model, a sentence.
+    """
+    labels, naive = np.asarray(labels), np.asarray(naive)
+    hero = figure_block(
+        spending_by_department(cells, "net of corrections"),
+        "Horizontal bars: dollars paid by each of the largest departments",
+        f"Payments to vendors, {_span(cells)}, net of corrections. Source: {where.source}.",
+    )
+    return Report(
+        flow="payments",
+        run="",
+        started=datetime(1970, 1, 1, tzinfo=UTC),
+        question="",
+        answer=_answer(cells, vendors, labels),
+        verdict=_verdict(metrics),
+        hero=[hero],
+        sections=[
+            _money(cells, vendors),
+            _segments(segmented, scaled, labels, naive, scores),
+            _unusual(unusual, repeated, counts),
+            _how(engine, contracts[0], vendors),
+        ],
+        metrics=metrics,
+        champion=champion,
+        data=[data_record(where, contracts[0].rows)],
+        contract=[rule.model_dump() for report in contracts for rule in report.results],
+        quarantine=quarantine_rows(quarantine),
+        limits=_limits(contracts[0], vendors, segmented),
+    )
+
+
+def _span(cells: pd.DataFrame) -> str:
+    return f"{quarter_name(int(cells['quarter'].min()))} to {quarter_name(int(cells['quarter'].max()))}"
+
+
+def _answer(cells: pd.DataFrame, vendors: pd.DataFrame, labels: np.ndarray) -> str:
+    table = department_table(cells)
+    total = float(table["dollars"].sum())
+    few = vendors["cents"].nlargest(max(1, len(vendors) // 100)).sum() / 100
+    share = f"{few / total:.0%}" if total > 0 else "an unknown share"
+    return (
+        f"Of {dollars(total)} in {int(cells['payments'].sum()):,} payments ({_span(cells)}),"
+        f" {table['department'].iloc[0]} paid most ({dollars(table['dollars'].iloc[0])}); the top 1 % of"
+        f" {len(vendors):,} vendors received {share}, and the vendors fall into {int(labels.max()) + 1} kinds."
+    )
+
+
+def _verdict(metrics: list[Metric]) -> Verdict:
+    by_name = {metric.name: metric for metric in metrics}
+    stability = by_name["stability"].value
+    told = f"segments fitted on half the vendors agree with those of all to {stability:.2f} (good: {GOOD_STABILITY})"
+    met = stability >= GOOD_STABILITY
+    if rand := by_name.get("adjusted_rand"):
+        met = met and rand.value >= GOOD_RAND
+        told = (
+            f"the sample's true segments are recovered with an adjusted Rand index of {rand.value:.3f}"
+            f" (good: {GOOD_RAND}); {told}"
+        )
+    return Verdict(met=met, sentence=f"{told[0].upper()}{told[1:]}.")
+
+
+def _money(cells: pd.DataFrame, vendors: pd.DataFrame) -> Section:
+    departments = department_table(cells)
+    largest = vendors.nlargest(LARGEST_VENDORS, "cents").assign(dollars=lambda table: table["cents"] / 100)
+    titles = {"department": "department", "dollars": "paid, $", "share": "share", "payments": "payments",
+              "corrections": "corrections"}  # fmt: skip
+    return Section(
+        title="Where the money goes",
+        blocks=[
+            figure_block(
+                spending_by_quarter(cells),
+                "Lines: dollars paid per quarter by the four largest departments, and the mean of the others",
+                "Net of corrections, by the quarter in which the payment was booked.",
+            ),
+            Table.from_frame(
+                departments, titles, {"dollars": ",.2f", "share": ".1%", "payments": ",", "corrections": ","},
+                caption="Departments by what they paid; corrections are the negative payments.", limit=12,
+                whole="departments_and_quarters.csv",
+            ),
+            Table.from_frame(
+                largest,
+                {"name": "vendor", "dollars": "received, $", "payments": "payments", "departments": "departments"},
+                {"dollars": ",.2f", "payments": ","}, caption=f"The {len(largest)} vendors that received most.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _segments(
+    segmented: pd.DataFrame, scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray, scores: pd.DataFrame
+) -> Section:
+    table = segment_table(segmented, labels, segment_names(scaled, labels, list(FEATURES)))
+    features = "; ".join(FEATURES.values())
+    return Section(
+        title="Kinds of vendors",
+        intro=(
+            f"Each vendor with at least {FEWEST_PAYMENTS} payments is described by eight numbers ({features}), and"
+            " k-means parts the vendors by them."
+        ),
+        blocks=[
+            Table.from_frame(
+                table, SEGMENT_TITLES, SEGMENT_FORMATS, caption="The segments, by the money they receive."
+            ),
+            figure_block(
+                segment_maps(segmented, labels, naive),
+                "Two scatter plots of vendors, payments against median payment: segments on scaled and on raw features",
+                "The same vendors and the same k-means. Raw, features with large numbers, such as dollars, weigh most.",
+            ),
+            figure_block(
+                silhouette_by_k(scores),
+                "Lines: mean silhouette by number of segments, for scaled and for raw features",
+                "The two curves cannot be held against each other: on raw features a few giants that lie far from all"
+                " others are enough for a high silhouette, and say nothing about kinds of vendors.",
+            ),
+        ],
+    )
+
+
+def _unusual(unusual: pd.DataFrame, repeated: pd.DataFrame, counts: dict[str, int]) -> Section:
+    return Section(
+        title="Payments to look at",
+        intro=(
+            f"{counts['unusual']:,} payments lie {UNUSUAL:g} or more robust standard deviations (1.4826 MAD of the"
+            f" logarithm) above the median of their vendor, of vendors with at least {FEWEST} payments."
+            f" {counts['repeated']:,} times a vendor was paid the same amount on the same account in one quarter more"
+            f" often than is usual for that vendor, corrections of that amount taken off:"
+            f" {dollars(counts['surplus_cents'] / 100)} are at stake. Neither is proof of a mistake."
+        ),
+        blocks=[
+            figure_block(
+                unusual_payments(unusual, counts["unusual"]),
+                "Scatter plot: unusual payments against the median payment of their vendor, both logarithmic",
+                "Each point is one payment of the list.",
+            ),
+            shown_unusual(unusual),
+            shown_repeated(repeated),
+        ],
+    )
+
+
+def _how(engine: str, lines: ContractReport, vendors: pd.DataFrame) -> Section:
+    told = {
+        "pandas": "pandas and Arrow on one machine: blocks of lines are cleaned and written as Parquet, and the vendors"
+        " are summed up a part at a time, so that memory does not grow with the file.",
+        "spark": "Spark: it read the lines itself, cleaned them with SQL functions and summed them up; only the small"
+        " tables left it.",
+    }
+    return Section(
+        title="How it was computed",
+        blocks=[
+            Text(
+                paragraphs=[
+                    f"The {lines.rows:,} lines were read with {told[engine]}",
+                    "Both engines keep to the same rules, and the tests of Casebook hold them to the same rows and"
+                    " cents. What could not be read was left out and counted by reason"
+                    f" ({lines.quarantined:,} lines); segments and figures rest on tables of {len(vendors):,} vendors"
+                    " and fewer rows, whatever the number of payments.",
+                ]
+            )
+        ],
+    )
+
+
+def _limits(lines: ContractReport, vendors: pd.DataFrame, segmented: pd.DataFrame) -> list[str]:
+    limits = [
+        f"{len(vendors) - len(segmented):,} of {len(vendors):,} vendors have too few payments for a segment.",
+        "A vendor is a vendor number: one firm under two numbers counts as two.",
+        f"Vendors with fewer than {FEWEST} payments are not searched for unusual ones.",
+        "A record is a line: one whose text holds a line break is put aside.",
+    ]
+    if lines.quarantined > MOST_LISTED:
+        limits.append(f"Of {lines.quarantined:,} lines in quarantine {MOST_LISTED:,} are listed.")
+    return limits

@@ -1,0 +1,1 @@
+"""Payments: its embedded sample."""

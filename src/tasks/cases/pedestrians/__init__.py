@@ -1,0 +1,1 @@
+"""When did the lockdown empty the square, by how much, and has it recovered?"""

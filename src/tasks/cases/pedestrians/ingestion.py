@@ -1,0 +1,150 @@
+"""What did the sensors count? Exports of hystreet.com as published, one row per record, several files at once.
+
+The format: semicolons, `location;time_of_measurement;counted_pedestrians;type;incidents`, one record per hour down to
+one every few minutes, times with the offset that was in force. Later exports name some columns otherwise.
+"""
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from tasks.cases.pedestrians.sample import write_pedestrians
+from tasks.ingestion.files import Source, locate_files
+from tasks.platform.downloads import ORIGINALS
+from tasks.platform.errors import ContractError, UsageError
+from tasks.platform.stage import stage
+from tasks.platform.text import shorten
+
+PLACE, TIME, COUNT, TYPE, INCIDENTS = "location", "time_of_measurement", "counted_pedestrians", "type", "incidents"
+NAMES = {"pedestrians_count": COUNT, "collection_type": TYPE, "timestamp": TIME, "location_name": PLACE}
+LARGEST_FILE = 2**30  # bytes
+NO_INCIDENT = {"", "-", "none", "keine", "nan", "null"}
+SHIFT = 2  # lines: the header, and that lines count from one
+
+
+class Recorded(NamedTuple):
+    """Records that can be read, and rows that cannot."""
+
+    frame: pd.DataFrame  # export, place, utc (naive), offset (minutes), count, kind, incident
+    quarantine: pd.DataFrame  # path, reason, detail
+
+
+@stage(phase="Data understanding", live=True)
+def locate_pedestrians(source: str) -> Source:
+    """Find the exports: the sample, the public originals of Ulm's Münsterplatz, a file or a folder of files."""
+    originals = sorted(name for name in ORIGINALS if name.startswith("pedestrians_"))
+    return locate_files(source, write_pedestrians, originals, (".csv",), several=True)
+
+
+@stage(phase="Data understanding")
+def read_hystreet(files: list[Path], max_quarantined: float = 0.01) -> Recorded:
+    """Read exports of hystreet.
+
+    Args:
+        files: the exports.
+        max_quarantined: stop when a larger share of the rows cannot be read.
+
+    Raises:
+        ContractError: a file is no such export, or too many of its rows cannot be read.
+        UsageError: a file is larger than 1 GiB.
+    """
+    read = [_read_export(file) for file in files]
+    frame = pd.concat([part.frame for part in read], ignore_index=True)
+    quarantine = pd.concat([part.quarantine for part in read], ignore_index=True)
+    rows = len(frame) + len(quarantine)
+    if len(quarantine) > max_quarantined * rows:
+        first = quarantine.iloc[0]
+        raise ContractError(
+            f"{len(quarantine):,} of {rows:,} rows cannot be read, the first in {first['path']} ({first['reason']}:"
+            f" {first['detail']}); mend the files, or raise max_quarantined."
+        )
+    return Recorded(frame, quarantine)
+
+
+def _read_export(path: Path) -> Recorded:
+    rows, odd = _rows(path)
+    table = pd.DataFrame({name: [row[number] for row in rows] for number, name in enumerate(_FIELDS)}, dtype=str)
+    table["line"] = [row[-1] for row in rows]
+    text = table[TIME].str.replace(r"\s*(Z|[+-]\d\d:?\d\d)$", r" \1", regex=True)
+    utc = pd.to_datetime(text, format="%Y-%m-%d %H:%M:%S %z", errors="coerce", utc=True)
+    whole = table[COUNT].str.fullmatch(r"\d{1,9}")
+    place = table[PLACE].str.replace(r"\s+", " ", regex=True).str.replace(" ,", ",").str.strip()
+    broken = [
+        (utc.isna(), "no time with an offset", TIME),
+        (~whole, "no count", COUNT),
+        (place.eq(""), "no place", PLACE),
+    ]
+    for mask, reason, column in broken:
+        odd += [(line, reason, value) for line, value in zip(table["line"][mask], table[column][mask], strict=True)]
+    good = utc.notna() & whole & place.ne("")
+    offset = table[TIME].str.extract(r"([+-])(\d\d):?(\d\d)$")
+    minutes = offset[1].astype(float) * 60 + offset[2].astype(float)
+    incident = table[INCIDENTS].str.strip()
+    frame = pd.DataFrame(
+        {
+            "export": path.name,
+            "place": place,
+            "utc": utc.dt.tz_localize(None),
+            "offset": minutes.where(offset[0].ne("-"), -minutes).fillna(0),
+            "count": pd.to_numeric(table[COUNT].where(whole)),
+            "kind": table[TYPE].str.strip(),
+            "incident": incident.mask(incident.str.lower().isin(NO_INCIDENT), ""),
+        }
+    )[good]
+    return Recorded(frame.astype({"count": "int64"}).reset_index(drop=True), _quarantine(path, odd))
+
+
+_FIELDS = (PLACE, TIME, COUNT, TYPE, INCIDENTS)
+
+
+def _quarantine(path: Path, odd: list[tuple[int, str, str]]) -> pd.DataFrame:
+    """Return one row for each line that cannot be read, with the first reason."""
+    first = {line: (reason, detail) for line, reason, detail in sorted(odd, reverse=True)}
+    rows = [(f"{path.name}, line {line}", first[line][0], shorten(first[line][1], 80)) for line in sorted(first)]
+    return pd.DataFrame(rows, columns=["path", "reason", "detail"], dtype=str)
+
+
+def _rows(path: Path) -> tuple[list[tuple], list[tuple[int, str, str]]]:
+    """Return place, time, count, type, incidents and line number of each row, and the rows of another width."""
+    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=";")
+    try:
+        header = next(reader, [])
+        places = _places(path, header)
+        rows, odd = [], []
+        for row in reader:
+            if len(row) == len(header):
+                rows.append((*[row[place] if place >= 0 else "" for place in places], reader.line_num))
+            elif row:
+                odd.append((reader.line_num, f"{len(row)} fields instead of {len(header)}", ";".join(row)[:200]))
+    except csv.Error as error:
+        raise ContractError(f"{path.name}, line {reader.line_num}: {error}; export the file again.") from error
+    if not rows:
+        raise ContractError(f"{path.name} holds no records; leave the file out, or export it again.")
+    return rows, odd
+
+
+def _places(path: Path, header: list[str]) -> list[int]:
+    """Return the number of each field's column; -1 for a type or incidents that the export lacks."""
+    names = [re.sub(r"\W+", "_", name.strip().lower()) for name in header]
+    names = [NAMES.get(name, name) for name in names]
+    absent = [name for name in (PLACE, TIME, COUNT) if name not in names]
+    if absent:
+        raise ContractError(
+            f"{path.name}: column {absent[0]!r} is missing among {shorten(', '.join(names), 160)};"
+            " an export of hystreet.com, with semicolons, is wanted."
+        )
+    return [names.index(name) if name in names else -1 for name in _FIELDS]
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > LARGEST_FILE:
+        raise UsageError(f"{path.name} is larger than {LARGEST_FILE:,} bytes; split it by period.")
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")

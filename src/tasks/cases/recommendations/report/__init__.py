@@ -1,0 +1,1 @@
+"""Recommendations: Deployment: its report."""

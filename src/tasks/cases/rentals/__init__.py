@@ -1,0 +1,1 @@
+"""What should a flat cost a night?"""

@@ -1,0 +1,1 @@
+"""Which pictures in my collection look like this one?"""

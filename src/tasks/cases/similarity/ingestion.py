@@ -1,0 +1,122 @@
+"""Where are the pictures? The sample, the public original, or the user's own folder, archive or address."""
+
+import hashlib
+import re
+import shutil
+import uuid
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field
+
+from tasks.cases.similarity.sample import sample_folder
+from tasks.platform.errors import IntegrityError, UsageError
+from tasks.platform.settings import settings
+from tasks.platform.stage import stage
+from tasks.platform.store import digest_file
+
+PUBLIC = "caltech101"
+INNER = "101_ObjectCategories.tar.gz"  # in the published zip, beside annotations
+MOST_BYTES = 20 * 2**30  # of an archive behind an address
+
+
+class Place(BaseModel):
+    """Where a collection and its queries lie."""
+
+    name: str = Field(description="short name of the collection, for the registry of models")
+    source: str = Field(description="what the user asked for")
+    collection: str = Field(description="path of the folder or archive")
+    query: str = Field(description='path of a picture or a folder of pictures; "" when none was given')
+    sha256: str = Field("", description="SHA-256 of an archive; empty for a folder")
+    note: str = ""
+
+
+@stage(phase="Data understanding", live=True)
+def locate_pictures(source: str, query: str = "") -> Place:
+    """Find the collection and the pictures to look for.
+
+    Args:
+        source: `sample`, `public` (Caltech-101), a folder, a zip or tar archive, or the https address of one.
+        query: a picture or a folder of pictures; by default the sample's unseen view of the coffee cup for `sample` and
+            `public`, and pictures of the collection itself otherwise.
+
+    Raises:
+        UsageError: a path that does not exist or is no picture source.
+        CasebookError: a download that failed.
+    """
+    path, note = _collection(source)
+    if query:
+        asked: Path | None = Path(query).expanduser().absolute()
+        if asked is None or not asked.exists():
+            raise UsageError(f"{query}: no such file or folder; give a picture, or a folder of pictures, as the query.")
+    else:
+        asked = sample_folder() / "queries" / "coffee.jpg" if source in {"sample", "public"} else None
+    return Place(
+        name=_name(source, path),
+        source=source,
+        collection=str(path),
+        query=str(asked or ""),
+        sha256=digest_file(path) if path.is_file() else "",
+        note=note,
+    )
+
+
+def _collection(source: str) -> tuple[Path, str]:
+    """Return the path of a source, fetched first where it is remote, and a note on where it comes from."""
+    if source == "sample":
+        return sample_folder() / "collection", "embedded sample: views of photographs that come with the packages"
+    if source == "public":
+        from tasks.platform.downloads import fetch, original
+
+        item = original(PUBLIC)
+        return _unwrapped(fetch(PUBLIC)), f"{item.what}, {item.licence}"
+    if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
+        return _fetched(source), "fetched from the given address; its content is not pinned"
+    path = Path(source).expanduser().absolute()
+    if not path.exists():
+        raise UsageError(
+            f"{source}: no such file or folder;"
+            " give sample, public, a folder of pictures, or a zip or tar archive of them."
+        )
+    return path, "the user's own"
+
+
+def _unwrapped(archive: Path) -> Path:
+    """Return the archive of pictures inside a published zip, copied into the cache; the zip when it has none."""
+    with zipfile.ZipFile(archive) as outer:
+        inner = next((item for item in outer.infolist() if item.filename.endswith(f"/{INNER}")), None)
+        if inner is None:
+            return archive
+        target = settings().cache_folder / f"{digest_file(archive)[:12]}-{INNER}"
+        if target.is_file() and target.stat().st_size == inner.file_size:
+            return target
+        if inner.file_size > MOST_BYTES:
+            raise IntegrityError(
+                f"{archive}: {inner.filename} claims {inner.file_size:,} bytes; fetch the archive anew."
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            with outer.open(inner) as content, part.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return target
+
+
+def _fetched(url: str) -> Path:
+    """Fetch an archive from an https address into the cache."""
+    from tasks.platform.downloads import fetch_address
+
+    return fetch_address(url, settings().cache_folder / "addresses", MOST_BYTES)
+
+
+def _name(source: str, path: Path) -> str:
+    """Return a name that tells collections apart, from letters, digits and hyphens."""
+    if source in {"sample", "public"}:
+        return source if source == "sample" else PUBLIC
+    address = urlsplit(source)._replace(query="", fragment="").geturl() if "://" in source else str(path.resolve())
+    words = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:32]
+    return f"{words or 'pictures'}-{hashlib.sha256(address.encode()).hexdigest()[:6]}"

@@ -1,0 +1,1 @@
+"""Similarity: Deployment: its report."""

@@ -1,0 +1,344 @@
+"""What has a search for similar pictures found, and how good is it? Everything of one run, put into its report."""
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from tasks.cases.similarity.figures.pictures import collection_map
+from tasks.cases.similarity.figures.retrieval import similarity_distribution
+from tasks.cases.similarity.ingestion import Place
+from tasks.cases.similarity.report.sections import (
+    MOST_GROUPS,
+    MOST_IN_GROUP,
+    MOST_NEIGHBOURS,
+    MOST_QUERIES,
+    Answered,
+    DuplicateGroup,
+    Shown,
+    SimilarityFindings,
+    similarity_hero,
+    similarity_sections,
+)
+from tasks.evaluation.metrics import Metric
+from tasks.evaluation.retrieval import IndexReport
+from tasks.features.pictures.embedders import EmbedderChoice
+from tasks.figures.style import figure_to_svg
+from tasks.ingestion.pictures.manifest import thumbnail
+from tasks.ingestion.pictures.sources import open_source
+from tasks.platform.stage import Unkeyed, stage
+from tasks.publishing.report import DataRecord, Report, Verdict, quarantine_rows
+from tasks.validation.contract import ContractReport
+
+GOOD_PRECISION = 0.8  # four of the first five neighbours show the same thing
+GOOD_RECALL = 0.95  # of the ten nearest pictures, found by the index
+MAP_THUMBNAILS = 48
+PAIRS = 20_000
+SEED = 11
+INDEX_NAMES = {"lsh": "hashing, 512 bits", "exact": "exact", "classic": "textbook LSH, 10 bits × 5"}
+
+
+class Searched(BaseModel):
+    """Where the pictures of a run lie."""
+
+    place: Place
+    choice: EmbedderChoice
+    index: str
+
+
+@stage(phase="Deployment")
+def compose_similarity(
+    searched: Searched,
+    manifest: pd.DataFrame,
+    quarantine: pd.DataFrame,
+    contract: ContractReport,
+    vectors: np.ndarray,
+    queries: pd.DataFrame,
+    scores: pd.DataFrame,
+    query_quarantine: pd.DataFrame,
+    found: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    coordinates: np.ndarray,
+    query_coordinates: np.ndarray,
+    index_report: IndexReport,
+    features: pd.DataFrame,
+    per_query: pd.DataFrame,
+    metrics: list[Metric],
+    champion: str,
+    collection: Annotated[str, Unkeyed],
+) -> Report:
+    """Put a run's findings into a report; name, time and stages of the run are filled in when it is published.
+
+    Args:
+        searched: what was asked for.
+        manifest: usable pictures, n rows.
+        quarantine: files left out.
+        contract: how each rule fared.
+        vectors: float16 (n, d).
+        queries: `query`, `path`, `number`.
+        scores: what the classifier calls the queries; may be empty.
+        query_quarantine: query files left out.
+        found: neighbours of each query.
+        duplicates: groups of near-duplicates.
+        coordinates: (n, 2) map.
+        query_coordinates: (q, 2) of the queries on the map.
+        index_report: quality of the index.
+        features: `features`, `metric`, `value`, `low`, `high`, `n`, `near_duplicates`: kinds of features compared.
+        per_query: leave-one-out scores of the labelled pictures.
+        metrics: of the run, complete with baseline and champion.
+        champion: the sentence about champion and challenger.
+        collection: path of the collection, for the thumbnails.
+    """
+    with Album(searched.place, collection) as album:
+        answered = [_answered(album, row, found, scores, manifest) for row in queries.head(MOST_QUERIES).itertuples()]
+        groups = list(_groups(album, duplicates, manifest))
+        drawing = _map(album, manifest, coordinates, query_coordinates, found)
+    findings = SimilarityFindings(
+        answered=answered,
+        duplicates=groups,
+        duplicate_groups=int(duplicates["group"].nunique()) if len(duplicates) else 0,
+        map_svg=drawing,
+        distribution_svg=_distribution(manifest, vectors),
+        index=_index_table(index_report),
+        chosen_index=INDEX_NAMES[searched.index],
+        features=features,
+        by_label=_by_label(per_query),
+    )
+    return Report(
+        flow="similarity",
+        run="",
+        started=datetime(1970, 1, 1, tzinfo=UTC),
+        question="",
+        answer=_answer(queries, found),
+        verdict=_verdict(metrics),
+        hero=similarity_hero(findings),
+        sections=similarity_sections(findings),
+        metrics=metrics,
+        champion=champion,
+        data=[_data(searched, manifest)],
+        contract=[rule.model_dump() for rule in contract.results],
+        quarantine=quarantine_rows(
+            pd.concat([quarantine, query_quarantine.assign(path="query: " + query_quarantine["path"])])
+        ),
+        limits=_limits(searched, manifest, per_query),
+    )
+
+
+class Album:
+    """Thumbnails of the collection and of the query pictures; what cannot be shown any more is left blank."""
+
+    def __init__(self, place: Place, collection: str) -> None:
+        self.place = place
+        self.source = open_source(collection)
+
+    def __enter__(self) -> "Album":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.source.close()
+
+    def picture(self, path: str, side: int = 200) -> bytes:
+        """Return a picture of the collection as JPEG."""
+        return thumbnail(self.source, path, side)
+
+    def query(self, path: str, side: int = 320) -> bytes:
+        """Return a query picture as JPEG."""
+        query = Path(self.place.query)
+        if query.is_dir():
+            return thumbnail(query, path, side)
+        return thumbnail(query.parent, query.name, side)
+
+
+def _answered(album: Album, row: Any, found: pd.DataFrame, scores: pd.DataFrame, manifest: pd.DataFrame) -> Answered:
+    """Return one query with its neighbours, as the report shows them."""
+    own = int(row.number) >= 0
+    mine = found[found["query"] == row.query]
+    neighbours = [
+        Shown(
+            path=near.path,
+            label=near.label,
+            similarity=float(near.similarity),
+            jpeg=album.picture(near.path) if near.rank <= MOST_NEIGHBOURS else b"",
+        )
+        for near in mine.itertuples()
+    ]
+    label = manifest["label"].iloc[row.number] if own else _known_label(album.place, row.path, manifest)
+    called = scores[scores["query"] == row.query]
+    return Answered(
+        query=Shown(path=row.path, label=label, jpeg=album.picture(row.path, 320) if own else album.query(row.path)),
+        neighbours=neighbours,
+        scores=list(zip(called["label"], called["score"], strict=True)),
+    )
+
+
+def _known_label(place: Place, path: str, manifest: pd.DataFrame) -> str:
+    """Return the scene of a query of the sample, which is its file name; of any other query nothing is known."""
+    stem = Path(path).stem
+    return stem if place.name == "sample" and stem in set(manifest["label"]) else ""
+
+
+def _groups(album: Album, duplicates: pd.DataFrame, manifest: pd.DataFrame) -> Iterable[DuplicateGroup]:
+    """Yield the largest groups of near-duplicates."""
+    if duplicates.empty:
+        return
+    sizes = (
+        duplicates["group"]
+        .value_counts(sort=True)
+        .sort_index(kind="stable")
+        .sort_values(ascending=False, kind="stable")
+    )
+    for group, size in sizes.head(MOST_GROUPS).items():
+        numbers = duplicates.loc[duplicates["group"] == group, "number"].head(MOST_IN_GROUP)
+        rows = manifest.iloc[numbers.to_numpy()]
+        shown = [
+            Shown(path=path, label=label, jpeg=album.picture(path, 140))
+            for path, label in zip(rows["path"], rows["label"], strict=True)
+        ]
+        yield DuplicateGroup(shown, int(size))
+
+
+def _map(
+    album: Album, manifest: pd.DataFrame, coordinates: np.ndarray, queries: np.ndarray, found: pd.DataFrame
+) -> str:
+    """Draw the map with the first query, its neighbours, and some pictures as thumbnails."""
+    from PIL import Image
+
+    numbers = found.loc[found["query"] == 0, "number"].astype(int).tolist() if len(found) else []
+    usable = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
+    few = len(manifest) <= 1500
+    chosen = np.random.default_rng(SEED).permutation(usable)[: 3 * MAP_THUMBNAILS if few else 0]
+    pictures = {
+        int(number): np.asarray(Image.open(io.BytesIO(album.picture(manifest["path"].iloc[number], 64))))
+        for number in chosen
+    }
+    labels = manifest["label"].astype(str).tolist()
+    return figure_to_svg(
+        collection_map(coordinates, labels, np.asarray(queries[:1]), numbers, pictures, most_thumbnails=MAP_THUMBNAILS)
+    )
+
+
+def _distribution(manifest: pd.DataFrame, vectors: np.ndarray) -> str:
+    """Draw how similar pairs of pictures are, from a seeded sample of pairs."""
+    labels = manifest["label"].astype(str).to_numpy()
+    if (labels != "").sum() < 2 or len(set(labels)) < 2:
+        return ""
+    chance = np.random.default_rng(SEED)
+    left = chance.integers(0, len(labels), PAIRS)
+    by_label = {label: np.flatnonzero(labels == label) for label in set(labels) if label}
+    partner = np.array([chance.choice(by_label[labels[i]]) if labels[i] else i for i in left])
+    other = chance.integers(0, len(labels), PAIRS)
+
+    def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,ij->i", vectors[a].astype(np.float32), vectors[b].astype(np.float32))
+
+    same = left != partner
+    different = (labels[left] != labels[other]) & (labels[left] != "") & (labels[other] != "")
+    return figure_to_svg(
+        similarity_distribution(cosine(left[same], partner[same]), cosine(left[different], other[different]))
+    )
+
+
+def _index_table(report: IndexReport) -> pd.DataFrame:
+    """Return the rows of the index report under the names that the report shows."""
+    return pd.DataFrame(
+        [
+            {
+                "index": INDEX_NAMES[row.index],
+                "recall@10": row.recall,
+                "low": row.low,
+                "high": row.high,
+                "ms_per_query": row.ms_per_query,
+                "bytes_per_vector": row.bytes_per_vector,
+            }
+            for row in report.rows
+        ]
+    ).drop_duplicates("index", ignore_index=True)
+
+
+def _by_label(per_query: pd.DataFrame) -> pd.DataFrame | None:
+    """Return precision@5 of each label, near-duplicates left out."""
+    kept = per_query[per_query["relevant_no_duplicates"] > 0] if len(per_query) else per_query
+    if kept.empty:
+        return None
+    grouped = kept.groupby("label")["p5_no_duplicates"]
+    table = pd.DataFrame({"value": grouped.mean(), "n": grouped.size()}).reset_index()
+    spread = 1.96 * grouped.std(ddof=1).to_numpy() / np.sqrt(table["n"].to_numpy())
+    table["low"] = (table["value"] - spread).clip(0, 1)
+    table["high"] = (table["value"] + spread).clip(0, 1)
+    return table
+
+
+def _answer(queries: pd.DataFrame, found: pd.DataFrame) -> str:
+    """Return the answer for the first query in one sentence."""
+    first = found[found["query"] == 0]
+    name = Path(queries["path"].iloc[0]).name
+    more = f" ({len(queries):,} queries in all.)" if len(queries) > 1 else ""
+    if first.empty:
+        return f"No picture of the collection can be compared with {name}.{more}"
+    labels = first["label"].astype(str)
+    if labels.iloc[0]:
+        common = labels.value_counts()
+        return (
+            f"Of the {len(first)} pictures most like {name}, {common.iloc[0]} show “{common.index[0]}”;"
+            f" the nearest is {first['path'].iloc[0]} (cosine {first['similarity'].iloc[0]:.2f}).{more}"
+        )
+    names = ", ".join(first["path"].head(3))
+    return f"Most like {name}: {names} (cosine {first['similarity'].iloc[0]:.2f} for the first).{more}"
+
+
+def _verdict(metrics: list[Metric]) -> Verdict:
+    """Hold the run against the success criterion of its question."""
+    by_name = {metric.name: metric for metric in metrics}
+    recall = next((metric for metric in metrics if metric.name.startswith("recall@")), None)
+    precision = by_name.get("precision@5_no_duplicates") or by_name.get("precision@5")
+    if recall is None:
+        return Verdict(met=None, sentence="Too few pictures to measure anything.")
+    parts = [f"the index finds {recall.value:.1%} of the nearest pictures (good: {GOOD_RECALL:.0%})"]
+    met = recall.value >= GOOD_RECALL
+    if precision is None:
+        parts.append("whether they are the right ones cannot be told without labels")
+        return Verdict(met=None if met else False, sentence=_sentence(parts))
+    parts.append(
+        f"{precision.value:.1%} of the first five neighbours have the right label, near-duplicates left out"
+        f" (good: {GOOD_PRECISION:.0%})"
+    )
+    return Verdict(met=met and precision.value >= GOOD_PRECISION, sentence=_sentence(parts))
+
+
+def _sentence(parts: list[str]) -> str:
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _data(searched: Searched, manifest: pd.DataFrame) -> DataRecord:
+    """Say what data the run rests on; a folder's digest is that of its pictures' names and contents."""
+    import hashlib
+
+    lines = "".join(f"{path}\0{key}\n" for path, key in zip(manifest["path"], manifest["id"], strict=True))
+    digest = searched.place.sha256 or hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+    return DataRecord(source=searched.place.source, sha256=digest, rows=len(manifest), note=searched.place.note)
+
+
+def _limits(searched: Searched, manifest: pd.DataFrame, per_query: pd.DataFrame) -> list[str]:
+    """Say what the figures do not tell."""
+    limits = [searched.choice.why]
+    if per_query.empty:
+        limits.append("The collection has no labels, so precision cannot be measured; sub-folders are read as labels.")
+    else:
+        limits.append(
+            "A neighbour counts as right when it lies in the same folder; what else two pictures may share is not seen."
+        )
+    if len(manifest) < 1000:
+        limits.append(
+            f"The whitening was fitted on {len(manifest):,} pictures only; exact search is as quick as hashing on a"
+            " collection this small."
+        )
+    limits.append(
+        "Mean and whitening are fitted on the collection itself, without its labels; a query is never part of it."
+    )
+    return limits

@@ -1,0 +1,139 @@
+"""Where does each picture lie in the space of features? Raw vectors of a collection, each content embedded once.
+
+What has been embedded is remembered by the digest of its content, for each embedder, in segments of a few hundred
+pictures: a later run, and the next one after a kill -9, embeds only pictures whose content is new.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from tasks.features.pictures.embedders import EmbedderChoice, load_embedder
+from tasks.features.pictures.resizing import squash
+from tasks.ingestion.pictures.decoding import decode, decoder_digest
+from tasks.ingestion.pictures.entries import PictureError, Source
+from tasks.ingestion.pictures.sources import open_source
+from tasks.platform.errors import CasebookError
+from tasks.platform.memo import Memo
+from tasks.platform.progress import progress
+from tasks.platform.scratch import scratch_array
+from tasks.platform.settings import settings
+from tasks.platform.stage import Unkeyed, stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+CHUNK = 256  # pictures between two checkpoints, one to two seconds of work
+
+
+@stage(phase="Data preparation")
+def embed_pictures(manifest: pd.DataFrame, choice: EmbedderChoice, source: Annotated[str, Unkeyed]) -> np.ndarray:
+    """Embed the pictures of a manifest.
+
+    Args:
+        manifest: with the columns `path` and `id`, n rows.
+        choice: the embedder.
+        source: where the pictures are: folder, archive or `sample`.
+
+    Returns:
+        float16 (n, D), row i for manifest row i, on a scratch file.
+
+    Raises:
+        CasebookError: a picture is gone, or is not the one of the manifest any more.
+    """
+    vectors = scratch_array((len(manifest), choice.dimensions), np.float16)
+    memo = memo_of(choice)
+    rows = pd.Series(np.arange(len(manifest)), index=manifest["id"].to_numpy(str))
+    rows_of = {str(key): group.to_numpy() for key, group in rows.groupby(level=0)}
+    known = recall(memo, rows_of, vectors)
+    new = [key for key in dict.fromkeys(manifest["id"]) if key not in known]
+    if not new:
+        return vectors
+    embedder = load_embedder(choice)
+    paths = dict(zip(manifest["id"], manifest["path"], strict=True))
+    with open_source(source) as opened, ThreadPoolExecutor(settings().threads) as pool:
+        read = _reader(opened, paths, embedder.size)
+        chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
+        ahead = pool.map(read, chunks[0])
+        writing: Future[None] | None = None
+        for number, keys in enumerate(progress(chunks, "embedding", unit=f"x {CHUNK} pictures")):
+            small = list(ahead)
+            # The next pictures are read while these are embedded, so that no processor waits.
+            ahead = pool.map(read, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
+            chunk = embedder.embed(small).astype(np.float16)
+            if writing:
+                writing.result()
+            writing = pool.submit(memo.append, as_table(keys, chunk))
+            for key, vector in zip(keys, chunk, strict=True):
+                vectors[rows_of[key]] = vector
+        if writing:
+            writing.result()
+    log.info("%d pictures embedded, %d known before", len(new), len(known))
+    return vectors
+
+
+def embed_query(images: Sequence[Image.Image], choice: EmbedderChoice) -> np.ndarray:
+    """Return the raw features of pictures that belong to no collection: float32 (n, D)."""
+    return load_embedder(choice).embed(images)
+
+
+def memo_of(choice: EmbedderChoice) -> Memo:
+    """Return the memory of an embedder: its rows depend on the weights, on the preparation and on the decoder."""
+    digest = hashlib.sha256(f"{choice.digest} {decoder_digest()}".encode()).hexdigest()
+    return Memo(f"vectors/{choice.kind}-{digest[:16]}")
+
+
+def recall(memo: Memo, rows_of: dict[str, np.ndarray], vectors: np.ndarray) -> set[str]:
+    """Write what the memo holds into `vectors`, segment by segment; return the ids that it held.
+
+    Args:
+        memo: segments with the columns `id` and `vector` (fixed-size list of float16).
+        rows_of: rows of `vectors` by id.
+        vectors: (n, D), filled in place.
+    """
+    known: set[str] = set()
+    for segment in memo.segments():
+        found = segment["vector"].combine_chunks()
+        if found.type.list_size != vectors.shape[1]:
+            continue
+        values = found.flatten().to_numpy(zero_copy_only=False).reshape(-1, vectors.shape[1])
+        for number, key in enumerate(segment["id"].to_pylist()):
+            if key in rows_of:
+                vectors[rows_of[key]] = values[number]
+                known.add(key)
+    return known
+
+
+def as_table(keys: list[str], vectors: np.ndarray) -> "pa.Table":
+    """Return a segment of the memo: `id` and `vector` (fixed-size list of float16)."""
+    import pyarrow as pa
+
+    flat = pa.array(vectors.ravel(), pa.float16())
+    return pa.table({"id": keys, "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
+
+
+def _reader(source: Source, paths: dict[str, str], size: tuple[int, int]) -> Callable[[str], Image.Image]:
+    """Return the function that gets one picture by its id, in the size that the embedder looks at.
+
+    It runs in a thread for each processor; what a chunk keeps of a picture is small, whatever the size of its file.
+    """
+
+    def read(key: str) -> Image.Image:
+        path = paths[key]
+        try:
+            content = source.read(path)
+            if not hashlib.sha256(content).hexdigest().startswith(key):
+                raise CasebookError(f"{path} has changed since the collection was read: run again.")
+            return squash(decode(content, side=max(size)), size)
+        except PictureError as error:
+            raise CasebookError(f"{path} cannot be read any more ({error.detail}): run again.") from error
+
+    return read

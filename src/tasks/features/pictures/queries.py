@@ -1,0 +1,130 @@
+"""What is being looked for? Query pictures in the same space as the collection's vectors.
+
+What was learnt from the collection (the mean, the whitening) is applied to a query as it is: a query teaches nothing.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from tasks.features.pictures.embedders import EmbedderChoice, load_embedder
+from tasks.features.whitening import Whitening
+from tasks.ingestion.pictures.decoding import decode
+from tasks.ingestion.pictures.entries import PictureError
+from tasks.ingestion.pictures.sources import open_source
+from tasks.platform.errors import UsageError
+from tasks.platform.stage import stage
+
+MOST_BYTES = 256 * 2**20  # of one query picture
+BATCH = 64
+TOP_SCORES = 8
+SIDE = 224  # pixels that the classifier looks at
+
+
+class Queries(NamedTuple):
+    """Query pictures.
+
+    `table` has a row per query: `query` (its number), `path`, `number` (its row in the manifest, or -1 when it is not
+    part of the collection). `vectors` is float16 (q, d). `scores` has what the classifier calls each query: `query`,
+    `label`, `score`. `quarantine` names the files that could not be used.
+    """
+
+    table: pd.DataFrame
+    vectors: np.ndarray
+    scores: pd.DataFrame
+    quarantine: pd.DataFrame
+
+
+@stage(phase="Data preparation")
+def embed_queries(query: Path, title: str, choice: EmbedderChoice, whitening: Whitening) -> Queries:
+    """Embed a picture, or every picture of a folder or archive, that the collection does not hold.
+
+    Args:
+        query: the picture or folder.
+        title: what the report calls a single picture.
+        choice: the embedder of the collection.
+        whitening: as fitted on the collection.
+
+    Raises:
+        UsageError: there is no usable picture.
+    """
+    embedder = load_embedder(choice)
+    paths: list[str] = []
+    vectors: list[np.ndarray] = []
+    scores: list[tuple[int, str, float]] = []
+    problems: list[tuple[str, str, str]] = []
+    batch: list[Image.Image] = []
+
+    def flush() -> None:
+        if batch:
+            vectors.append(embedder.embed(batch))
+            batch.clear()
+
+    for path, content in _contents(query, title, problems):
+        try:
+            image = decode(content, max(SIDE, *embedder.size))
+        except PictureError as error:
+            problems.append((path, error.reason, error.detail))
+            continue
+        scores += [(len(paths), label, score) for label, score in (embedder.classify(image) or [])[:TOP_SCORES]]
+        paths.append(path)
+        batch.append(image)
+        if len(batch) == BATCH:
+            flush()
+    flush()
+    if not paths:
+        reasons = "; ".join(f"{path}: {detail}" for path, _, detail in problems[:3]) or "the folder is empty"
+        raise UsageError(f"No picture to look for in {query} ({reasons}); give another query.")
+    return Queries(
+        pd.DataFrame({"query": range(len(paths)), "path": paths, "number": -1}),
+        whitening.apply(np.concatenate(vectors)),
+        pd.DataFrame(scores, columns=["query", "label", "score"]).astype({"query": "int64", "score": "float64"}),
+        pd.DataFrame(problems, columns=["path", "reason", "detail"]).astype(str),
+    )
+
+
+def _contents(query: Path, title: str, problems: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the bytes of each query; what cannot be read goes to `problems`."""
+    if query.is_file() and not _is_archive(query):
+        if query.stat().st_size > MOST_BYTES:
+            problems.append((title, "too-large", f"{query.stat().st_size:,} bytes"))
+            return
+        yield title, query.read_bytes()
+        return
+    with open_source(query) as source:
+        for entry in source.entries():
+            if entry.problem:
+                problems.append((entry.path, entry.problem, entry.detail))
+                continue
+            try:
+                content = source.read(entry.path, MOST_BYTES)
+            except PictureError as error:
+                problems.append((entry.path, error.reason, error.detail))
+                continue
+            yield entry.path, content
+
+
+def _is_archive(path: Path) -> bool:
+    import tarfile
+    import zipfile
+
+    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+
+
+@stage(phase="Data preparation")
+def own_queries(manifest: pd.DataFrame, vectors: np.ndarray, count: int = 6) -> Queries:
+    """Take pictures of the collection itself as queries, spread evenly over it; each is left out of its own answer."""
+    numbers = np.unique(np.linspace(0, len(manifest) - 1, min(count, len(manifest))).round().astype(np.int64))
+    table = pd.DataFrame(
+        {"query": range(len(numbers)), "path": manifest["path"].iloc[numbers].tolist(), "number": numbers}
+    )
+    empty = pd.DataFrame(
+        {"query": pd.Series(dtype="int64"), "label": pd.Series(dtype=str), "score": pd.Series(dtype=float)}
+    )
+    return Queries(
+        table, np.asarray(vectors[numbers]), empty, pd.DataFrame(columns=["path", "reason", "detail"], dtype=str)
+    )

@@ -1,0 +1,1 @@
+"""Collections of pictures: folders and archives, decoded with care."""

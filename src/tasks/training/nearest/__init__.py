@@ -1,0 +1,1 @@
+"""Nearest neighbours: hashing, exact search, and what they are measured against."""

@@ -1,0 +1,1 @@
+"""Series in time: regressions with errors that persist, and dates of change."""

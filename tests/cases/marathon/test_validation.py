@@ -1,0 +1,45 @@
+"""What runners cannot be: the rows that the contract puts aside, and how many it bears."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tasks.cases.marathon.ingestion import read_runners
+from tasks.cases.marathon.sample import QUIRKS, RUNNERS, write_marathon
+from tasks.cases.marathon.validation import count_unreadable, runners_contract
+from tasks.platform.errors import ContractError
+from tasks.validation.contract import check, enforce
+
+
+def test_exactly_the_impossible_runners_of_the_sample_are_put_aside(tmp_path: Path) -> None:
+    write_marathon(tmp_path)
+    read = read_runners.fn(tmp_path / "marathon.csv")
+    checked = check(read.frame, runners_contract(0.05))
+    enforce(checked.report)
+    assert len(checked.frame) == RUNNERS
+    assert len(checked.quarantine) == QUIRKS["impossible"]
+    reasons = " ".join(checked.quarantine["broken_rules"])
+    for word in ("Half the way takes less time", "The final time lies", "Size lies"):
+        assert word in reasons
+
+
+def test_foreign_codes_are_put_aside_and_too_many_stop_the_run() -> None:
+    row = {"age": 33.0, "gender": "M", "split": 5000.0, "final": 12_000.0, "nationality": "DE", "size": 180.0,
+           "weight": 80.0}  # fmt: skip
+    frame = pd.DataFrame([row] * 150)
+    frame.loc[3, "gender"] = "X"
+    frame.loc[4, "nationality"] = "DE\n"
+    checked = check(frame, runners_contract(0.05))
+    assert checked.report.passed
+    assert checked.quarantine.index.tolist() == [3, 4]
+    with pytest.raises(ContractError, match="in quarantine"):
+        enforce(check(frame, runners_contract(0.001)).report)
+
+
+def test_too_many_unreadable_lines_stop_the_run() -> None:
+    frame = pd.DataFrame({"age": range(9)})
+    aside = pd.DataFrame([("a.csv, line 3", "size missing", "")], columns=["path", "reason", "detail"])
+    assert count_unreadable.fn(frame, aside, 0.1) == 1
+    with pytest.raises(ContractError, match=r"1 of 10 lines .* line 3: size missing"):
+        count_unreadable.fn(frame, aside, 0.09)

@@ -1,0 +1,96 @@
+"""Does k-means find the kinds of vendors that are there, and is it said so when there are none?"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.cases.payments.evaluation import evaluate_segments, score_champion_segments, score_segments
+from tasks.cases.payments.training import segment_vendors
+from tasks.cases.payments.validation import check_lines, check_sums
+from tasks.platform.errors import ContractError
+
+
+def blobs(apart: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    chance = np.random.default_rng(seed)
+    kind = np.repeat(np.arange(3), [120, 80, 50])
+    centres = apart * np.eye(3)
+    return centres[kind] + chance.standard_normal((250, 3)), kind
+
+
+def test_kinds_that_lie_apart_are_found_and_ordered_by_money() -> None:
+    from sklearn.metrics import adjusted_rand_score
+
+    scaled, kind = blobs(12)
+    vendors = pd.DataFrame({"cents": np.array([1, 100, 10])[kind]})
+    segments = segment_vendors.fn(vendors, scaled, np.c_[scaled[:, :2], 1e6 * scaled[::-1, 2]], 6)
+    assert adjusted_rand_score(kind, segments.labels) == 1
+    money = vendors["cents"].groupby(segments.labels).sum()
+    assert money.is_monotonic_decreasing
+    assert (segments.model.predict(scaled) == segments.labels).all(), "the model and the labels name the same segments"
+    assert set(segments.scores["k"]) == set(range(2, 7))
+    by_name = {metric.name: metric for metric in evaluate_segments.fn(scaled, segments.labels, segments.naive)}
+    assert by_name["stability"].value == pytest.approx(1)
+    silhouette = by_name["silhouette"]
+    assert silhouette.low is not None
+    assert silhouette.baseline is not None
+    assert silhouette.low > 0.7 > silhouette.baseline
+
+
+def test_the_champion_is_scored_on_the_same_vendors_by_its_own_choices() -> None:
+    scaled, kind = blobs(12)
+    vendors = pd.DataFrame({"cents": np.array([1, 100, 10])[kind]})
+    segments = segment_vendors.fn(vendors, scaled, scaled, 6)
+    scored = score_segments.fn(scaled, segments.labels, np.zeros(len(scaled), int))
+    np.testing.assert_allclose(score_champion_segments.fn(scaled, segments.config), scored.scores)
+    assert (scored.baseline == 0).all()
+    worse = score_champion_segments.fn(scaled, {"features": "scaled", "k": segments.config["k"] + 3})
+    assert worse.mean() < scored.scores.mean()
+    for odd in ({"features": "raw", "k": 3}, {"features": "scaled", "k": 10**6}, {"features": "scaled", "k": 1}):
+        with pytest.raises(ValueError, match="no segmentation"):
+            score_champion_segments.fn(scaled, odd)
+
+
+def test_vendors_without_differences_are_no_kinds() -> None:
+    vendors, alike = pd.DataFrame({"cents": np.ones(40)}), np.zeros((40, 3))
+    with pytest.raises(ContractError, match="all alike"):
+        segment_vendors.fn(vendors, alike, alike, 8)
+    two = np.repeat([[0.0], [1.0]], 20, axis=0)
+    segments = segment_vendors.fn(vendors, two, alike, 8)
+    assert segments.config["k"] == 2
+    assert (segments.naive == 0).all()
+
+
+def test_noise_is_not_stable() -> None:
+    scaled, _ = blobs(0)
+    vendors = pd.DataFrame({"cents": np.ones(250, int)})
+    segments = segment_vendors.fn(vendors, scaled, scaled, 6)
+    by_name = {metric.name: metric.value for metric in evaluate_segments.fn(scaled, segments.labels, segments.naive)}
+    assert by_name["stability"] < 0.8
+    assert by_name["silhouette"] < 0.4
+
+
+def tally(fields: int) -> pd.DataFrame:
+    return pd.DataFrame({"reason": ["fields"], "lines": [fields]})
+
+
+def test_too_many_lines_in_quarantine_stop_the_flow_at_the_share_that_was_given() -> None:
+    report = check_lines.fn(tally(20), 1_980, 0.01)
+    assert report.passed
+    assert (report.rows, report.quarantined) == (2_000, 20)
+    broken = [result for result in report.results if result.broken]
+    assert [(result.severity, result.broken) for result in broken] == [("quarantine", 20)]
+    with pytest.raises(ContractError, match="21 of 2,000 lines are in quarantine"):
+        check_lines.fn(tally(21), 1_979, 0.01)
+    with pytest.raises(ContractError, match="there are 5"):
+        check_lines.fn(tally(0), 5, 0.01)
+
+
+def test_a_lost_payment_or_cent_stops_the_flow() -> None:
+    cells = pd.DataFrame({"payments": [2, 1], "cents": [50, 7]})
+    vendors = pd.DataFrame({"payments": [3], "cents": [57], "names": [2]})
+    report = check_sums.fn(cells, vendors, {"zero": 1}, 3)
+    assert [result.broken for result in report.results] == [0, 1, 1]
+    with pytest.raises(ContractError, match="differ by 1 cents"):
+        check_sums.fn(cells, vendors.assign(cents=56), {"zero": 0}, 3)
+    with pytest.raises(ContractError, match="hold 3 of 4 payments"):
+        check_sums.fn(cells, vendors, {"zero": 0}, 4)

@@ -1,0 +1,58 @@
+"""The report of the recommendations case: its verdict can fail, and new users and films are counted."""
+
+import pandas as pd
+import pytest
+
+from tasks.cases.recommendations.report.compose import _verdict
+from tasks.cases.recommendations.report.sections import cold_section, next_section, similar_section
+from tasks.evaluation.metrics import Metric
+
+
+def _metrics(gain_low: float, rmse: float, saved_low: float) -> dict[str, Metric]:
+    return {
+        "ndcg@10_gain": Metric(name="ndcg@10_gain", value=0.1, low=gain_low, high=0.2),
+        "rmse": Metric(name="rmse", value=rmse),
+        "mse_gain": Metric(name="mse_gain", value=0.1, low=saved_low, high=0.2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("split", "gain_low", "rmse", "saved_low", "met"),
+    [
+        ("random", 0.01, 0.85, -1, True),
+        ("random", 0.01, 0.89, 0.1, False),
+        ("time", 0.01, 0.95, 0.1, True),
+        ("time", 0.01, 0.85, -0.1, False),
+        ("date", -0.01, 0.85, 0.1, False),
+    ],
+)
+def test_the_criterion_can_be_missed(split: str, gain_low: float, rmse: float, saved_low: float, met: bool):
+    verdict = _verdict(_metrics(gain_low, rmse, saved_low), split)
+    assert verdict.met is met
+    assert ("0.88" in verdict.sentence) == (split == "random")
+
+
+def test_new_users_and_films_are_counted_each_with_its_error():
+    predicted = pd.DataFrame(
+        {"user": [0, 1, 2, 2], "rating": 4.0, "als": [4.0, 3.0, 2.0, 4.0], "new_user": [False, False, True, True],
+         "new_film": [False, True, False, False]}
+    )  # fmt: skip
+    section = cold_section(predicted)
+    rows = section.blocks[0].rows  # type: ignore[union-attr]
+    assert [row[1] for row in rows] == [1, 1, 2, 0]
+    assert rows[1][4] == 1
+    assert rows[2][4] == pytest.approx(2**0.5)
+    assert rows[3][4] is None
+    assert "3 of 4" in section.intro
+    assert "1 tested user " in section.intro
+
+
+def test_examples_show_what_was_liked_and_what_comes_next():
+    ratings = pd.DataFrame({"user": [0, 0, 1], "item": [0, 1, 1], "rating": [5.0, 2.0, 4.0]})
+    films = pd.DataFrame({"film": [10, 20], "title": ["<b>Signal</b>", "Mirror"]})
+    lists = pd.DataFrame({"user": [7, 9], "rank": 1, "film": 20, "title": ["Mirror", "<b>Signal</b>"], "score": 0.5})
+    section = next_section(ratings, pd.DataFrame({"user": [7, 9]}), films, lists, 4.0)
+    shown = {row[0]: row[2:] for row in section.blocks[0].rows}  # type: ignore[union-attr]
+    assert shown["User 9"] == ["Mirror", "<b>Signal</b>"]
+    nothing = pd.DataFrame({"film": [], "title": [], "similar_title": [], "cosine": []})
+    assert similar_section(nothing).blocks[0].rows == []  # type: ignore[union-attr]
