@@ -23,13 +23,13 @@ from tasks.cases.marathon.features import measure_runners
 from tasks.cases.marathon.ingestion import read_runners
 from tasks.cases.marathon.sample import PLANTED, Pattern, runners, write_marathon
 from tasks.cases.marathon.validation import runners_contract
-from tasks.validation.contract import check
+from tasks.validation.contract import check_table
 
 
 def measured(path: Path) -> pd.DataFrame:
     """Read, check and measure the runners of a file."""
     read = read_runners.fn(path)
-    kept = check(read.frame, runners_contract(0.05)).frame.reset_index(drop=True)
+    kept = check_table(read.frame, runners_contract(0.05)).frame.reset_index(drop=True)
     print(f"{path.name}: {len(kept):,} runners, {len(read.quarantine)} lines unreadable")
     return measure_runners.fn(kept)
 

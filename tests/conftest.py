@@ -38,6 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "home"
     monkeypatch.setenv("CASEBOOK_HOME", str(folder))
     monkeypatch.setenv("CASEBOOK_OUTPUT", str(tmp_path / "reports"))
+    monkeypatch.setenv("CASEBOOK_TRACKING", "off")
     monkeypatch.delenv("PREFECT_HOME")
     settings.cache_clear()
     yield folder

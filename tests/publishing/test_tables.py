@@ -6,7 +6,7 @@ import pandas as pd
 
 from tasks.ingestion.files import Source
 from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import Contract, Rule, check
+from tasks.validation.contract import Contract, Rule, check_table
 from tasks.validation.tables import validate_table
 
 CONTRACT = Contract(
@@ -25,7 +25,7 @@ CONTRACT = Contract(
 
 def test_rows_in_quarantine_are_named_with_rule_and_values():
     frame = pd.DataFrame({"name": ["flat <b>", "house", "x" * 500], "price": [-1.0, 20, float("nan")]}, index=[4, 7, 9])
-    aside = check(frame, CONTRACT).quarantine
+    aside = check_table(frame, CONTRACT).quarantine
     rows = broken_rows(aside, "name")
     assert rows[0].path == "row 4 (flat <b>)"
     assert rows[0].reason == "A price is positive."

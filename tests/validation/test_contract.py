@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.platform.errors import ContractError
-from tasks.validation.contract import BROKEN_RULES, Checked, Contract, Rule, RuleResult, check, enforce
+from tasks.validation.contract import BROKEN_RULES, Checked, Contract, Rule, RuleResult, check_table, enforce
 from tasks.validation.data_docs import write_data_docs
 
 BETWEEN = "ExpectColumnValuesToBeBetween"
@@ -68,7 +68,7 @@ TABLE = [
 def test_finds_exactly_the_rows_that_break_the_rule(frame, rule, broken, severity):
     change = {"quarantine": True} if severity == "quarantine" else {"severity": severity}
     before = frame.copy(deep=True)
-    checked = check(frame, contract(rule.model_copy(update=change), min_rows=0, max_quarantined=1))
+    checked = check_table(frame, contract(rule.model_copy(update=change), min_rows=0, max_quarantined=1))
     result = only(checked)
     assert (result.severity, result.passed, result.broken) == (severity, not broken, len(broken))
     assert checked.report.passed == (severity != "critical" or not broken)
@@ -81,20 +81,20 @@ def test_finds_exactly_the_rows_that_break_the_rule(frame, rule, broken, severit
 
 def test_examples_name_the_row_the_key_and_the_value():
     frame = pd.DataFrame({"a": [1, -3], "path": ["x.jpg", "y/z.jpg"]})
-    result = only(check(frame, contract(between(), key="path")))
+    result = only(check_table(frame, contract(between(), key="path")))
     assert result.examples == ["row 1 (y/z.jpg): a=-3"]
     assert result.detail == "1 of 2 rows break it"
 
 
 def test_checked_leaves_out_what_is_allowed_to_be_missing():
     frame = pd.DataFrame({"a": [1, None, 3]})
-    assert only(check(frame, contract(between(missing_ok=True)))).checked == 2
-    assert only(check(frame, contract(between()))).checked == 3
+    assert only(check_table(frame, contract(between(missing_ok=True)))).checked == 2
+    assert only(check_table(frame, contract(between()))).checked == 3
 
 
 @pytest.mark.parametrize("rule", [between("zz"), between("zz", severity="warning"), between("zz", quarantine=True)])
 def test_missing_column_is_a_critical_break_that_lists_the_columns(rule):
-    checked = check(pd.DataFrame({"a": [1], "b": [2]}), contract(rule))
+    checked = check_table(pd.DataFrame({"a": [1], "b": [2]}), contract(rule))
     result = only(checked)
     assert (result.severity, result.passed) == ("critical", False)
     assert result.detail == "column 'zz' is missing; there are a, b"
@@ -103,14 +103,14 @@ def test_missing_column_is_a_critical_break_that_lists_the_columns(rule):
 
 
 def test_rule_that_cannot_be_evaluated_is_a_critical_break():
-    result = only(check(pd.DataFrame({"a": ["x", "y"]}), contract(of("a", "ExpectColumnMeanToBeBetween"))))
+    result = only(check_table(pd.DataFrame({"a": ["x", "y"]}), contract(of("a", "ExpectColumnMeanToBeBetween"))))
     assert (result.severity, result.passed, result.broken) == ("critical", False, 1)
     assert result.detail.startswith("it cannot be checked: ")
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame({"a": pd.Series([], dtype=float)}), pd.DataFrame()])
 def test_empty_table_is_a_critical_break(frame):
-    checked = check(frame, contract(between()))
+    checked = check_table(frame, contract(between()))
     first = checked.report.results[0]
     assert not checked.report.passed
     assert (first.passed, first.checked, first.broken, first.detail) == (False, 1, 1, "found 0")
@@ -118,7 +118,7 @@ def test_empty_table_is_a_critical_break(frame):
 
 @pytest.mark.parametrize("names", [["a", "a"], [1, "a"], [("a", "b"), "c"], ["a\x1b[31m", "a\x1b[31m"]])
 def test_column_names_that_are_no_texts_or_repeat_are_a_critical_break(names):
-    checked = check(pd.DataFrame([[1, 2]], columns=pd.Index(names, tupleize_cols=False)), contract(between()))
+    checked = check_table(pd.DataFrame([[1, 2]], columns=pd.Index(names, tupleize_cols=False)), contract(between()))
     assert not checked.report.passed
     assert len(checked.report.results) == 1
     assert "\x1b" not in str(checked.report.results[0].examples)
@@ -138,7 +138,7 @@ HOSTILE = [
 def test_hostile_texts_stay_short_and_harmless():
     frame = pd.DataFrame({"a": HOSTILE})
     rule = Rule(rule="Letters only.", expectation=REGEX, arguments={"column": "a", "regex": r"\A[a-w]+\Z"})
-    checked = check(frame, contract(rule, key="a"))
+    checked = check_table(frame, contract(rule, key="a"))
     result = only(checked)
     assert result.broken == len(HOSTILE)
     assert all(len(example) <= 200 and example.isprintable() for example in result.examples)
@@ -151,7 +151,7 @@ def test_hostile_texts_stay_short_and_harmless():
 def test_trailing_line_break_does_not_pass_an_anchored_pattern():
     frame = pd.DataFrame({"a": ["abc", "abc\n", "zabc", "ABC"]})
     rule = Rule(rule="It is abc.", expectation=REGEX, arguments={"column": "a", "regex": r"\Aabc\Z"})
-    assert [text[:5] for text in only(check(frame, contract(rule))).examples] == ["row 1", "row 2", "row 3"]
+    assert [text[:5] for text in only(check_table(frame, contract(rule))).examples] == ["row 1", "row 2", "row 3"]
 
 
 def test_results_keep_the_order_of_the_rules():
@@ -163,13 +163,13 @@ def test_results_keep_the_order_of_the_rules():
         of("zz", NOT_NULL),
         of("a", NOT_NULL),
     ]
-    report = check(frame, contract(*rules, max_quarantined=1)).report
+    report = check_table(frame, contract(*rules, max_quarantined=1)).report
     assert [result.passed for result in report.results[1:6]] == [True, False, True, False, True]
 
 
 def test_other_rules_see_the_rows_that_quarantine_leaves():
     frame = pd.DataFrame({"a": [1, 99, 2], "b": ["x", "x", "y"]})
-    checked = check(frame, contract(between(quarantine=True), of("b", UNIQUE), max_quarantined=0.5))
+    checked = check_table(frame, contract(between(quarantine=True), of("b", UNIQUE), max_quarantined=0.5))
     assert checked.report.passed
     assert checked.report.quarantined == 1
     assert checked.quarantine[BROKEN_RULES].tolist() == ["It is between the bounds."]
@@ -178,7 +178,7 @@ def test_other_rules_see_the_rows_that_quarantine_leaves():
 def test_row_in_quarantine_names_every_rule_that_it_breaks():
     frame = pd.DataFrame({"a": [1, 99], "b": [1, None]})
     other = of("b", NOT_NULL, quarantine=True).model_copy(update={"rule": "B is there."})
-    checked = check(frame, contract(between(quarantine=True), other, max_quarantined=1))
+    checked = check_table(frame, contract(between(quarantine=True), other, max_quarantined=1))
     assert checked.quarantine[BROKEN_RULES].tolist() == ["It is between the bounds.; B is there."]
     assert len(checked.quarantine) == 1
 
@@ -186,7 +186,7 @@ def test_row_in_quarantine_names_every_rule_that_it_breaks():
 @pytest.mark.parametrize(("bad", "passed"), [(0, True), (3, True), (4, False)])
 def test_share_in_quarantine_is_limited(bad, passed):
     frame = pd.DataFrame({"a": [99] * bad + [1] * (30 - bad)})
-    report = check(frame, contract(between(quarantine=True), max_quarantined=0.1)).report
+    report = check_table(frame, contract(between(quarantine=True), max_quarantined=0.1)).report
     assert (report.passed, report.quarantined) == (passed, bad)
     assert report.results[-1].detail == f"{bad} of 30 rows are in quarantine"
 
@@ -194,16 +194,16 @@ def test_share_in_quarantine_is_limited(bad, passed):
 @pytest.mark.parametrize(("unreadable", "passed"), [(2, True), (4, False)])
 def test_rows_that_cannot_be_read_count_as_quarantined(unreadable, passed):
     frame = pd.DataFrame({"a": [99] + [1] * 29})
-    report = check(frame, contract(between(quarantine=True), max_quarantined=0.1), unreadable).report
+    report = check_table(frame, contract(between(quarantine=True), max_quarantined=0.1), unreadable).report
     assert report.passed is passed
     told = f"{1 + unreadable} of {30 + unreadable} rows are in quarantine, {unreadable} of them because they cannot"
     assert report.results[-1].detail == f"{told} be read"
-    without_sieve = check(frame.iloc[1:], contract(between(), max_quarantined=0.1), unreadable + 1).report
+    without_sieve = check_table(frame.iloc[1:], contract(between(), max_quarantined=0.1), unreadable + 1).report
     assert without_sieve.passed is passed
 
 
 def test_too_few_rows_after_quarantine_stop_it():
-    report = check(pd.DataFrame({"a": [99, 99]}), contract(between(quarantine=True), max_quarantined=1)).report
+    report = check_table(pd.DataFrame({"a": [99, 99]}), contract(between(quarantine=True), max_quarantined=1)).report
     assert not report.passed
 
 
@@ -211,7 +211,7 @@ def test_error_is_one_sentence_with_every_broken_rule():
     frame = pd.DataFrame({"a": [99], "b": [None]})
     warned = of("b", NOT_NULL, severity="warning").model_copy(update={"rule": "Only warned of."})
     with pytest.raises(ContractError) as caught:
-        enforce(check(frame, contract(between(), of("b", NOT_NULL), warned)).report, "mend it")
+        enforce(check_table(frame, contract(between(), of("b", NOT_NULL), warned)).report, "mend it")
     assert str(caught.value) == (
         "The data break the contract of the table: “It is between the bounds” (1 of 1 rows break it; row 0: a=99), and"
         " “It is as it should be” (1 of 1 rows break it; row 0: b=None); mend it."
@@ -219,7 +219,7 @@ def test_error_is_one_sentence_with_every_broken_rule():
 
 
 def test_passing_report_is_not_enforced():
-    enforce(check(pd.DataFrame({"a": [1]}), contract(between())).report)
+    enforce(check_table(pd.DataFrame({"a": [1]}), contract(between())).report)
 
 
 @pytest.mark.parametrize(
@@ -238,13 +238,13 @@ def test_impossible_rules_are_refused_when_they_are_written(wrong):
 
 def test_unknown_expectation_is_named():
     with pytest.raises(ValueError, match="ExpectMiracles"):
-        check(pd.DataFrame({"a": [1]}), contract(of("a", "ExpectMiracles")))
+        check_table(pd.DataFrame({"a": [1]}), contract(of("a", "ExpectMiracles")))
 
 
 def test_hundred_thousand_rows_of_which_all_break_a_rule():
     n = 100_000
     frame = pd.DataFrame({"a": np.arange(n), "b": np.arange(n).astype(str)})
-    checked = check(frame, contract(between(quarantine=True), of("b", UNIQUE), max_quarantined=1))
+    checked = check_table(frame, contract(between(quarantine=True), of("b", UNIQUE), max_quarantined=1))
     assert len(checked.frame) == 11
     assert checked.report.quarantined == n - 11
 
@@ -257,7 +257,7 @@ values = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st
 def test_rows_are_kept_or_in_quarantine_never_both_never_lost(rows):
     frame = pd.DataFrame(rows, columns=["a", "b"], dtype=object)
     filled = of("b", NOT_NULL, quarantine=True)
-    checked = check(frame, contract(between(quarantine=True), filled, min_rows=0, max_quarantined=1))
+    checked = check_table(frame, contract(between(quarantine=True), filled, min_rows=0, max_quarantined=1))
     good = [isinstance(a, int | float) and not isinstance(a, bool) and 0 <= a <= 10 and b is not None for a, b in rows]
     assert checked.frame.index.tolist() == [row for row, keeps in enumerate(good) if keeps]
     assert checked.quarantine.index.tolist() == [row for row, keeps in enumerate(good) if not keeps]
@@ -298,7 +298,7 @@ def test_great_expectations_stays_silent_and_out_of_the_home(tmp_path):
         "rule = Rule(rule='It is small.', expectation='ExpectColumnValuesToBeBetween',"
         " arguments={'column': 'a', 'max_value': 1})\n"
         "assert 'great_expectations' not in sys.modules\n"
-        "print(check(pd.DataFrame({'a': [1, 2]}), Contract(name='x', rules=[rule])).report.passed)\n"
+        "print(check_table(pd.DataFrame({'a': [1, 2]}), Contract(name='x', rules=[rule])).report.passed)\n"
     )
     source = Path(__file__).resolve().parents[2] / "src"
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(source)}

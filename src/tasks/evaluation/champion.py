@@ -1,37 +1,20 @@
 """Is the new model better than the one in use, or only luckier? The rule by which a challenger becomes the champion.
 
-Both are scored on the same test cases, and the mean difference of the pairs gets a bootstrap interval. The challenger
-wins only when the whole interval lies above the least gain that is worth a change. In doubt the champion stays: an
-equal model is promoted by chance in about one comparison out of forty.
+It has to beat the strongest simple baseline that its case names, and the champion where there is one. Both are scored
+on the same test cases, and the mean difference of the pairs gets a bootstrap interval. The challenger wins only when
+the whole interval lies above the least gain that is worth a change. In doubt the champion stays.
 """
 
-import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tasks.platform.errors import ContractError, GateError
+from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
 MINIMUM_CASES = 10  # independent cases (groups, where cases are grouped); with fewer the interval cannot be trusted
-
-
-class ChampionRecord(BaseModel):
-    """The champion of a model name: what it was made with, and how well it did on which test data."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    version: str
-    run_id: str
-    config: dict[str, Any] = Field({}, description="the choices that make the model; empty when they are not readable")
-    primary: str = Field("", description="the metric that decides")
-    metrics: dict[str, float] = {}
-    test_data: str = Field("", description="digest of the test data that it was measured on")
-    scores_digest: str = Field("", description="digest of its score of every test case")
-    problem: str = Field("", description="what is wrong with its registration; empty when nothing is")
 
 
 class Decision(BaseModel):
@@ -40,7 +23,7 @@ class Decision(BaseModel):
     promoted: bool
     reason: str
     primary: str
-    against: str | None = Field(None, description="version of the champion that it was held against; None for none")
+    against: int | None = Field(None, description="version of the champion that it was held against; None for none")
     difference: float | None = Field(None, description="mean gain over the champion, or over the baseline without one")
     low: float | None = None
     high: float | None = None
@@ -48,36 +31,34 @@ class Decision(BaseModel):
 
 
 class Cases(NamedTuple):
-    """The score of every test case that has one, and the group that it belongs to; both (n,)."""
+    """The score of every test case that has one, its group, and the strongest simple baseline's score; all (n,)."""
 
     scores: np.ndarray
     groups: np.ndarray
-
-
-def scores_digest(scores: np.ndarray) -> str:
-    """Return the SHA-256 of the scores as 64-bit floats, in hex."""
-    return hashlib.sha256(np.ascontiguousarray(scores, dtype="<f8").tobytes()).hexdigest()
+    baseline: np.ndarray
 
 
 @stage(phase="Evaluation")
-def case_scores(table: pd.DataFrame, column: str, group: str = "") -> Cases:
+def case_scores(table: pd.DataFrame, column: str, baseline: str, group: str = "") -> Cases:
     """Take the scores of one metric out of a table with a row per test case.
 
     Args:
         table: a row per case; a case without a score (NaN) is left out.
         column: the column of the metric.
+        baseline: the column of the same metric for the strongest simple baseline.
         group: the column that tells which cases belong together; each case is on its own when empty.
 
     Raises:
         ContractError: the table lacks a column.
     """
-    absent = [name for name in (column, group) if name and name not in table.columns]
+    absent = [name for name in (column, baseline, group) if name and name not in table.columns]
     if absent:
         there = ", ".join(map(str, table.columns))
         raise ContractError(f"The scores have no column {absent[0]!r}; choose one of {there}.")
     kept = table[table[column].notna()]
     codes = pd.factorize(kept[group])[0] if group else np.arange(len(kept))
-    return Cases(kept[column].to_numpy(np.float64), codes.astype(np.int64))
+    scores, simple = (kept[name].to_numpy(np.float64) for name in (column, baseline))
+    return Cases(scores, codes.astype(np.int64), simple)
 
 
 def _checked(scores: np.ndarray, whose: str) -> np.ndarray:
@@ -105,7 +86,7 @@ def decide(
     groups: np.ndarray | None = None,
     *,
     baseline: np.ndarray | None = None,
-    version: str | None = None,
+    version: int | None = None,
     higher_is_better: bool = True,
 ) -> Decision:
     """Decide whether the challenger is promoted.
@@ -114,9 +95,9 @@ def decide(
         challenger: its score of each test case, (n,).
         champion: the champion's of the same cases; None when there is none, or when it cannot be evaluated on them.
         primary: name of the metric.
-        minimum_gain: how much better on average it has to be at least, in units of the metric.
+        minimum_gain: how much better than the champion it has to be on average at least, in units of the metric.
         groups: which cases belong together, (n,); whole groups are drawn in the bootstrap.
-        baseline: the trivial baseline's score of the same cases; it decides about a first model.
+        baseline: the strongest simple baseline's score of the same cases; without a gain on it nothing is promoted.
         version: version of the champion; None when there is none.
         higher_is_better: whether a higher score is a better one.
 
@@ -124,41 +105,44 @@ def decide(
         ContractError: scores that are no numbers, or the baseline's of another number of cases.
     """
     ours = _checked(challenger, "The challenger's")
-    if champion is not None and version is None:
-        version = "?"
-    if version is not None:
-        rival, name = champion, f"version {version}"
-        if rival is None or len(np.asarray(rival)) != len(ours):
-            reason = f"The champion, {name}, cannot be evaluated on the present test data, so it stays."
-            return Decision(promoted=False, reason=reason, primary=primary, against=version, n=len(ours))
-        theirs = _checked(rival, "The champion's")
-    elif baseline is not None:
-        name, theirs = "the baseline", _checked(baseline, "The baseline's")
-        if len(theirs) != len(ours):
-            raise ContractError(
-                f"The baseline has {len(theirs)} scores and the model {len(ours)}; score both on the same test cases."
-            )
-    else:
+    if version is not None and (champion is None or len(np.asarray(champion)) != len(ours)):
+        reason = f"The champion, version {version}, cannot be evaluated on the present test data, so it stays."
+        return Decision(promoted=False, reason=reason, primary=primary, against=version, n=len(ours))
+    if version is None and baseline is None:
         reason = "There is neither a champion nor a baseline to compare with, so nothing is promoted."
         return Decision(promoted=False, reason=reason, primary=primary, n=len(ours))
     sign = 1.0 if higher_is_better else -1.0
-    return _compared(sign * ours, sign * theirs, primary, minimum_gain, groups, name, version)
+    stays = "so nothing is promoted" if version is None else "so the champion stays"
+    facts: dict[str, Any] = {"primary": primary, "groups": groups, "version": version, "stays": stays}
+    over_baseline = None
+    if baseline is not None:
+        simple = _checked(baseline, "The baseline's")
+        if len(simple) != len(ours):
+            raise ContractError(
+                f"The baseline has {len(simple)} scores and the model {len(ours)}; score both on the same test cases."
+            )
+        over_baseline = _compared(sign * ours, sign * simple, name="the baseline", minimum_gain=0.0, **facts)
+        if version is None or not over_baseline.promoted:
+            return over_baseline
+    theirs = _checked(np.asarray(champion), "The champion's")
+    return _compared(sign * ours, sign * theirs, name=f"version {version}", minimum_gain=minimum_gain, **facts)
 
 
 def _compared(
     ours: np.ndarray,
     theirs: np.ndarray,
+    *,
     primary: str,
     minimum_gain: float,
     groups: np.ndarray | None,
     name: str,
-    version: str | None,
+    version: int | None,
+    stays: str,
 ) -> Decision:
     """Compare two models case by case; a higher score is a better one here."""
     from tasks.evaluation.intervals import paired_difference
 
     cases = len(ours) if groups is None else len(np.unique(groups))
-    stays = "so nothing is promoted" if version is None else "so the champion stays"
     facts: dict[str, Any] = {"primary": primary, "against": version, "n": len(ours)}
     if cases < MINIMUM_CASES:
         reason = (
@@ -186,46 +170,25 @@ def decide_promotion(
     scores: np.ndarray,
     groups: np.ndarray,
     baseline: np.ndarray,
-    champion: ChampionRecord | None,
-    champion_scores: np.ndarray,
+    champion_scores: np.ndarray | None,
+    version: int | None,
     primary: str,
-    test_data: str,
     minimum_gain: float = 0.0,
     higher_is_better: bool = True,
 ) -> Decision:
-    """Hold a model against the champion, or against the baseline while there is none.
+    """Hold a model against the baseline, and against the champion where there is one; see `decide`.
 
     Args:
         scores: the model's score of each test case, (n,).
         groups: which cases belong together, (n,).
-        baseline: the baseline's score of the same cases, (n,).
-        champion: the record of the champion; None while there is none.
-        champion_scores: its recorded scores, (m,); they count only when it was measured on the same test data.
+        baseline: the strongest simple baseline's score of the same cases, (n,).
+        champion_scores: the champion's score of the same cases, (n,); None when it cannot be evaluated on them.
+        version: of the champion; None while there is none.
         primary: the metric that decides.
-        test_data: digest of the test data.
-        minimum_gain: how much better on average the model has to be.
+        minimum_gain: how much better than the champion the model has to be on average.
         higher_is_better: whether a higher score is a better one.
     """
-    version = champion.version if champion else None
-    same = champion is not None and champion.test_data == test_data and champion.primary == primary
-    theirs = champion_scores if same and len(champion_scores) else None
     return decide(
-        scores,
-        theirs,
-        primary,
-        minimum_gain,
-        groups,
-        baseline=baseline,
-        version=version,
-        higher_is_better=higher_is_better,
-    )
-
-
-def require(decision: Decision) -> None:
-    """Stop a flow that must not go on with a model that is no better.
-
-    Raises:
-        GateError: the decision is not to promote.
-    """
-    if not decision.promoted:
-        raise GateError(f"The gate is shut: {decision.reason} Improve the model, or run without the gate.")
+        scores, champion_scores, primary, minimum_gain, groups,
+        baseline=baseline, version=version, higher_is_better=higher_is_better,
+    )  # fmt: skip

@@ -9,14 +9,18 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, Field
 
 from tasks.platform.errors import UsageError
+from tasks.platform.run import current_run
 from tasks.platform.settings import settings
-from tasks.platform.store import digest_file
+from tasks.platform.stage import stage
+from tasks.platform.store import Stored, digest_file
 from tasks.platform.text import shorten
 
 MOST_BYTES = 20 * 2**30  # of a file behind an address
@@ -36,6 +40,61 @@ class Source(BaseModel):
     def file(self) -> Path:
         """The only file."""
         return self.files[0]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The ways to a case's data."""
+
+    sample: Callable[[Path], object] | None = None  # writes the sample's files into an empty folder, always the same
+    originals: Sequence[str] = ()  # names of the pinned downloads that make the public original
+    suffixes: Sequence[str] = (".csv",)  # the endings that a file may have, in lower case
+    several: bool = False  # whether the case reads more than one file at once
+    no_public: str = ""  # why there is no public original, and what to give instead; the whole sentence
+
+
+class Data(NamedTuple):
+    """What a case reads: where it came from, the table or manifest, and what could not be read."""
+
+    where: Source
+    frame: Stored  # the table, (n, columns)
+    quarantine: Stored | None  # path, reason, detail
+    parts: Stored  # all that the reader gave
+
+    @property
+    def name(self) -> str:
+        """Short name of the data, for model names: letters, digits, hyphens."""
+        return self.where.name
+
+
+def noted(data: Data) -> Data:
+    """Note what was read for the report of the run in progress."""
+    if run := current_run():
+        run.read.append(data)
+    return data
+
+
+@stage(phase="Data understanding", live=True)
+def locate(source: str, ways: Ways) -> Source:
+    """Find the files of a case: the sample, the public original, or the user's own; see `locate_files`."""
+    if source == "public" and ways.no_public:
+        raise UsageError(ways.no_public)
+    return locate_files(source, ways.sample, ways.originals, ways.suffixes, ways.several)
+
+
+def read(source: str, ways: Ways, reader: Callable[..., Stored], *options: Any) -> Data:
+    """Find the data of a case and read them.
+
+    Args:
+        source: `sample`, `public`, or a path or address of the user's own.
+        ways: the case's.
+        reader: a stage that takes the file, or the list of files where the case reads several, and the options. It
+            returns parts, `frame` and `quarantine` (`path`, `reason`, `detail`) among them.
+        options: further arguments of the reader.
+    """
+    where = locate(source, ways).load(Source)
+    parts = reader(where.files if ways.several else where.file, *options)
+    return noted(Data(where, parts.frame, parts.quarantine, parts))
 
 
 def locate_files(

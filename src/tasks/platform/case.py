@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError
+from tasks.platform.parameters import completed
 from tasks.platform.run import open_run
 from tasks.platform.server import prefect_api
 from tasks.platform.settings import apply_prefect_settings
@@ -35,8 +36,12 @@ LATE = timedelta(hours=1)  # a scheduled run that starts later than this is skip
 
 
 def case(fn: Callable[..., Path]) -> Any:
-    """Make `fn` a Prefect flow named after it; a plain function for now when its file runs as a command."""
-    return fn if fn.__module__ == "__main__" else as_flow(fn)
+    """Make `fn` a Prefect flow named after it; a plain function for now when its file runs as a command.
+
+    It takes the parameters of `fn`, and those that every run has (`tasks.platform.parameters`).
+    """
+    whole = completed(fn)
+    return whole if fn.__module__ == "__main__" else as_flow(whole)
 
 
 def as_flow(fn: Callable[..., Path]) -> Any:
@@ -56,6 +61,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
         with spark_closed_at_the_end(), open_run(fn.__name__, bound.arguments.get("output")) as run:
             run.command = command_line(fn, fn.__name__, dict(bound.arguments))
             run.question = (inspect.getdoc(fn) or fn.__name__).partition("\n")[0]
+            run.data_docs = bool(bound.arguments.get("data_docs"))
             run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}
             return str(fn(*args, **kwargs))
 

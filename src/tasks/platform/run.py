@@ -37,6 +37,10 @@ class Run:
         self.command = ""
         self.question = ""
         self.parameters: dict[str, Any] = {}
+        self.data_docs = False  # whether Great Expectations' Data Docs are wanted
+        self.read: list[Any] = []  # what was read: tasks.ingestion.files.Data
+        self.checked: list[Any] = []  # how it kept its contracts: tasks.validation.tables.Held
+        self.links: dict[str, str] = {}  # files of the run's folder, by name
         self._lock = threading.Lock()
 
     @property

@@ -7,7 +7,7 @@ import os
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         description="threads for decoding, embedding and search",
     )
     mlflow_uri: str = Field("", description="MLflow tracking server; an SQLite file below <home> when empty")
+    tracking: Literal["background", "wait", "off"] = Field(
+        "background", description="whether runs are shown in MLflow: after the run, before it ends, or not at all"
+    )
     spark_master: str = Field("local[*]", description="where Spark runs: local[*], spark://…, sc://…, yarn, k8s://…")
     spark_memory: str = Field(
         "2g", pattern=r"^[1-9][0-9]{0,5}[mgMG]$", description="memory of Spark's driver, and of each executor"

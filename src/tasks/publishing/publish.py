@@ -1,59 +1,176 @@
-"""The last stage of every flow: the report in the run's folder, and what the Prefect UI shows of it."""
+"""The last step of every flow: the champion is crowned, the report written, Prefect's UI and MLflow told.
 
+`publish` is what a flow ends with. What every run has to say alike (data, contracts, quarantine, stages, lineage, the
+command) is added here to what only the case knows.
+"""
+
+import math
 from pathlib import Path
 
 import pandas as pd
+from pydantic import BaseModel
 
+from tasks.evaluation.champion import Decision
+from tasks.evaluation.champions import Champion, crown
+from tasks.evaluation.contest import Held
 from tasks.evaluation.metrics import Metric
-from tasks.platform.run import current_run
+from tasks.ingestion.files import Data
+from tasks.platform.masking import mask_text
+from tasks.platform.run import Run, current_run
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.storage import Folder
-from tasks.platform.store import store
-from tasks.publishing.masking import mask_text
-from tasks.publishing.report import Report, csv_bytes, lineage_rows, masked, write_report
+from tasks.platform.store import Stored, store
+from tasks.publishing.outbox import track
+from tasks.publishing.report import Findings, Report, csv_bytes, lineage_rows, masked, quarantine_rows, write_report
+from tasks.publishing.tables import broken_rows, data_record
 
 
-@stage(phase="Deployment", live=True)
-def publish_report(
-    report: Report,
-    ancestors: list[str],
-    tables: dict[str, pd.DataFrame] | None = None,
-    links: dict[str, str] | None = None,
-) -> str:
-    """Complete a report with what only the run knows, write it, and hand it to the Prefect UI.
+class Promotion(BaseModel):
+    """What became of a model after its contest."""
+
+    model: str
+    version: int | None = None  # of the champion that it is; None when it is none
+    fresh: bool = False  # whether it became the champion in this run
+    reason: str
+
+
+def publish(
+    findings: Stored,
+    held: Held | None = None,
+    *,
+    model: dict[str, Stored] | None = None,
+    tables: dict[str, Stored] | None = None,
+) -> Path:
+    """Publish a run: crown the model if it won, write the report, and tell Prefect and MLflow.
 
     Args:
-        report: what the case has to say.
-        ancestors: digests of the artifacts whose pedigree the report lists.
+        findings: what the case has to say (`tasks.publishing.report.Findings`).
+        held: the model after its contest; None where nothing is predicted.
+        model: stored results that answer a new case, by name.
         tables: results in full, each written as `<name>.csv` beside the report.
-        links: other files of the run's folder, by name.
 
     Returns:
         The path of report.html.
     """
+    artifacts, results = model or {}, tables or {}
+    promotion = promote(held, findings, artifacts).load(Promotion) if held else None
+    ancestors = [item.digest for item in [*results.values(), *artifacts.values()]]
+    report = Path(publish_report(findings, promotion, list(dict.fromkeys(ancestors)), results).load(str))
+    track(_run(), findings, held, promotion.model_dump() if promotion else None, artifacts)
+    return report
+
+
+def _run() -> Run:
     run = current_run()
     if run is None:
-        raise RuntimeError("publish_report belongs into a flow made with @case")
+        raise RuntimeError("what is published belongs into a flow made with @case")
+    return run
+
+
+@stage(phase="Deployment", live=True)
+def promote(held: Held, findings: Findings, artifacts: dict[str, Stored]) -> Promotion:
+    """Make a model the champion when its contest said so and the champion that it beat still reigns.
+
+    Args:
+        held: the model after its contest (`tasks.evaluation.contest.Held`).
+        findings: with its figures.
+        artifacts: stored results that answer a new case, by name.
+    """
+    reigning, decision = held.standing.reigning, held.decision.load(Decision)
+    if reigning is not None:
+        reason = (
+            f"It is the champion, version {reigning.version}, since {reigning.since:%Y-%m-%d}:"
+            " the same model with the same scores on the same test data."
+        )
+        return Promotion(model=held.name, version=reigning.version, reason=reason)
+    problem = f" ({held.problem})" if held.problem else ""
+    if not decision.promoted:
+        return Promotion(model=held.name, reason=f"{decision.reason}{problem}")
+    figures = {metric.name: metric.value if math.isfinite(metric.value) else None for metric in findings.metrics}
+    record = Champion(
+        model=held.name,
+        version=1,
+        run=_run().name,
+        config=held.config,
+        primary=held.primary,
+        metrics=figures,
+        test_data=held.test_data,
+        scores=held.scores,
+        artifacts=artifacts,
+    )
+    crowned = crown(record, decision.against)
+    if crowned is None:
+        reason = "Another model became the champion in the meantime, so this one is not promoted; run again to compare."
+        return Promotion(model=held.name, reason=reason)
+    return Promotion(model=held.name, version=crowned.version, fresh=True, reason=decision.reason)
+
+
+@stage(phase="Deployment", live=True)
+def publish_report(
+    findings: Findings,
+    promotion: Promotion | None,
+    ancestors: list[str],
+    tables: dict[str, pd.DataFrame],
+) -> str:
+    """Complete what the case has to say with what only the run knows, write it, and hand it to the Prefect UI.
+
+    Args:
+        findings: what the case has to say.
+        promotion: what became of its model; None without one.
+        ancestors: digests of the artifacts whose pedigree the report lists.
+        tables: results in full, each written as `<name>.csv` beside the report.
+
+    Returns:
+        The path of report.html.
+    """
+    run = _run()
     pedigree = {line["digest"]: line for digest in ancestors for line in store().lineage(digest)}
-    files = {name: f"{name}.csv" for name in tables or {}}
-    for name, table in (tables or {}).items():
-        Folder(str(run.folder)).write_bytes(files[name], csv_bytes(table))
-    complete = report.model_copy(
+    for name, table in tables.items():
+        Folder(str(run.folder)).write_bytes(f"{name}.csv", csv_bytes(table))
+    report = complete(run, findings, promotion.reason if promotion else findings.champion)
+    report = report.model_copy(
         update={
-            "run": run.name,
-            "question": run.question,
-            "parameters": run.parameters,
-            "artifacts": report.artifacts | files | (links or {}),
-            "started": run.started,
-            "stages": run.stages,
-            "command": run.command,
+            "artifacts": {name: f"{name}.csv" for name in tables} | run.links,
             "lineage": lineage_rows(pedigree.values()),
         }
     )
-    path = write_report(complete, run.folder)
-    _show_in_prefect(masked(complete), path)
+    path = write_report(report, run.folder)
+    _show_in_prefect(masked(report), path)
     return str(path)
+
+
+def complete(run: Run, findings: Findings, champion: str = "") -> Report:
+    """Return the report of a run: what the case has to say, and what every run says alike."""
+    checks = [(held, held.report.load()) for held in run.checked]
+    aside = [quarantine_rows(data.quarantine.load(pd.DataFrame)) for data in run.read if data.quarantine]
+    aside += [broken_rows(held.quarantine.load(pd.DataFrame), held.contract.key or "") for held, _ in checks]
+    return Report(
+        flow=run.flow,
+        run=run.name,
+        started=run.started,
+        question=run.question,
+        answer=findings.answer,
+        verdict=findings.verdict,
+        hero=findings.hero,
+        metrics=findings.metrics,
+        champion=champion,
+        sections=findings.sections,
+        data=[*(data_record(data.where, _rows(data)) for data in run.read), *findings.data],
+        contract=[*(rule for _, report in checks for rule in report["results"]), *findings.contract],
+        quarantine=[row for rows in [*aside, findings.quarantine] for row in rows],
+        stages=run.stages,
+        parameters=run.parameters,
+        command=run.command,
+        limits=findings.limits,
+    )
+
+
+def _rows(data: Data) -> int | None:
+    """Return how many rows were read, those that could not be among them; None where nobody has counted."""
+    tables = [data.frame, *([data.quarantine] if data.quarantine else [])]
+    counts = [table.summary.get("rows") for table in tables]
+    return None if any(count is None for count in counts) else sum(map(int, counts))
 
 
 def report_url(path: Path) -> str:

@@ -21,11 +21,11 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, Field
 
 from tasks.evaluation.metrics import Metric
+from tasks.platform.masking import mask_addresses, mask_parameters, mask_text
 from tasks.platform.run import StageRecord
 from tasks.platform.storage import Folder
 from tasks.platform.text import encodable
 from tasks.publishing.blocks import Block, Line, Part, Section
-from tasks.publishing.masking import mask_addresses, mask_parameters, mask_text
 from tasks.validation.contract import RuleResult
 
 
@@ -67,6 +67,21 @@ class LineageRow(Part):
     made_by: Line
     sources: list[Line] = Field(default_factory=list)
     when: Moment | None = None
+
+
+class Findings(Part):
+    """What only the case knows of a run; the run adds the rest."""
+
+    answer: Line
+    verdict: Verdict | None = None
+    hero: list[Block] = Field(default_factory=list)
+    metrics: list[Metric] = Field(default_factory=list)
+    sections: list[Section] = Field(default_factory=list)
+    limits: list[Line] = Field(default_factory=list)
+    champion: Line = Field("", description="what to say of a champion when no model was held against one")
+    data: list[DataRecord] = Field(default_factory=list, description="further data than the run has read")
+    contract: list[RuleResult] = Field(default_factory=list, description="further rules than the run has checked")
+    quarantine: list[QuarantineRow] = Field(default_factory=list, description="more than the run knows of")
 
 
 class Report(Part):

@@ -31,7 +31,7 @@ def broken_rows(quarantine: pd.DataFrame, key: str = "") -> list[QuarantineRow]:
     """Return the rows that a contract has put aside: which row, which rule, which values.
 
     Args:
-        quarantine: as `tasks.validation.contract.check` returns it.
+        quarantine: as `tasks.validation.contract.check_table` returns it.
         key: the column that tells a reader which row is meant; the row's number when empty.
     """
     values = quarantine.drop(columns=BROKEN_RULES)

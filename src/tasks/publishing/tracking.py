@@ -1,68 +1,37 @@
-"""What was tried, how good was it, and which model is in use? Runs, versions and the champion, in MLflow.
+"""What was tried, how good was it, and which model is in use? Every run and every champion, shown in MLflow.
 
-Every model is registered as a version; the alias `champion` moves only when the decision is to promote and the champion
-is still the one that the decision was about. Models are logged as plain files in open formats: nothing is pickled.
-
-`track_run` is cached like any stage: the same model with the same figures is not registered twice, and a run in which
-nothing changed does not import MLflow. Its key holds the identity of the registry, so that after the database was
-deleted the next run registers its model in the new one.
+`python -m tasks.publishing.tracking` hands on the notes of `tasks.publishing.outbox` and ends. A run of MLflow holds
+the parameters, the figures with the ends of their intervals, the report, the tables, the drawings and, where there is
+one, the model in open formats; nothing is pickled. A run that became the champion is registered as a version, and the
+alias `champion` follows it. The store decides who the champion is: an alias that was moved by hand is moved back when
+the next champion is crowned.
 """
 
 import json
-import math
+import os
 import re
 import shutil
-import time
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pydantic import BaseModel, Field
+from filelock import FileLock
+from pydantic import ValidationError
 
-from tasks.evaluation.champion import ChampionRecord, Decision, scores_digest
 from tasks.evaluation.metrics import Metric
+from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
-from tasks.platform.stage import stage
-from tasks.platform.store import Stored, store
+from tasks.platform.store import Store, Stored
 from tasks.platform.text import shorten
-from tasks.publishing.champions import (
-    LARGEST_TAG,
-    PREFIX,
-    SCORES_FILE,
-    Note,
-    Registered,
-    current,
-    is_same,
-    pack,
-    plain,
-    read_champion,
-    record_of,
-    write_note,
-)
-from tasks.publishing.masking import mask_addresses, mask_parameters
-from tasks.publishing.registry import (
-    ALIAS,
-    checked_name,
-    embedded_file,
-    mlflow_client,
-    mlflow_folder,
-    one_at_a_time,
-    prepare_tracking,
-    registered_champion,
-    registry_identity,
-)
+from tasks.publishing.outbox import Note, outbox
+from tasks.publishing.registry import embedded_file, mlflow_client, mlflow_folder, prepare_tracking
+from tasks.publishing.report import Findings
 
-__all__ = ["Registered", "TrackedRun", "metric_key", "metric_name", "prepare_tracking", "read_champion", "track_run"]
-
-
-class TrackedRun(BaseModel):
-    """Where a run was tracked, and what became of its model."""
-
-    run_id: str
-    version: str
-    promoted: bool
-    reason: str
-    ui_hint: str = Field(description="how to look at the run")
+ALIAS = "champion"
+PREFIX = "casebook."
+MOST_TRIES = 5  # a note that MLflow refuses so often is put aside
+TABLES = (".html", ".json", ".csv")
 
 
 def metric_key(name: str) -> str:
@@ -82,77 +51,93 @@ def metric_name(key: str) -> str:
     return re.sub(r":([0-9a-f]{1,6}):", lambda code: chr(int(code[1], 16)), key.replace("_at_", "@"))
 
 
-@stage(phase="Deployment", retries=3)
-def track_run(
-    flow: str,
-    model: str,
-    config: dict[str, Any],
-    parameters: dict[str, Any],
-    metrics: list[Metric],
-    decision: Decision,
-    scores: np.ndarray,
-    test_data: str,
-    artifacts: dict[str, Stored],
-    registry: str = "",
-) -> TrackedRun:
-    """Track a run in MLflow, register its model, and move the alias `champion` when it is promoted.
+def hand_on() -> int:
+    """Hand on every note that is there, oldest first; return how many MLflow did not take.
 
-    Args:
-        flow: name of the flow; its experiment is called the same.
-        model: name of the registered model, such as `similarity-sample`.
-        config: the choices that made the model; small, and enough to make it again.
-        parameters: of the run; what is secret is hidden.
-        metrics: its figures.
-        decision: whether it is to be promoted, and why.
-        scores: the primary metric of every test case, (n,).
-        test_data: digest of the test data.
-        artifacts: stored results to log, by name; their files are copied as they are.
-        registry: identity of the registry, from `read_champion`; part of the key, nothing else.
+    One process at a time does it: another one waits, and finds what has come meanwhile.
+    """
+    lock = settings().home / "mlflow" / "outbox.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    left: set[str] = set()
+    with FileLock(lock):
+        while names := [name for name in sorted(outbox().names(".json")) if name not in left]:
+            for name in names:
+                if not _handed_on(name):
+                    left.add(name)
+    return len(left)
+
+
+def _handed_on(name: str) -> bool:
+    """Hand one note on; tell whether it is gone from the outbox."""
+    content = outbox().read_bytes(name, missing_ok=True)
+    try:
+        note = Note.model_validate_json(content or b"")
+    except ValidationError as error:
+        print(f"{name}: not readable ({error.error_count()} faults), left out", file=sys.stderr)
+        outbox().remove(name)
+        return True
+    try:
+        mirror(note)
+    except (CasebookError, OSError, ValueError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return _put_aside(name, content or b"")
+    outbox().remove(name)
+    outbox().remove(f"{name}.tries")
+    return True
+
+
+def _put_aside(name: str, content: bytes) -> bool:
+    """Count a refusal; after `MOST_TRIES` the note goes into the folder `refused`, so that the others get through."""
+    tries = int(outbox().read_bytes(f"{name}.tries", missing_ok=True) or b"0") + 1
+    if tries < MOST_TRIES:
+        outbox().write_bytes(f"{name}.tries", str(tries).encode())
+        return False
+    outbox().write_bytes(f"refused/{name}", content)
+    outbox().remove(name)
+    outbox().remove(f"{name}.tries")
+    return True
+
+
+def mirror(note: Note) -> str:
+    """Show a run in MLflow, once however often it is handed on; return its id there.
 
     Raises:
         TransientError: MLflow does not answer.
         CasebookError: MLflow refuses.
-        UsageError: the name cannot be one.
     """
-    config, digest = plain(config), scores_digest(scores)
-    if len(json.dumps(config)) > LARGEST_TAG:
-        raise ValueError("the configuration of a model is a few choices, not data")
-    note = current(checked_name(model))
-    if note and is_same(note.champion, config, test_data, digest):
-        version = note.champion.version
-        reason = f"It is the champion, version {version}: the same model with the same scores on the same test data."
-        return _tracked(note.champion.run_id, version, True, reason)
     prepare_tracking()
-    here = registry_identity()
-    record = ChampionRecord(
-        model=model,
-        version="0",
-        run_id="0",
-        config=config,
-        primary=decision.primary,
-        metrics={metric.name: metric.value for metric in metrics if math.isfinite(metric.value)},
-        test_data=test_data,
-        scores_digest=digest,
-    )
-    with mlflow_client() as client, one_at_a_time():
-        run_id = client.create_run(_experiment(client, flow), run_name=model, tags=_tags(record, decision)).info.run_id
-        try:
-            _log(client, run_id, parameters, metrics)
-            _log_files(client, run_id, artifacts, pack(scores))
-            tracked = _register(client, run_id, Note(champion=record, registry=here), decision, pack(scores))
-        except BaseException:
-            client.set_terminated(run_id, "FAILED")
-            raise
-        client.set_terminated(run_id)
-    return tracked
+    findings = Store(note.store).load(note.findings, Findings)
+    with mlflow_client() as client:
+        experiment = _experiment(client, note.flow)
+        known = client.search_runs([experiment], f"tags.`{PREFIX}run` = '{note.run}'", max_results=1)
+        if known and known[0].info.status == "FINISHED":
+            run_id = str(known[0].info.run_id)
+        else:
+            start = int(note.started.timestamp() * 1000)
+            run = client.create_run(experiment, start_time=start, run_name=note.title, tags=_tags(note, findings))
+            run_id = str(run.info.run_id)
+            _log(client, run_id, note, findings.metrics)
+            _log_files(client, run_id, note, findings)
+            client.set_terminated(run_id, end_time=int(note.ended.timestamp() * 1000))
+        if note.fresh and note.version:
+            _register(client, run_id, note)
+    return run_id
 
 
-def _tags(record: ChampionRecord, decision: Decision) -> dict[str, str]:
-    return {
-        f"{PREFIX}config": shorten(json.dumps(record.config, sort_keys=True), 8000),
-        f"{PREFIX}primary": record.primary,
-        f"{PREFIX}test_data": record.test_data,
-        f"{PREFIX}decision": shorten(decision.reason, 5000),
+def _tags(note: Note, findings: Findings) -> dict[str, str]:
+    tags = {
+        "run": note.run,
+        "answer": shorten(findings.answer, 4000),
+        "model": note.model,
+        "config": shorten(json.dumps(note.config, sort_keys=True), 4000),
+        "primary": note.primary,
+        "test_data": note.test_data,
+        "decision": shorten(note.decision, 4000),
+        "champion": str(note.version or ""),
+    }
+    described = f"**{note.question}** {findings.answer}\n\n`{note.command}`"
+    return {f"{PREFIX}{name}": text for name, text in tags.items() if text} | {
+        "mlflow.note.content": shorten(described, 5000)
     }
 
 
@@ -166,75 +151,90 @@ def _experiment(client: Any, flow: str) -> str:
     return str(client.create_experiment(flow, artifact_location=place))
 
 
-def _log(client: Any, run_id: str, parameters: dict[str, Any], metrics: list[Metric]) -> None:
-    """Log parameters (hidden where secret) and figures, with the ends of their intervals."""
+def _log(client: Any, run_id: str, note: Note, metrics: list[Metric]) -> None:
+    """Log parameters and figures, with the ends of their intervals, what baseline and champion reach, and the time."""
     from mlflow.entities import Metric as Figure
     from mlflow.entities import Param
 
-    now = int(time.time() * 1000)
-    values = {metric.name: metric.value for metric in metrics}
-    values |= {f"{metric.name}.{end}": getattr(metric, end) for metric in metrics for end in ("low", "high")}
+    now = int(note.ended.timestamp() * 1000)
+    values: dict[str, float | None] = {metric.name: metric.value for metric in metrics}
+    for end in ("low", "high", "baseline", "champion"):
+        values |= {f"{metric.name}.{end}": getattr(metric, end) for metric in metrics}
+    values |= {
+        "run_seconds": (note.ended - note.started).total_seconds(),
+        "stages_cached": float(sum(stage.state == "cached" for stage in note.stages)),
+        "stages": float(len(note.stages)),
+    }
     figures = [Figure(metric_key(name), float(value), now, 0) for name, value in values.items() if value is not None]
     given = [
         Param(metric_key(name), (value if isinstance(value, str) else json.dumps(value, default=str))[:6000])
-        for name, value in mask_parameters(parameters).items()
+        for name, value in note.parameters.items()
     ]
     for start in range(0, max(len(figures), len(given)), 100):
         client.log_batch(run_id, metrics=figures[start : start + 100], params=given[start : start + 100])
-    client.log_text(
-        run_id, json.dumps([metric.model_dump(mode="json") for metric in metrics], indent=1), "metrics.json"
-    )
 
 
-def _log_files(client: Any, run_id: str, artifacts: dict[str, Stored], scores: bytes) -> None:
-    """Copy stored results to the run: folders below `model/<name>/`, files as `model/<name><suffix>`."""
-    with store().scratch() as folder:
-        (folder / "model").mkdir()
-        (folder / SCORES_FILE).write_bytes(scores)
-        client.log_artifact(run_id, str(folder / SCORES_FILE))
-        for name, stored in artifacts.items():
-            for part, item in (stored.parts or {"": stored}).items():
-                path, label = store().path(item), "-".join(filter(None, [checked_name(name), part]))
-                if path.is_dir():
-                    client.log_artifacts(run_id, str(path), f"model/{label}")
-                else:
-                    copy = Path(shutil.copy(path, folder / "model" / f"{label}{path.suffix}"))
-                    client.log_artifact(run_id, str(copy), "model")
+def _log_files(client: Any, run_id: str, note: Note, findings: Findings) -> None:
+    """Copy report, tables, drawings and the model's files to the run."""
+    for file in sorted(note.folder.iterdir()) if note.folder.is_dir() else []:
+        if file.is_file() and file.suffix in TABLES:
+            client.log_artifact(run_id, str(file))
+    base = settings().home / "mlflow"
+    with tempfile.TemporaryDirectory(dir=base, prefix="mirror-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        for place, svg in enumerate(_drawings(findings), 1):
+            (folder / f"figure-{place:02d}.svg").write_text(svg, "utf-8")
+        if any(folder.iterdir()):
+            client.log_artifacts(run_id, str(folder), "figures")
+    with tempfile.TemporaryDirectory(dir=base, prefix="mirror-", ignore_cleanup_errors=True) as name:
+        for label, stored in note.artifacts.items():
+            _log_model(client, run_id, Store(note.store), label, stored, Path(name))
 
 
-def _register(client: Any, run_id: str, draft: Note, decision: Decision, scores: bytes) -> TrackedRun:
-    """Register the run's model as a version, and move the alias to it when it is promoted."""
+def _drawings(findings: Findings) -> list[str]:
+    blocks = [*findings.hero, *(block for section in findings.sections for block in section.blocks)]
+    return [block.svg for block in blocks if block.kind == "figure"]
+
+
+def _log_model(client: Any, run_id: str, place: Store, label: str, stored: Stored, scratch: Path) -> None:
+    """Copy a stored result to the run: a folder below `model/<label>/`, a file as `model/<label><suffix>`."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", label) or label.startswith("."):
+        raise ValueError(f"{label!r} cannot name an artifact of a model")
+    for part, item in (stored.parts or {"": stored}).items():
+        path, name = place.path(item), "-".join(filter(None, [label, part]))
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), f"model/{name}")
+        else:
+            client.log_artifact(run_id, shutil.copy(path, scratch / f"{name}{path.suffix}"), "model")
+
+
+def _register(client: Any, run_id: str, note: Note) -> None:
+    """Register the run's model as a version, and let the alias name it."""
     from mlflow.exceptions import MlflowException
 
-    record = draft.champion
     try:
-        client.create_registered_model(record.model)
+        client.create_registered_model(note.model)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {
-        f"{PREFIX}config": json.dumps(record.config, sort_keys=True),
-        f"{PREFIX}metrics": json.dumps(record.metrics),
-        f"{PREFIX}primary": record.primary,
-        f"{PREFIX}test_data": record.test_data,
-        f"{PREFIX}scores": record.scores_digest,
-    }
+    tags = {f"{PREFIX}version": str(note.version), f"{PREFIX}run": note.run}
+    known = client.search_model_versions(f"name = '{note.model}' and run_id = '{run_id}'")
     source = f"{client.get_run(run_id).info.artifact_uri}/model"
-    version = str(client.create_model_version(record.model, source=source, run_id=run_id, tags=tags).version)
-    if not decision.promoted:
-        return _tracked(run_id, version, False, decision.reason)
-    present = registered_champion(client, record.model)
-    if (str(present.version) if present else None) != decision.against:
-        reason = "Another model became the champion in the meantime, so this one is not promoted; run again to compare."
-        return _tracked(run_id, version, False, reason)
-    client.set_registered_model_alias(record.model, ALIAS, version)
-    replaced = record_of(record.model, present) if present else None
-    champion = record.model_copy(update={"version": version, "run_id": run_id})
-    write_note(draft.model_copy(update={"champion": champion, "replaced": replaced}), scores)
-    return _tracked(run_id, version, True, decision.reason)
+    version = (
+        known[0] if known else client.create_model_version(note.model, source=source, run_id=run_id, tags=tags)
+    ).version
+    client.set_registered_model_alias(note.model, ALIAS, version)
 
 
-def _tracked(run_id: str, version: str, promoted: bool, reason: str) -> TrackedRun:
-    uri = mask_addresses(settings().mlflow_tracking_uri)
-    hint = f"mlflow ui --backend-store-uri {uri}" if embedded_file() else uri
-    return TrackedRun(run_id=run_id, version=version, promoted=promoted, reason=reason, ui_hint=hint)
+def main() -> int:
+    """Hand on what is there; exit status 1 when MLflow did not take all of it."""
+    if hasattr(os, "nice"):
+        os.nice(10)  # the next run comes first
+    left = hand_on()
+    if left:
+        print(f"{left} runs wait to be shown in MLflow; they are handed on with a later run.", file=sys.stderr)
+    return int(left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -37,9 +37,10 @@ from tasks.validation.rules import (
     enough_rows,
 )
 
-__all__ = ["BROKEN_RULES", "Checked", "Contract", "ContractReport", "Rule", "RuleResult", "check", "enforce"]
+__all__ = ["BROKEN_RULES", "Checked", "Contract", "ContractReport", "Rule", "RuleResult", "check_table", "enforce"]
 
 BROKEN_RULES = "broken_rules"  # the column that quarantine adds
+REASONS = 5  # of quarantine that a refusal names
 
 
 class Checked(NamedTuple):
@@ -95,7 +96,7 @@ def _column_names(frame: pd.DataFrame) -> RuleResult | None:
     )
 
 
-def check(frame: pd.DataFrame, contract: Contract, unreadable: int = 0) -> Checked:
+def check_table(frame: pd.DataFrame, contract: Contract, unreadable: pd.DataFrame | None = None) -> Checked:
     """Hold a table against its contract. Nothing is raised for bad data: see `enforce`.
 
     Rules with `quarantine` come first; the others see the rows that are left. A rule of uniqueness with quarantine
@@ -104,7 +105,8 @@ def check(frame: pd.DataFrame, contract: Contract, unreadable: int = 0) -> Check
     Args:
         frame: the table, (n, columns); it is not changed.
         contract: what it promises.
-        unreadable: rows that were put aside before, because they could not be read; they count as quarantined.
+        unreadable: rows that were put aside before, because they could not be read, with the `reason` of each; they
+            count as quarantined.
 
     Returns:
         The rows that stay and those in quarantine, each under its index label of before and together all rows; those in
@@ -125,8 +127,9 @@ def check(frame: pd.DataFrame, contract: Contract, unreadable: int = 0) -> Check
     first, *rest = [_result(kept, contract, *pair) for pair in zip(others, outcomes(kept, others), strict=True)]
     of_others = iter(rest)
     results = [first, *(next(of_sieves if rule.quarantine else of_others) for rule in contract.rules)]
-    if sieves or unreadable:
-        results.append(_share(len(taken), unreadable, len(frame) + unreadable, contract))
+    aside = pd.DataFrame({"reason": []}) if unreadable is None else unreadable
+    if sieves or len(aside):
+        results.append(_share(taken, aside, len(frame), contract))
     return Checked(kept, taken, contract_report(contract.name, len(frame), len(taken), results))
 
 
@@ -150,18 +153,22 @@ def _sifted(
     return frame.iloc[np.setdiff1d(np.arange(len(frame)), out)] if len(out) else frame, taken
 
 
-def _share(taken: int, unreadable: int, rows: int, contract: Contract) -> RuleResult:
-    """State whether quarantine has taken too many rows, those that could not be read among them."""
-    quarantined = taken + unreadable
-    apart = f", {unreadable:,} of them because they cannot be read" if unreadable else ""
+def _share(taken: pd.DataFrame, unreadable: pd.DataFrame, rows: int, contract: Contract) -> RuleResult:
+    """State whether quarantine has taken too many rows, those that could not be read among them, and for what."""
+    quarantined, rows = len(taken) + len(unreadable), rows + len(unreadable)
+    apart = f", {len(unreadable):,} of them because they cannot be read" if len(unreadable) else ""
     passed = quarantined <= contract.max_quarantined * rows + 1e-9
+    reasons = pd.concat([unreadable["reason"], taken[BROKEN_RULES]]).astype(str).value_counts()
+    named = [f"{shorten(str(reason), 100).rstrip('.')} ({count:,})" for reason, count in reasons.head(REASONS).items()]
+    why = f": {'; '.join(named)}" if named else ""
+    more = f"; and {len(reasons) - REASONS} more reasons" if len(reasons) > REASONS else ""
     return RuleResult(
         rule=f"At most {contract.max_quarantined:.4g} of all {contract.unit} (as a share) are in quarantine.",
         severity="critical",
         passed=passed,
         checked=1,
         broken=int(not passed),
-        detail=f"{quarantined:,} of {rows:,} {contract.unit} are in quarantine{apart}",
+        detail=f"{quarantined:,} of {rows:,} {contract.unit} are in quarantine{apart}{why}{more}",
     )
 
 

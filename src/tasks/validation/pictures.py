@@ -16,7 +16,7 @@ from tasks.platform.errors import UsageError
 from tasks.platform.run import current_run
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
-from tasks.validation.contract import Contract, ContractReport, Rule, check, enforce
+from tasks.validation.contract import Contract, ContractReport, Rule, check_table, enforce
 from tasks.validation.rules import between
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 30_000  # pixels
@@ -108,7 +108,7 @@ def _reasons(quarantine: pd.DataFrame) -> str:
 def check_pictures(manifest: pd.DataFrame, quarantine: pd.DataFrame, max_quarantined: float = 0.5) -> ContractReport:
     """Hold a manifest against its contract; like `validate_pictures`, but a critical break raises nothing."""
     files = len(manifest) + len(quarantine)
-    report = check(with_counts(manifest), picture_contract(files, max_quarantined)).report
+    report = check_table(with_counts(manifest), picture_contract(files, max_quarantined)).report
     enough, share = report.results[:2]
     if len(quarantine):
         share.detail = f"{len(quarantine):,} of {files:,} files are in quarantine: {_reasons(quarantine)}"

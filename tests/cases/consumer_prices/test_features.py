@@ -11,7 +11,7 @@ from tasks.cases.consumer_prices.features import irregular_spread, regular_serie
 from tasks.cases.consumer_prices.sample import planted_prices
 from tasks.cases.consumer_prices.validation import price_contract
 from tasks.platform.errors import ContractError
-from tasks.validation.contract import check
+from tasks.validation.contract import check_table
 
 
 def frame(values: np.ndarray, start: str = "1970-01", freq: str = "MS") -> pd.DataFrame:
@@ -77,7 +77,7 @@ def test_the_contract_takes_out_typing_errors_and_contradictions() -> None:
     prices.loc[50, "value"] *= 10
     prices.loc[70, "value"] = -prices.loc[70, "value"]
     prices = pd.concat([prices, prices.iloc[[90]].assign(value=31.0)]).sort_values("period", ignore_index=True)
-    checked = check(with_jumps.fn(prices), price_contract(12, 0.05))
+    checked = check_table(with_jumps.fn(prices), price_contract(12, 0.05))
     assert checked.report.passed
     assert len(checked.quarantine) == 4
-    assert not check(with_jumps.fn(prices.head(100)), price_contract(12, 0.01)).report.passed
+    assert not check_table(with_jumps.fn(prices.head(100)), price_contract(12, 0.01)).report.passed

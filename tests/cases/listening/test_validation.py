@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.cases.listening.validation import plays_contract, sift_plays
 from tasks.platform.errors import ContractError
-from tasks.validation.contract import check
+from tasks.validation.contract import check_table
 
 LATEST = "2026-01-01"
 NOTHING = pd.DataFrame({"path": [], "reason": [], "detail": []}, dtype="string")
@@ -71,18 +71,18 @@ def test_too_much_put_aside_stops_with_the_first_lines() -> None:
 def test_nothing_at_all_breaks_the_contract_and_not_the_sieve() -> None:
     sifted = sift_plays.fn(frame(), NOTHING, LATEST)
     assert sifted.counts == {}
-    report = check(sifted.frame, plays_contract()).report
+    report = check_table(sifted.frame, plays_contract()).report
     assert not report.passed
 
 
 def test_the_contract_passes_good_plays_and_warns_of_the_rest() -> None:
     sifted = sift_plays.fn(frame((0, "A", "T"), (0, "B", "T"), (60, "A", "T")), NOTHING, LATEST)
-    report = check(sifted.frame, plays_contract()).report
+    report = check_table(sifted.frame, plays_contract()).report
     assert report.passed
     broken = {result.rule.split(" ")[0] + " " + result.rule.split(" ")[1]: result.broken for result in report.results}
     assert (broken["No two"], broken["Every play"]) == (2, 3)
     doubled = pd.concat([sifted.frame, sifted.frame.head(1)], ignore_index=True)
-    assert not check(doubled, plays_contract()).report.passed
+    assert not check_table(doubled, plays_contract()).report.passed
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.cases.movies.ingestion import locate_movies, read_movies
+from tasks.cases.movies.ingestion import read_movies
 from tasks.cases.movies.sample import ROWS, sample_movies, write_movies
 from tasks.cases.movies.validation import movies_contract
+from tasks.ingestion.files import Ways, locate
 from tasks.platform.errors import ContractError, UsageError
-from tasks.validation.contract import check
+from tasks.validation.contract import check_table
 
 HEAD = "Rank,Title,Year,Score,Metascore,Genre,Vote,Director,Runtime,Revenue,Description\n"
 
@@ -30,7 +31,7 @@ def test_the_sample_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
     assert first["metascore"].isna().tolist() == drawn.frame["Metascore"].isna().tolist()
     assert films.quarantine["reason"].tolist() == ["Revenue is no number", "Vote is no whole number"]
     assert films.quarantine["path"].tolist() == [f"movies.csv, line {ROWS + 2}", f"movies.csv, line {ROWS + 3}"]
-    checked = check(films.frame, movies_contract())
+    checked = check_table(films.frame, movies_contract())
     assert checked.report.passed
     assert checked.quarantine["title"].tolist() == ["Planted 2", "Planted 3", "Planted 4", "Planted 4"]
     assert (checked.frame["director"] == "").sum() == 1
@@ -61,7 +62,7 @@ def test_a_wrong_column_a_wrong_encoding_and_a_wrong_path_are_named(tmp_path: Pa
     with pytest.raises(ContractError, match="no table"):
         read_movies.fn(tmp_path / "movies.csv")
     with pytest.raises(UsageError, match="no such file"):
-        locate_movies.fn("/no/such/movies.csv")
+        locate.fn("/no/such/movies.csv", Ways())
 
 
 def test_the_original_is_read_whole(shared: Path) -> None:
@@ -69,6 +70,6 @@ def test_the_original_is_read_whole(shared: Path) -> None:
     assert films.quarantine.empty
     assert len(films.frame) == 10_000
     assert (films.frame["revenue"].isna().sum(), films.frame["metascore"].isna().sum()) == (2_527, 3_219)
-    checked = check(films.frame, movies_contract())
+    checked = check_table(films.frame, movies_contract())
     assert checked.report.passed
     assert checked.quarantine.empty

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks.cases.pedestrians.ingestion import locate_pedestrians, read_hystreet
 from tasks.cases.pedestrians.validation import describe_records, pedestrian_contract
 from tasks.platform.errors import CasebookError, ContractError, UsageError
-from tasks.validation.contract import check
+from tasks.validation.contract import check_table
 
 HEADER = "location;time_of_measurement;counted_pedestrians;type;incidents"
 GOOD = 'Platz , Ort;2020-03-29 03:00:00 +0200;7;regular;""'
@@ -93,7 +93,7 @@ def test_nonsense_ends_in_rows_or_in_one_sentence(tmp_path_factory: pytest.TempP
 def test_an_offset_that_was_not_in_force_is_a_warning(tmp_path: Path) -> None:
     rows = [f'Platz;2020-07-01 {hour:02}:00:00 +0200;7;regular;""' for hour in range(24)]
     frame, _ = read_hystreet.fn([export(tmp_path, *rows, rows[0].replace("+0200", "+0100"))])
-    report = check(describe_records.fn(frame, "Europe/Berlin"), pedestrian_contract()).report
+    report = check_table(describe_records.fn(frame, "Europe/Berlin"), pedestrian_contract()).report
     assert report.passed
     assert [(r.severity, r.broken) for r in report.results if not r.passed] == [("warning", 1)]
 
@@ -102,6 +102,6 @@ def test_impossible_records_break_the_contract(tmp_path: Path) -> None:
     rows = [f'Platz;2020-07-01 {hour:02}:00:00 +0200;7;regular;""' for hour in range(24)]
     odd = ['Platz;1999-07-01 00:00:00 +0200;7;regular;""', 'Platz;2020-07-02 00:00:00 +0200;999999;regular;""']
     frame, _ = read_hystreet.fn([export(tmp_path, *rows, *odd)])
-    checked = check(describe_records.fn(frame, "Europe/Berlin"), pedestrian_contract())
+    checked = check_table(describe_records.fn(frame, "Europe/Berlin"), pedestrian_contract())
     assert len(checked.quarantine) == 2
     assert not checked.report.passed

@@ -10,7 +10,7 @@ from tasks.cases.rentals.ingestion import COLUMNS, locate_rentals, read_rentals
 from tasks.cases.rentals.sample import BREAKING, FREE, HOTELS, ROOMS_OF_HOTEL, ROWS, UNREADABLE, write_rentals
 from tasks.cases.rentals.validation import rentals_contract
 from tasks.platform.errors import ContractError, UsageError
-from tasks.validation.contract import check
+from tasks.validation.contract import check_table
 from tasks.validation.tables import validate_table
 
 HEADER = ",".join(COLUMNS)
@@ -85,7 +85,7 @@ def test_prices_that_are_all_the_same_break_the_contract(tmp_path: Path, prices:
     write_rentals(tmp_path)
     frame = read_rentals.fn(tmp_path / "listings.csv").frame
     frame["price"] = np.resize(prices, len(frame))
-    checked = check(frame, rentals_contract(0.5))
+    checked = check_table(frame, rentals_contract(0.5))
     rule = next(rule for rule in checked.report.results if rule.rule == "Prices differ between listings.")
     assert (rule.severity, rule.passed) == ("critical", passed)
     assert checked.report.passed == passed

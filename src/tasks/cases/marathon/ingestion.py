@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.cases.marathon.sample import write_marathon
-from tasks.ingestion.files import Source, locate_files
+from tasks.ingestion.files import Data, Ways, read
 from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -36,15 +36,9 @@ class RunnersRead(NamedTuple):
     quarantine: pd.DataFrame
 
 
-@stage(phase="Data understanding", live=True)
-def locate_marathon(source: str) -> Source:
-    """Find the table of runners.
-
-    Raises:
-        UsageError: no such file, or a folder without exactly one CSV file.
-        CasebookError: a download that failed.
-    """
-    return locate_files(source, write_marathon, ["marathon"], (".csv",))
+def read_marathon(source: str) -> Data:
+    """Find and read the runners of a source (`sample`, `public`, a path or an address)."""
+    return read(source, Ways(write_marathon, ["marathon"]), read_runners)
 
 
 @stage(phase="Data understanding")

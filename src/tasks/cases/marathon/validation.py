@@ -1,9 +1,5 @@
 """Can these be runners of a marathon? What their table promises."""
 
-import pandas as pd
-
-from tasks.platform.errors import ContractError
-from tasks.platform.stage import stage
 from tasks.validation.contract import Contract, Rule
 from tasks.validation.rules import between
 
@@ -44,25 +40,3 @@ def runners_contract(max_quarantined: float) -> Contract:
             ),
         ],
     )
-
-
-@stage(phase="Data understanding")
-def count_unreadable(frame: pd.DataFrame, quarantine: pd.DataFrame, most: float) -> int:
-    """Return how many lines could not be read.
-
-    Args:
-        frame: the runners that could be read.
-        quarantine: the lines that could not, with columns `path`, `reason`, `detail`.
-        most: share of all lines that may be unreadable.
-
-    Raises:
-        ContractError: more of them, with the first ones and what to do.
-    """
-    if len(quarantine) > most * (len(frame) + len(quarantine)):
-        rows = quarantine.head(3).itertuples(index=False)
-        first = "; ".join(f"{row.path}: {row.reason}" for row in rows)
-        raise ContractError(
-            f"{len(quarantine):,} of {len(frame) + len(quarantine):,} lines cannot be read, more than {most:.0%}"
-            f" ({first}); mend them, or raise --max-quarantined."
-        )
-    return len(quarantine)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tasks.cases.movies.sample import write_movies
 from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
-from tasks.ingestion.files import Source, locate_files
+from tasks.ingestion.files import Data, Ways, read
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import Unkeyed, stage
 
@@ -30,23 +30,18 @@ class Films(NamedTuple):
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-@stage(phase="Data understanding", live=True)
-def locate_movies(source: str) -> Source:
-    """Find the films: the sample, the public original, or the user's own file.
-
-    Raises:
-        UsageError: no such file.
-    """
-    return locate_files(source, sample=write_movies, originals=("movies",), suffixes=(".csv",))
+def read_films(source: str) -> Data:
+    """Find and read the films of a source (`sample`, `public`, a path or an address)."""
+    return read(source, Ways(write_movies, ["movies"]), read_movies)
 
 
 @stage(phase="Data understanding")
-def read_movies(file: Path, name: Annotated[str, Unkeyed] = "movies.csv") -> Films:
+def read_movies(file: Path, name: Annotated[str, Unkeyed] = "") -> Films:
     """Read films; a row whose number cannot be read goes to quarantine.
 
     Args:
         file: CSV in UTF-8 with the publisher's columns; others are left out, and Description may be missing.
-        name: of the file, for messages.
+        name: for messages; that of the file by default.
 
     Returns:
         The films in the order of the file: `rank`, `year`, `votes`, `runtime` (minutes) as int64, `score` (0 to 10),
@@ -56,6 +51,7 @@ def read_movies(file: Path, name: Annotated[str, Unkeyed] = "movies.csv") -> Fil
     Raises:
         ContractError: not a CSV file in UTF-8, or one without a column that is needed.
     """
+    name = name or file.name
     if file.stat().st_size > MOST_BYTES:
         raise ContractError(f"{name} is larger than {MOST_BYTES // 2**20} MB; {REMEDY}.")
     raw, lines = read_text_columns(file, name, list(NAMES), REMEDY, optional=["Description"])

@@ -1,7 +1,5 @@
 """What the movies case has to say: how much of a film's revenue can be predicted, and the table that it fills."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 
@@ -17,12 +15,10 @@ from tasks.cases.movies.figures import (
 )
 from tasks.evaluation.metrics import Metric
 from tasks.figures.style import percent
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Section, Table, Text
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
 
 ENOUGH_R2 = 0.5
 NEAR = 0.02  # of the promised coverage
@@ -55,12 +51,9 @@ def fill_revenue(missing: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFra
 
 
 @stage(phase="Deployment")
-def compose_movies(
-    where: Source,
+def describe_movies(
+    source: str,
     films: pd.DataFrame,
-    unreadable: pd.DataFrame,
-    broken: pd.DataFrame,
-    contract: ContractReport,
     test: pd.DataFrame,
     bands: pd.DataFrame,
     candidates: pd.DataFrame,
@@ -73,16 +66,12 @@ def compose_movies(
     lacking: Missingness,
     medians: pd.DataFrame,
     level: float,
-    champion: str,
-) -> Report:
-    """Compose the report of the case.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the data.
+        source: what the user asked for.
         films: that keep the contract.
-        unreadable: rows that could not be read.
-        broken: rows that break the contract.
-        contract: how each rule fared.
         test: the test films.
         bands: shares of films by band of revenue.
         candidates: models in cross-validation.
@@ -95,7 +84,6 @@ def compose_movies(
         lacking: films with and without revenue compared.
         medians: the same as a table.
         level: of the intervals.
-        champion: the sentence about champion and challenger.
     """
     by_name = {metric.name: metric for metric in metrics}
     sections = [
@@ -103,22 +91,14 @@ def compose_movies(
         _intervals(coverage, by_name["coverage"], level),
         _error(concentration, by_name, len(test)),
         _missing(films, lacking, medians, by_name, level),
-        _models(candidates, chosen, bands, where.source),
+        _models(candidates, chosen, bands, source),
     ]
-    return Report(
-        flow="movies",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=_answer(by_name, filled, level),
         verdict=_verdict(by_name, level),
         hero=[_hero(test, predictions, by_name["r2"], level)],
         sections=sections,
         metrics=metrics,
-        champion=champion,
-        data=[data_record(where, len(films) + len(unreadable) + len(broken))],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=[*quarantine_rows(unreadable), *broken_rows(broken, "title")],
         limits=_limits(lacking),
     )
 

@@ -1,7 +1,5 @@
 """What does the report on the runners say? Answer and findings first, then how sure, what follows, and the details."""
 
-from datetime import UTC, datetime
-
 import pandas as pd
 
 from tasks.cases.marathon.evaluation.shuffles import MOST_FALSE, FalseFindings
@@ -19,9 +17,8 @@ from tasks.figures.style import percent
 from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Block, Section, Table, Text
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
 
 NO_MODEL = "Nothing is predicted here: there is no model, and so no champion."
 KINDS = {
@@ -181,27 +178,21 @@ def limits(frame: pd.DataFrame, known: pd.DataFrame, smallest: float) -> list[st
 
 
 @stage(phase="Deployment")
-def compose_marathon(
+def describe_marathon(
     where: Source,
     frame: pd.DataFrame,
-    unreadable: pd.DataFrame,
-    quarantine: pd.DataFrame,
-    contract: ContractReport,
     tests: pd.DataFrame,
     known: pd.DataFrame,
     comparisons: int,
     false: FalseFindings,
     level: float,
     smallest: float,
-) -> Report:
-    """Compose the report.
+) -> Findings:
+    """Say what was found.
 
     Args:
         where: the data.
         frame: the measured runners.
-        unreadable: lines that could not be read.
-        quarantine: runners that broke the contract.
-        contract: how each rule fared.
         tests: all comparisons of the search.
         known: relations that are known beforehand.
         comparisons: how many comparisons the correction allows for.
@@ -210,11 +201,7 @@ def compose_marathon(
         smallest: effect of interest, as Cohen's d.
     """
     source = source_line(where)
-    return Report(
-        flow="marathon",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=answer(tests),
         verdict=verdict(false),
         hero=[*violins(frame, tests, source), *_findings_block(tests)],
@@ -226,8 +213,5 @@ def compose_marathon(
         ],
         metrics=pattern_metrics(tests, false),
         champion=NO_MODEL,
-        data=[data_record(where, len(frame) + len(quarantine) + len(unreadable))],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=[*quarantine_rows(unreadable), *broken_rows(quarantine)],
         limits=limits(frame, known, smallest),
     )

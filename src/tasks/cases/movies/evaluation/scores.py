@@ -6,20 +6,13 @@ import numpy as np
 import pandas as pd
 
 from tasks.cases.movies.features import published_numbers, revenue_bands
+from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
 
 LARGEST_ERRORS = 0.01  # share of the test films whose part in the squared error is told
 NO_ERROR = 1e-12  # as a share of all test films' squared error around the mean: what rounding leaves of none
-
-
-class Scores(NamedTuple):
-    """The squared error of every test film, in squared millions of dollars; (n,) each."""
-
-    model: np.ndarray
-    mean: np.ndarray  # of the mean of the training films, for every film
-    groups: np.ndarray  # each film is a case of its own
 
 
 class Evaluation(NamedTuple):
@@ -31,7 +24,7 @@ class Evaluation(NamedTuple):
 
 
 @stage(phase="Evaluation")
-def score_films(test: pd.DataFrame, predictions: pd.DataFrame, train: pd.DataFrame) -> Scores:
+def score_films(test: pd.DataFrame, predictions: pd.DataFrame, train: pd.DataFrame) -> Cases:
     """Take the squared error of every test film, for the model and for the mean of the training films.
 
     Args:
@@ -42,7 +35,7 @@ def score_films(test: pd.DataFrame, predictions: pd.DataFrame, train: pd.DataFra
     revenue = test["revenue"].to_numpy(np.float64)
     mean = float(train["revenue"].mean())
     model = (predictions["predicted"].to_numpy(np.float64) - revenue) ** 2
-    return Scores(model, (revenue - mean) ** 2, np.arange(len(revenue)))
+    return Cases(model, np.arange(len(revenue)), (revenue - mean) ** 2)  # each film is a case of its own
 
 
 @stage(phase="Evaluation")
@@ -105,7 +98,7 @@ def evaluate_films(
     model: np.ndarray,
     mean: np.ndarray,
     published: np.ndarray,
-    champion: np.ndarray,
+    champion: np.ndarray | None,
     level: float,
 ) -> Evaluation:
     """Measure errors and intervals on the test films.
@@ -117,7 +110,7 @@ def evaluate_films(
         model: squared error of each test film, (n,).
         mean: that of the mean of the training films.
         published: that of the published tree.
-        champion: that of the champion; empty when there is none on these films.
+        champion: that of the champion; None when there is none on these films.
         level: of the intervals.
     """
     revenue = test["revenue"].to_numpy(np.float64)
@@ -125,15 +118,15 @@ def evaluate_films(
     absolute = np.abs(predictions["predicted"].to_numpy() - revenue)
     of_median = np.abs(revenue - float(train["revenue"].median()))
     r2, r2_low, r2_high = r_squared(model, mean)
-    same = len(champion) == len(model)
+    same = champion is not None and len(champion) == len(model)
     rmse = rmse_metric(model, baseline=float(np.sqrt(mean.mean())), note="against the mean of the training films")
     mae_low, mae_high = bootstrap(absolute)
     covered = int(inside.sum())
     low, high = exact_binomial(covered, len(inside))
     metrics = [
-        rmse.model_copy(update={"champion": float(np.sqrt(champion.mean())) if same else None}),
+        rmse.model_copy(update={"champion": float(np.sqrt(np.mean(champion))) if same else None}),
         Metric(name="r2", value=r2, low=r2_low, high=r2_high, n=len(model), baseline=0.0,
-               champion=1 - float(champion.sum() / mean.sum()) if same else None,
+               champion=1 - float(np.sum(champion) / mean.sum()) if same else None,
                note="share of the squared error of the training mean that is explained"),
         Metric(name="mae", value=float(absolute.mean()), unit="M$", low=mae_low, high=mae_high, n=len(model),
                baseline=float(of_median.mean()), note="against the median of the training films"),

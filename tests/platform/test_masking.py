@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.publishing.masking import HIDDEN, is_secret, mask_addresses, mask_parameters, mask_text
+from tasks.platform.masking import HIDDEN, is_secret, mask_addresses, mask_parameters, mask_text
 
 SECRET = "hunter2"
 
