@@ -1,4 +1,4 @@
-"""`make serve`: a Prefect server with its UI, the reports, and every flow of flows/ with its schedule.
+"""`make serve`: a Prefect server with its UI, the reports, MLflow, and every flow of flows/ with its schedule.
 
 The schedules come from deployments/prefect.yaml, as those of the work pool do; both give the same deployment its name,
 so that a flow that is served and deployed is still one deployment and runs once a night.
@@ -6,87 +6,135 @@ so that a flow that is served and deployed is still one deployment and runs once
 
 import argparse
 import contextlib
-import functools
 import http.server
 import json
 import os
+import secrets
 import signal
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from tasks.platform.errors import CasebookError, UsageError  # noqa: E402 - the path comes first
-from tasks.platform.server import STARTUP_SECONDS, healthy, note_file  # noqa: E402
+from tasks.platform import keys  # noqa: E402 - the path comes first
+from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
+from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
+from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
 from tasks.platform.settings import apply_prefect_settings, settings  # noqa: E402
+from tasks.publishing.registry import embedded_file, prepare_tracking  # noqa: E402
 
-
-class QuietReports(http.server.SimpleHTTPRequestHandler):
-    """Serves the reports folder, read-only, without a log line for each request."""
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
-        """Say nothing."""
-
-    def end_headers(self) -> None:
-        """Forbid sniffing and framing by others."""
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Cache-Control", "no-store")
-        super().end_headers()
+MLFLOW_PORT = 4290
 
 
 @contextlib.contextmanager
-def reports_server(port: int) -> Iterator[str]:
+def reports_server(port: int, boot: str) -> Iterator[str]:
     """Serve the reports on the loopback address, so that links in the Prefect UI open; yield the base URL."""
     settings().output.mkdir(parents=True, exist_ok=True)
-    handler = functools.partial(QuietReports, directory=str(settings().output))
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), GuardedHandler)
     except OSError as error:
         raise UsageError(
             f"Port {port} for the reports is taken ({error.strerror}); name another with --reports-port."
         ) from None
+    gate = Gate(server.server_port, boot)
+    server.RequestHandlerClass = type("Reports", (GuardedHandler,), {"gate": gate, "folder": str(settings().output)})
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{gate.own}"
     finally:
         server.shutdown()
         server.server_close()
 
 
 @contextlib.contextmanager
-def prefect_server(port: int) -> Iterator[str]:
-    """Run a Prefect server with its UI; yield its API address, noted for the runs on this machine."""
-    url = f"http://127.0.0.1:{port}/api"
-    if healthy(url):
-        raise UsageError(f"A Prefect server answers on port {port} already; stop it, or name another port with --port.")
+def prefect_server(port: int, boot: str) -> Iterator[str]:
+    """Run a Prefect server with its UI; yield its base URL.
+
+    Raises:
+        UsageError: the port is taken.
+        CasebookError: the server does not start.
+    """
     os.environ.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    settings().home.mkdir(parents=True, exist_ok=True)
-    log = settings().home / "prefect-serve.log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        deadline = time.monotonic() + STARTUP_SECONDS
-        while not healthy(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise CasebookError(f"The Prefect server did not start; its log is {log}.")
-            time.sleep(0.2)
-        note_file().write_text(json.dumps({"api_url": url, "pid": process.pid}), "utf-8")
-        yield url
+        server = Child("prefect", settings().home / "prefect-serve.log", port, boot)
+    except OSError as error:
+        raise UsageError(_who_has(port, error)) from None
+    try:
+        server.wait()
+        yield server.url
     finally:
-        note_file().unlink(missing_ok=True)
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=15)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        server.stop()
+
+
+def _who_has(port: int, error: OSError) -> str:
+    """Say what to do about a port that is taken."""
+    process = read_note(note_file()).get("pid")
+    if is_ours(f"http://127.0.0.1:{port}") and process:
+        return f"`make serve` runs already on port {port} (process {process}); stop it with `kill {process}`."
+    hint = f"; an earlier `make serve` was process {process}: when it still runs, `kill {process}`" if process else ""
+    return f"Port {port} is taken ({error.strerror}){hint}. Or name another port with --port."
+
+
+@contextlib.contextmanager
+def mlflow_server(port: int | None, boot: str) -> Iterator[str]:
+    """Start MLflow's UI beside the rest, which does not wait for it; yield its base URL.
+
+    Where a tracking server is set, that is shown. Without a port, 4290 is taken, or a free one.
+    """
+    if embedded_file() is None:
+        yield settings().mlflow_tracking_uri
+        return
+    prepare_tracking()
+    log = settings().home / "mlflow-serve.log"
+    try:
+        server = Child("mlflow", log, MLFLOW_PORT if port is None else port, boot)
+    except OSError as error:
+        if port is not None:
+            raise UsageError(
+                f"Port {port} for MLflow is taken ({error.strerror}); name another with --mlflow-port."
+            ) from None
+        server = Child("mlflow", log, 0, boot)
+    threading.Thread(target=_report_failure, args=[server], daemon=True).start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def _report_failure(server: Child) -> None:
+    try:
+        server.wait()
+    except CasebookError as error:
+        print(f"casebook: {error} The rest runs on without it.", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def noted(note: dict[str, Any]) -> Iterator[None]:
+    """Note where the servers are, for the commands that run meanwhile on this machine."""
+    keys.write_private(note_file(), json.dumps(note))
+    try:
+        yield
+    finally:
+        if read_note(note_file()).get("pid") == note["pid"]:
+            note_file().unlink(missing_ok=True)
+
+
+def links(note: dict[str, Any]) -> str:
+    """Return the addresses to open, each with a key that logs one browser in, once."""
+    lines = []
+    for name, key in (("Prefect UI", "url"), ("Reports", "reports_url"), ("MLflow", "mlflow_url")):
+        url = str(note[key])
+        port = urlsplit(url).port
+        ours = url.startswith("http://127.0.0.1:") and port and (key != "mlflow_url" or embedded_file())
+        lines.append(
+            f"{name:<11} {url}/?key={keys.key().link(port, note['boot'])}" if ours and port else f"{name:<11} {url}"
+        )
+    return "\n".join(lines)
 
 
 def read_deployments(file: Path = ROOT / "deployments" / "prefect.yaml") -> list[dict[str, Any]]:
@@ -122,34 +170,71 @@ def build(entry: dict[str, Any]) -> Any:
     )
 
 
-def serve_flows(url: str, reports: str) -> None:
+def serve_flows(note: dict[str, Any]) -> None:
     """Serve every deployment until interrupted."""
     os.environ |= {
-        "PREFECT_API_URL": url,
-        "CASEBOOK_REPORTS_URL": reports,
+        "PREFECT_API_URL": note["api_url"],
+        "PREFECT_API_AUTH_STRING": keys.auth_string(),
+        "CASEBOOK_REPORTS_URL": note["reports_url"],
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
     }
     settings.cache_clear()
     from prefect import serve
 
     deployments = [build(entry) for entry in read_deployments()]
-    print(f"Prefect UI  {url.removesuffix('/api')}\nReports     {reports}\nStop with Ctrl+C.", flush=True)
+    print(f"{links(note)}\nEach address logs one browser in; --link makes new ones. Stop with Ctrl+C.", flush=True)
     serve(*deployments, pause_on_shutdown=False, limit=1)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Start everything, and serve until interrupted."""
+    boot = secrets.token_hex(8)
+    with (
+        mlflow_server(options.mlflow_port, boot) as mlflow,
+        reports_server(options.reports_port, boot) as reports,
+        prefect_server(options.port, boot) as url,
+    ):
+        note = {"api_url": f"{url}/api", "url": url, "reports_url": reports, "mlflow_url": mlflow}
+        note |= {"pid": str(os.getpid()), "boot": boot, "output": str(settings().output.expanduser().absolute())}
+        with noted(note):
+            serve_flows(note)
+
+
+def print_links() -> None:
+    """Print new addresses of the `make serve` that runs.
+
+    Raises:
+        CasebookError: none runs.
+    """
+    note = read_note(note_file())
+    if not is_ours(str(note.get("url", ""))):
+        raise CasebookError("`make serve` does not run with this home; start it.")
+    print(links(note))
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=4200, help="port of the Prefect server and UI (default: 4200)")
+    parser.add_argument("--reports-port", type=int, default=4280, help="port of the reports (default: 4280)")
+    parser.add_argument("--mlflow-port", type=int, help=f"port of MLflow (default: {MLFLOW_PORT}, or a free one)")
+    parser.add_argument("--link", action="store_true", help="print new addresses to open in a browser, and end")
+    return parser.parse_args()
 
 
 def main() -> int:
     """Start everything; stop everything on Ctrl+C."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=4200, help="port of the Prefect server and UI (default: 4200)")
-    parser.add_argument("--reports-port", type=int, default=4280, help="port of the reports (default: 4280)")
-    options = parser.parse_args()
+    options = parse()
     os.chdir(ROOT)
-    apply_prefect_settings()
-    for number in (signal.SIGTERM, signal.SIGINT):  # a background job starts with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
     try:
-        with reports_server(options.reports_port) as reports, prefect_server(options.port) as url:
-            serve_flows(url, reports)
+        apply_prefect_settings()
+        if options.link:
+            print_links()
+            return 0
+        keys.write_profile()
+        for number in (signal.SIGTERM, signal.SIGINT):  # a background job starts with SIGINT ignored
+            signal.signal(number, signal.default_int_handler)
+        run(options)
     except CasebookError as error:
         print(f"casebook: {error}", file=sys.stderr)
         return error.exit_status

@@ -18,8 +18,9 @@ os.environ["SPARK_SUBMIT_OPTS"] = os.environ["SPARK_DAEMON_JAVA_OPTS"] = "-XX:Ti
 os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="casebook-tests-")  # never the user's
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
-for name in [name for name in os.environ if name.startswith("CASEBOOK_")]:
+for name in [name for name in os.environ if name.startswith("CASEBOOK_") or name == "PREFECT_API_AUTH_STRING"]:
     del os.environ[name]
+os.environ["CASEBOOK_SERVER_MINUTES"] = "0"  # no server outlives its test
 
 from tasks.platform.settings import settings  # noqa: E402 - after the environment is set
 
@@ -65,8 +66,9 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prefect_server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Prefect API for all flow tests of this process."""
     from prefect.logging.handlers import APILogWorker
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+    from tasks.platform import keys
     from tasks.platform.server import TemporaryServer
 
     folder = tmp_path_factory.mktemp("server") / "home"
@@ -77,8 +79,13 @@ def prefect_server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory)
         settings.cache_clear()
         server = TemporaryServer()
         server.wait()
+        key = keys.auth_string()
     settings.cache_clear()
-    with temporary_settings({PREFECT_API_URL: server.api_url}):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: key}),
+    ):
+        patch.setenv("PREFECT_API_AUTH_STRING", key)  # for the commands that tests start
         yield server.api_url
         APILogWorker.drain_all(timeout=5)
     server.stop()

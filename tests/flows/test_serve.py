@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,14 +16,16 @@ from typing import Any
 import pytest
 import yaml
 
+from tasks.platform import keys
 from tasks.platform.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY: dict[str, str] = {}
 
 
 def call(url: str, body: dict[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **KEY})
     for attempt in range(20):
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -41,7 +44,9 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
     folder = tmp_path_factory.mktemp("serve")
     shutil.copytree(prefect_home, folder / "home")
-    port, reports = free_port(), free_port()
+    secret = bytes.fromhex((folder / "home" / "key").read_text())
+    KEY["Authorization"] = keys.Key(secret).authorization
+    port, reports, mlflow = free_port(), free_port(), free_port()
     environment = os.environ | {
         "CASEBOOK_HOME": str(folder / "home"),
         "CASEBOOK_OUTPUT": str(folder / "reports"),
@@ -50,6 +55,7 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     environment.pop("PREFECT_API_URL", None)
     log = (folder / "log").open("w")
     command = [sys.executable, "deployments/serve.py", "--port", str(port), "--reports-port", str(reports)]
+    command += ["--mlflow-port", str(mlflow)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     api = f"http://127.0.0.1:{port}/api"
     try:
@@ -60,8 +66,9 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
         log.close()
-    left = subprocess.run(["pgrep", "-f", f"server start --host 127.0.0.1 --port {port}"], capture_output=True).stdout
-    assert left == b""
+    for number in (port, reports, mlflow):  # nothing is left that listens
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", number)) != 0
 
 
 def wait_for(question: Any, seconds: float) -> Any:
@@ -100,7 +107,7 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
     answer = next(item["data"] for item in artifacts if item["key"] == "similarity-answer")
     link = answer.partition("[Report](")[2].partition(")")[0]
     assert link.startswith(reports)
-    with urllib.request.urlopen(link, timeout=30) as page:
+    with urllib.request.urlopen(urllib.request.Request(link, headers=KEY), timeout=30) as page:
         assert b"<html" in page.read()
     result = json.loads(next((folder / "reports" / "similarity").glob("*/result.json")).read_text())
     assert result["parameters"]["neighbours"] == 5

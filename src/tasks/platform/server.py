@@ -1,41 +1,74 @@
 """Which Prefect API does a run report to?
 
 In this order: the one that `PREFECT_API_URL` names; the server that `make serve` has started on this machine; else a
-temporary server of this process's own, on the same database, so that the run shows up in the UI later on.
+server for commands, on the same database, so that the run shows up in the UI later on. That one stays for some minutes
+(the setting `server_minutes`), because its start is most of a cached run; with 0 it ends with its command.
 
-The temporary server is started before Prefect is imported: both take seconds, and so they take them side by side. It
-ends with the process that started it, even when that one is killed, because it watches its standard input.
+Such a server is started before Prefect is imported: both take seconds, and so they take them side by side. None is
+sent the key of this home before it has proved that it knows it: another user may have taken the port.
 """
 
 import atexit
 import json
 import os
+import secrets
+import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from tasks.platform import keys
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import apply_prefect_settings, settings
 
-STARTUP_SECONDS = 120
+LOOPBACK = ("127.0.0.1", "localhost")
+LITTLE_DISK = 20 * 2**20  # bytes; below that, SQLite's journal has no room
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy knows the loopback address
 
 
 def note_file() -> Path:
-    """Return the file in which `make serve` notes its address."""
+    """Return the file in which `make serve` notes its addresses."""
     return settings().home / "server.json"
 
 
-def healthy(api_url: str, timeout: float = 1.0) -> bool:
-    """Tell whether a Prefect API answers at `api_url`."""
+def read_note(file: Path) -> dict[str, Any]:
+    """Return what a server noted; empty when there is no note, or none that can be read."""
     try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout) as answer:  # noqa: S310 - our own address
+        note = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) and isinstance(note.get("api_url"), str) else {}
+
+
+def is_ours(url: str, timeout: float = 2.0) -> bool:
+    """Tell whether a server of this home answers at a loopback address; it is sent a question and no secret."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+        if parts.scheme != "http" or parts.hostname not in LOOPBACK or port is None:
+            return False
+        nonce = secrets.token_hex(16)
+        with _direct.open(f"http://127.0.0.1:{port}/casebook/hello?nonce={nonce}", timeout=timeout) as answer:
+            given = json.loads(answer.read(4096))["proof"]
+        return keys.same(str(given), keys.key().proof(port, nonce))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def healthy(api_url: str, timeout: float = 1.0) -> bool:
+    """Tell whether a Prefect API answers at `api_url`, ours or any other."""
+    if is_ours(api_url, timeout):
+        return True
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout) as answer:  # noqa: S310 - the user's address
             return answer.status == 200
     except (urllib.error.URLError, OSError, ValueError):
         return False
@@ -43,57 +76,116 @@ def healthy(api_url: str, timeout: float = 1.0) -> bool:
 
 def running_server() -> str | None:
     """Return the API address of the server that `make serve` runs on this machine, when it answers."""
-    try:
-        url = str(json.loads(note_file().read_text("utf-8"))["api_url"])
-    except (OSError, ValueError, KeyError, TypeError):
+    url = str(read_note(note_file()).get("api_url", ""))
+    return url if url and is_ours(url) else None
+
+
+def reports_address(path: Path) -> str | None:
+    """Return where `make serve` shows a file; None when it does not run, or shows another folder."""
+    note = read_note(note_file())
+    folder, base = Path(str(note.get("output", ""))), str(note.get("reports_url", ""))
+    if not base or not path.is_relative_to(folder) or not is_ours(base):
         return None
-    local = url.startswith(("http://127.0.0.1:", "http://localhost:"))
-    return url if local and healthy(url) else None
+    return f"{base}/{path.relative_to(folder).as_posix()}"
+
+
+def bound_socket(port: int = 0) -> socket.socket:
+    """Return a socket bound to a loopback port; 0 takes a free one. Until it is handed on, nobody else can have it.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def free_port() -> int:
-    """Return a free TCP port of the loopback address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    """Return a TCP port of the loopback address that was free just now."""
+    with bound_socket() as probe:
         return int(probe.getsockname()[1])
 
 
-class TemporaryServer:
-    """A Prefect API in a child process, on the project's own database."""
+def start_failure(log: Path, process_id: int, ended: bool) -> str:
+    """Say why a server did not start: disk, database, port or time, with the place."""
+    try:
+        said = log.read_text("utf-8", "replace")[-20_000:].lower()
+    except OSError:
+        said = ""
+    home = settings().home
+    free = shutil.disk_usage(home).free
+    if "no space left" in said or "disk is full" in said or free < LITTLE_DISK:
+        return f"the disk of {home} is full ({free / 2**20:.0f} MiB free); free some space there"
+    if "address already in use" in said:
+        return "its port is taken; name another"
+    if "has been locked by another process" in said:
+        return f"another process has been creating the database in {home} too long; wait for it or end it"
+    if ended and any(word in said for word in ("sqlite", "sqlalchemy", "alembic", "database")):
+        database = Path(os.environ.get("PREFECT_HOME", home / "prefect")) / "prefect.db"
+        return f"its database {database} cannot be used (locked, damaged or of another release); move it away"
+    if ended:
+        return "it ended; run `python -m tasks.platform.doctor`"
+    limit = f"{settings().server_start:g} seconds"
+    return f"it (process {process_id}) did not answer within {limit}; raise CASEBOOK_SERVER_START on a slow machine"
 
-    def __init__(self) -> None:
-        port = free_port()
-        self.api_url = f"http://127.0.0.1:{port}/api"
-        settings().home.mkdir(parents=True, exist_ok=True)
-        self.log = settings().home / "prefect-server.log"
+
+class Child:
+    """A server of ours in a child process, which ends when this process does."""
+
+    def __init__(self, kind: str, log: Path, port: int = 0, boot: str = "") -> None:
+        self.bound = bound_socket(port)
+        self.url = f"http://127.0.0.1:{self.bound.getsockname()[1]}"
+        self.api_url = f"{self.url}/api"
+        self.kind, self.log = kind, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        keys.secret()  # made here, and not by two processes
+        try:
+            self.process = self._start(["--boot", boot] if boot else [])
+        finally:
+            self.bound.close()
+
+    def _start(self, options: list[str], *kept: int, stdin: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
+        number = self.bound.fileno()
+        command = [sys.executable, "-m", "tasks.platform.hosting", self.kind, str(number), *options]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tasks.platform.server", str(port)],
-                stdin=subprocess.PIPE,
+            return subprocess.Popen(
+                command,
+                stdin=stdin,
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"PYTHONPATH": _python_path()},
+                pass_fds=(number, *kept),
+                start_new_session=True,  # Ctrl+C is for the command, which ends the server when it is done with it
             )
-        atexit.register(self.stop)
 
     def wait(self) -> None:
-        """Wait until the API answers.
+        """Wait until the server answers.
 
         Raises:
-            CasebookError: the server ended, or does not answer in time.
+            CasebookError: it ended, or does not answer in time; the message says why.
         """
-        deadline = time.monotonic() + STARTUP_SECONDS
-        while not healthy(self.api_url):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise CasebookError(
-                    f"The temporary Prefect server did not start; its log is {self.log}."
-                    " Run `python -m tasks.platform.doctor`, or set PREFECT_API_URL to a server of your own."
-                )
+        deadline = time.monotonic() + settings().server_start
+        while not is_ours(self.url):
+            ended = self._ended()
+            if ended or time.monotonic() > deadline:
+                reason = start_failure(self.log, self._process_id(), ended)
+                self.stop()
+                raise CasebookError(f"The {self.kind} server did not start: {reason}. Its log is {self.log}.")
             time.sleep(0.05)
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def _process_id(self) -> int:
+        return self.process.pid
 
     def stop(self) -> None:
         """Ask the server to end, and wait until it has."""
-        atexit.unregister(self.stop)
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
         try:
@@ -103,64 +195,83 @@ class TemporaryServer:
             self.process.wait()
 
 
+class TemporaryServer(Child):
+    """A Prefect API in a child process, on the project's own database."""
+
+    def __init__(self) -> None:
+        super().__init__("temporary", settings().home / "prefect-server.log")
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Ask the server to end, and wait until it has."""
+        atexit.unregister(self.stop)
+        super().stop()
+
+
 def _python_path() -> str:
     return os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.getenv("PYTHONPATH")]))
 
 
 @contextmanager
-def prefect_api() -> Iterator[TemporaryServer | None]:
+def prefect_api() -> Iterator[Child | None]:
     """Make a Prefect API known through the environment; call before Prefect is imported.
 
-    Yields the temporary server, still starting (call `wait` before the first flow), or None when an API is there.
+    Yields the server for commands (call `wait` before the first flow), or None when an API is there.
     """
     apply_prefect_settings()
-    if os.environ.get("PREFECT_API_URL"):
-        yield None
+    named = os.environ.get("PREFECT_API_URL")
+    if named:
+        # The profile of this home holds the key; a server elsewhere is not to be sent it.
+        with _environment(
+            {} if "PREFECT_API_AUTH_STRING" in os.environ else {"PREFECT_API_AUTH_STRING": _key_for(named)}
+        ):
+            yield None
         return
-    url = running_server()
-    server = None if url else TemporaryServer()
-    os.environ["PREFECT_API_URL"] = url or (server.api_url if server else "")
-    try:
-        yield server
-    finally:
-        del os.environ["PREFECT_API_URL"]
-        if server:
+    if url := running_server():
+        with _environment({"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": keys.auth_string()}):
+            yield None
+        return
+    server = TemporaryServer()
+    with _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()}):
+        try:
+            yield server
+        finally:
             server.stop()
 
 
-def _serve(port: int) -> None:
-    """Serve the API on a loopback port until standard input closes (child process)."""
-    os.environ.pop("PREFECT_API_URL", None)
-    os.environ["PREFECT_UI_ENABLED"] = "false"
-    import uvicorn
-    from prefect.server.api.server import create_app
+def _key_for(url: str) -> str:
+    return keys.auth_string() if is_ours(url) else ""
 
-    app = create_app(ephemeral=True, final=True)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1)
-    )
 
-    def watch() -> None:
-        sys.stdin.buffer.read()
-        server.should_exit = True
-
-    threading.Thread(target=watch, daemon=True).start()
-    server.run()
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def prepare() -> None:
-    """Create Prefect's database ahead, so that the first run does not wait for its migrations."""
+    """Make the key, Prefect's profile and its database ahead, so that the first run does not wait for migrations."""
     apply_prefect_settings()
-    settings().home.mkdir(parents=True, exist_ok=True)
+    keys.private_folder(Path(os.environ["PREFECT_HOME"]))
+    keys.write_profile()
     import asyncio
 
     from prefect.server.database import provide_database_interface
 
-    asyncio.run(provide_database_interface().create_db())
+    from tasks.platform.hosting import one_migration_at_a_time
+
+    with one_migration_at_a_time():
+        asyncio.run(provide_database_interface().create_db())
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["prepare"]:
-        prepare()
-    else:
-        _serve(int(sys.argv[1]))
+    prepare()

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     spark_memory: str = Field(
         "2g", pattern=r"^[1-9][0-9]{0,5}[mgMG]$", description="memory of Spark's driver, and of each executor"
     )
+    server_start: float = Field(120.0, gt=0, le=3600, description="seconds that a server may take to start")
+    output_roots: str = Field(
+        "", description="folders that runs from the UI may write to, as a PATH; the output folder"
+    )
+    source_roots: str = Field("", description="folders that runs from the UI may read from, as a PATH; any when empty")
     network_timeout: float = Field(10.0, gt=0, le=600, description="seconds to wait for a connection or a read")
 
     @property
@@ -107,11 +112,16 @@ def prefect_environment() -> dict[str, str]:
     """
     file = project_root() / "pyproject.toml"
     table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("prefect", {}) if file.is_file() else {}
-    wanted = _flatten(table, "PREFECT") | {"PREFECT_HOME": str(settings().home / "prefect"), **SILENT}
+    folder = (settings().home / "prefect").absolute()
+    profiles = Path(os.environ.get("PREFECT_HOME", folder)) / "profiles.toml"
+    places = {"PREFECT_HOME": str(folder), "PREFECT_PROFILES_PATH": str(profiles)}
+    wanted = _flatten(table, "PREFECT") | places | SILENT
     return {name: value for name, value in wanted.items() if name not in os.environ}
 
 
 def apply_prefect_settings() -> None:
     """Put the project's Prefect settings into the environment; call before Prefect is imported."""
     os.environ.update(prefect_environment())
-    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    folder = Path(os.environ["PREFECT_HOME"])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # the database holds Secret blocks

@@ -1,0 +1,141 @@
+"""A server in a child process, behind the guard: `python -m tasks.platform.hosting KIND SOCKET …`.
+
+KIND is `temporary` (Prefect's API for commands), `prefect` (with UI and all services) or `mlflow`. SOCKET is the number
+of a socket that the parent has bound already: no other program can take the port between. The server ends when its
+standard input closes, which it does however the parent ends; with `--minutes`, when no command has used it for so long.
+"""
+
+import argparse
+import contextlib
+import os
+import socket
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks.platform import keys
+from tasks.platform.guard import Gate, Guard
+from tasks.platform.locks import alone, unused_for
+from tasks.platform.settings import apply_prefect_settings, settings
+
+
+def prefect_app(port: int, temporary: bool) -> Any:
+    """Return Prefect's ASGI application; its own limits on origins stay on behind the guard's."""
+    os.environ.pop("PREFECT_API_URL", None)
+    os.environ |= {
+        "PREFECT_PROFILES_PATH": os.devnull,  # the guard asks for the key; Prefect's own login page would do so again
+        "PREFECT_UI_ENABLED": str(not temporary).lower(),
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
+    }
+    for name in ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"):
+        os.environ.pop(name, None)
+    from prefect.server.api.server import create_app
+
+    return create_app(ephemeral=temporary, final=True)
+
+
+def mlflow_app(port: int) -> Any:
+    """Return MLflow's ASGI application on the embedded database, with its own checks of host and origin behind."""
+    folder = settings().home / "mlflow"
+    os.environ |= {
+        "_MLFLOW_SERVER_FILE_STORE": settings().mlflow_tracking_uri,
+        "_MLFLOW_SERVER_REGISTRY_STORE": settings().mlflow_tracking_uri,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": str(folder / "artifacts"),
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{port},localhost:{port}",
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
+    }
+    from mlflow.server.fastapi_app import app
+
+    return app
+
+
+def _migrated() -> str:
+    """Return which database is ready for which release, as far as a look into it tells; "" when it is not."""
+    import importlib.metadata
+
+    if os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL") or os.environ.get(
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+    ):
+        return ""
+    file = Path(os.environ["PREFECT_HOME"]) / "prefect.db"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        ) as database:
+            version = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        return ""
+    return f"{version[0]} {importlib.metadata.version('prefect')}" if version else ""
+
+
+@contextlib.contextmanager
+def one_migration_at_a_time() -> Iterator[None]:
+    """Let one process of this machine create or migrate Prefect's database; those that find it ready do not wait.
+
+    Raises:
+        CasebookError: another process has been at it for longer than the setting `server_start`.
+    """
+    folder = keys.private_folder(Path(os.environ["PREFECT_HOME"]))
+    mark = folder / "migrated"
+    ready = _migrated()
+    with contextlib.suppress(OSError):
+        if ready and mark.read_text("utf-8") == ready:
+            yield
+            return
+    with alone(folder / "migration.lock", settings().server_start):
+        yield
+        mark.write_text(_migrated(), "utf-8")
+
+
+def _serve(app: Any, bound: socket.socket, boot: str, watch: Callable[[], None]) -> None:
+    """Serve `app` until `watch` returns."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            with one_migration_at_a_time():
+                await super().startup(sockets)
+
+    guarded = Guard(app, Gate(bound.getsockname()[1], boot))
+    options: dict[str, Any] = {"log_level": "error", "timeout_graceful_shutdown": 1, "server_header": False}
+    server = Server(uvicorn.Config(guarded, **options))
+
+    def end() -> None:
+        watch()
+        server.should_exit = True
+
+    threading.Thread(target=end, daemon=True).start()
+    server.run(sockets=[bound])
+
+
+def main() -> None:
+    """Run one server."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=["temporary", "prefect", "mlflow"])
+    parser.add_argument("socket", type=int)
+    parser.add_argument("--boot", default="")
+    parser.add_argument("--minutes", type=float, default=0)
+    chosen = parser.parse_args()
+    apply_prefect_settings()
+    bound = socket.socket(fileno=chosen.socket)
+    port = bound.getsockname()[1]
+    app = mlflow_app(port) if chosen.kind == "mlflow" else prefect_app(port, chosen.kind == "temporary")
+
+    def watch() -> None:
+        if chosen.minutes:
+            unused_for(chosen.minutes * 60)
+        else:
+            sys.stdin.buffer.read()
+
+    _serve(app, bound, chosen.boot, watch)
+
+
+if __name__ == "__main__":
+    main()
