@@ -110,3 +110,15 @@ def test_what_is_equal_code_has_one_digest_and_what_is_not_has_another(tmp_path:
     same = tmp_path / "same.py"
     same.write_text('"""Doc."""\nx  =  1  # one\n')
     assert sources.code_digest(same) == sources.code_digest(tmp_path / "0.py")
+
+
+def test_no_module_of_platform_and_publishing_imports_itself_by_a_detour():
+    def name_of(file: Path) -> str:
+        return ".".join([SOURCE.name, *file.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__")
+
+    files = {name_of(file): file for room in ("platform", "publishing") for file in (SOURCE / room).rglob("*.py")}
+    arrows = {name: (set(sources.imported_names(file)) & files.keys()) - {name} for name, file in files.items()}
+    # `from package import module` names the package as well; that is no arrow to what the package itself holds.
+    while ends := {name for name, aims in arrows.items() if not aims}:
+        arrows = {name: aims - ends for name, aims in arrows.items() if name not in ends}
+    assert not arrows, f"in or behind a circle: {', '.join(sorted(arrows))}"
