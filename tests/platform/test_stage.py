@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from tasks.platform.arguments import canonical
 from tasks.platform.errors import TransientError, UsageError
 from tasks.platform.run import open_run
-from tasks.platform.stage import Unkeyed, canonical, stage
+from tasks.platform.stage import Stage, Unkeyed, stage
 from tasks.platform.store import Stored, store
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -175,6 +176,50 @@ def test_a_record_that_asks_for_pickle_is_not_read(table: Path, tmp_path: Path) 
     assert store().record(first.key) is None
     assert in_flow(lambda: read(table)) == first
     assert calls == ["read", "read"]
+
+
+def test_the_record_of_another_stage_is_noticed(table: Path) -> None:
+    first = in_flow(lambda: read(table))
+    answer = in_flow(lambda: after_clock(clock(7)))
+    records = Path(store().folder.root) / "records"
+    (records / first.key).write_bytes((records / answer.key).read_bytes())
+    assert store().record(first.key) is None
+    assert in_flow(lambda: read(table)) == first
+    assert calls.count("read") == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"stage": "read", "started": 1}', None])
+def test_a_damaged_pedigree_is_passed_over_and_written_anew(table: Path, content: bytes | None) -> None:
+    result = in_flow(lambda: chain(table))
+    whole = store().lineage(result.digest)
+    file = Path(store().folder.root) / "pedigree" / result.digest / f"{result.key}.json"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    assert store().lineage(result.digest) == []
+    assert in_flow(lambda: chain(table)) == result
+    again = store().lineage(result.digest)
+    assert again[0] == whole[0] | {"started": None, "seconds": None}  # when it was made is not known any more
+    assert again[1:] == whole[1:]
+    assert calls == ["read", "split", "total"]
+
+
+def test_a_key_is_worked_out_once_a_call(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    plain = Stage.key
+
+    def counted(self: Stage[Any, Any], arguments: dict[str, Any]) -> str:
+        asked.append(self.options.name)
+        return plain(self, arguments)
+
+    monkeypatch.setattr(Stage, "key", counted)
+    result = in_flow(lambda: after_clock(clock(7)))
+    assert asked == ["clock", "after_clock"]
+    assert store().pedigree(result.digest)[0]["key"] == result.key
+    in_flow(lambda: chain(table))
+    in_flow(lambda: chain(table))
+    assert asked[2:] == ["read", "split", "total"] * 2
 
 
 def test_the_record_of_another_object_does_not_reach_outside_the_store(tmp_path: Path) -> None:

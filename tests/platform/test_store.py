@@ -1,8 +1,10 @@
 """The store: what goes in comes out, in open formats, whole or not at all."""
 
+import hashlib
+import os
 import zipfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from tasks.platform.errors import IntegrityError
 from tasks.platform.kinds import kind_of
 from tasks.platform.memo import Memo
 from tasks.platform.storage import Folder
-from tasks.platform.store import Store, Stored
+from tasks.platform.store import Store, Stored, digest_file, digest_path
 
 
 class Bag:
@@ -31,6 +33,11 @@ class Bag:
     @classmethod
     def load(cls, folder: Path) -> Self:
         return cls(np.load(folder / "numbers.npy", allow_pickle=False))
+
+
+class Pair(NamedTuple):
+    left: np.ndarray
+    right: np.ndarray
 
 
 class Note(BaseModel):
@@ -141,11 +148,70 @@ def test_what_has_no_open_format_is_refused(value: Any) -> None:
 
 def test_an_array_file_that_holds_a_pickle_is_not_opened(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
-    stored = store.put(np.arange(3))
-    np.save(store.path(stored), np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert not store.intact(stored)
+    file = tmp_path / "hostile.npy"
+    np.save(file, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    digest = digest_file(file)
+    stored = store.put(np.arange(3)).model_copy(update={"digest": digest, "uri": f"objects/{digest[:2]}/{digest}.npy"})
+    store.folder.put(file, stored.uri)
     with pytest.raises(ValueError, match="Python objects"):
         store.load(stored)
+
+
+@pytest.mark.parametrize("way", ["damaged", "exchanged"])
+def test_an_object_that_is_not_the_recorded_one_is_not_loaded(place: Store, way: str) -> None:
+    first, second = place.put({"a": 1}), place.put({"a": 2})
+    assert place.load(first) == {"a": 1}
+    content = (place.folder.read_bytes(second.uri) or b"")[: None if way == "exchanged" else -1]
+    place.folder.write_bytes(first.uri, content)
+    if place.local_root is None:
+        place.path(first).unlink()
+    assert not place.intact(first)
+    with pytest.raises(IntegrityError, match="run again"):
+        place.load(first)
+
+
+def test_parts_that_were_exchanged_are_noticed(place: Store) -> None:
+    pair = place.put(Pair(np.arange(3), np.arange(4)))
+    assert place.intact(pair)
+    turned = pair.model_copy(update={"parts": {"left": pair.right, "right": pair.left}})
+    assert not place.intact(turned)
+
+
+def test_a_file_is_digested_once_as_long_as_it_stays_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    plain = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, name: read.append(file.name) or plain(file, name))
+    file = tmp_path / "data.csv"
+    file.write_bytes(b"one")
+    os.utime(file, (1, 1))
+    assert len({digest_file(file) for _ in range(3)} | {digest_path(file)}) == 1
+    assert len(read) == 1
+    file.write_bytes(b"two")  # as long, and with its old time
+    os.utime(file, (1, 1))
+    assert digest_file(file) == hashlib.sha256(b"two").hexdigest()
+    other = tmp_path / "other.csv"
+    other.write_bytes(b"six")
+    os.utime(other, (1, 1))
+    other.replace(file)
+    assert digest_file(file) == hashlib.sha256(b"six").hexdigest()
+    for content in (b"1", b"2", b"3"):  # at once, one after the other, within one tick of the clock
+        file.write_bytes(content)
+        assert digest_file(file) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("value", [np.arange(10_000_000), {"a": 1}])
+def test_what_was_just_written_is_not_read_again_to_be_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any
+) -> None:
+    read: list[str] = []
+    plain = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, name: read.append(file.name) or plain(file, name))
+    store = Store(str(tmp_path / "store"))
+    stored = store.put(value)
+    for _ in range(3):
+        assert store.intact(stored)
+        store.load(stored)
+    assert len(read) == 1 or stored.bytes < 100  # what is written and digested within a tick may be read anew
 
 
 def test_damage_anywhere_in_a_folder_is_noticed(place: Store) -> None:

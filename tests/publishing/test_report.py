@@ -20,8 +20,9 @@ from tasks.cases.similarity.figures.pictures import class_scores
 from tasks.evaluation.metrics import Metric
 from tasks.figures.style import figure_to_svg
 from tasks.platform.run import StageRecord
+from tasks.publishing import page
 from tasks.publishing.blocks import Column, Figure, Gallery, Section, Table, Text, Tile
-from tasks.publishing.page import duration, interval_bar, number, render
+from tasks.publishing.page import duration, interval_bar, number
 from tasks.publishing.report import (
     DataRecord,
     LineageRow,
@@ -30,6 +31,7 @@ from tasks.publishing.report import (
     Verdict,
     jsonable,
     lineage_rows,
+    masked,
     quarantine_rows,
     result_record,
     write_report,
@@ -53,6 +55,10 @@ HOSTILE = [
     "👩‍🚀 宇航员 رائد فضاء",
     "x" * 5000,
 ]
+
+
+def render(report: Report) -> str:
+    return page.render(masked(report))
 
 
 class Page(HTMLParser):

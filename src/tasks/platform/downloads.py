@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from tasks.platform.digests import digest_file
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
 from tasks.platform.originals import ORIGINALS, Original
 from tasks.platform.settings import settings
@@ -139,27 +140,19 @@ def _by_hand(item: Original) -> str:
 
 # --- checksums -------------------------------------------------------------------------------------------------------
 
-_verified: set[tuple[str, int, int, int, str]] = set()  # files that this process has hashed and found right
-
 
 def verify(path: Path, item: Original, remedy: str) -> None:
-    """Check the content of `path` against the registered SHA-256; a file that did not change is hashed once a process.
+    """Check the content of `path` against the registered SHA-256; a file that did not change is hashed once.
 
     Raises:
         IntegrityError: the checksum differs; the message names the file, both checksums and `remedy`.
     """
-    state = path.stat()
-    memo = (str(path), state.st_size, state.st_mtime_ns, state.st_ino, item.sha256)
-    if memo in _verified:
-        return
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = digest_file(path)
     if digest != item.sha256:
         raise IntegrityError(
-            f"{path} ({state.st_size:,} bytes) has SHA-256 {digest}, but {item.name} is pinned to {item.sha256} "
+            f"{path} ({path.stat().st_size:,} bytes) has SHA-256 {digest}, but {item.name} is pinned to {item.sha256} "
             f"({item.bytes:,} bytes): {remedy}."
         )
-    _verified.add(memo)
 
 
 # --- one process at a time -------------------------------------------------------------------------------------------
@@ -168,25 +161,18 @@ def verify(path: Path, item: Original, remedy: str) -> None:
 @contextlib.contextmanager
 def _one_at_a_time(path: Path, item: Original) -> Iterator[None]:
     """Hold the lock file `path`; the system releases it when the process ends, however it ends."""
-    with path.open("a+b") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
+    from filelock import FileLock, Timeout
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-            try:
-                yield
-            finally:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("Another process is downloading %s; waiting for it.", item.file_name)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.warning("Another process is downloading %s; waiting for it.", item.file_name)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _download(item: Original, part: Path, attempts: int, timeout: float) -> None:

@@ -37,6 +37,7 @@ class Memo:
         """Yield the segments, in the order of their names; a damaged one is removed and left out."""
         import pyarrow.parquet as pq
 
+        self.folder.touch("")  # so that it does not count as forgotten
         for name in sorted(self.folder.names(".parquet")):
             content = self.folder.read_bytes(name, missing_ok=True)
             if content is None:

@@ -1,10 +1,20 @@
-"""Arrays larger than memory: a scratch file that disappears by itself."""
+"""Where does what is unfinished lie? The scratch folder, and arrays larger than memory that disappear by themselves."""
 
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
 from tasks.platform.settings import settings
+from tasks.platform.storage import is_url
+
+
+def scratch_folder(url: str = "") -> Path:
+    """Return the folder for what is unfinished, on the file system of a store; the one in force by default."""
+    url = url or settings().store_url
+    base = settings().home / "scratch" if is_url(url) else Path(url.removeprefix("file://").rstrip("/")) / ".scratch"
+    base.mkdir(parents=True, exist_ok=True)
+    return base
 
 
 def scratch_array(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:

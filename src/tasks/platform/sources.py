@@ -1,57 +1,121 @@
-"""Which code does a stage rest on? The digest of a module and of the `tasks` modules that it imports."""
+"""Which code does a result rest on? The digest of a module and of the `tasks` modules that it imports.
 
+What moves the data and does not make it stays out: the platform, and the plumbing of publishing. What stored objects
+look like decides results as well; the number `FORMAT` of `tasks.platform.formats` stands for that in every key, and the
+one module of the platform that makes content (names, titles, examples, shortened and made visible) counts as any other.
+
+Code counts by its syntax tree: a remark, a docstring or another line break recomputes nothing.
+"""
+
+import ast
 import hashlib
 import inspect
-import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
-IMPORT = re.compile(
-    r"^[ \t]*(?:from\s+(tasks[\w.]*)\s+import\s+(\([^)]*\)|[^\n]+)|import\s+(tasks[\w.]*))", re.MULTILINE
-)
+PLUMBING = ("tasks.platform", "tasks.publishing")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+COUNTED = frozenset({"tasks.platform.text"})  # it changes what is kept: titles, names, examples of broken rows
 
 
-def _module_file(name: str) -> Path | None:
-    """Return the file of a `tasks…` module, without importing it."""
+def is_plumbing(name: str) -> bool:
+    """Tell whether a module moves data without making any."""
+    return name not in COUNTED and any(name == room or name.startswith(f"{room}.") for room in PLUMBING)
+
+
+def module_file(name: str) -> Path | None:
+    """Return the file of a `tasks…` module, without importing it; None for anything else."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
         return None
     base = PACKAGE.joinpath(*parts[1:])
-    file = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
+    file = base.with_suffix(".py") if len(parts) > 1 and base.with_suffix(".py").is_file() else base / "__init__.py"
     return file if file.is_file() else None
 
 
 @lru_cache(maxsize=1024)
-def _imports(file: Path) -> tuple[Path, ...]:
-    """List the files of the `tasks` modules that a file imports, at its top or inside its functions.
+def syntax_tree(file: Path) -> ast.Module:
+    """Return the parsed code of a file."""
+    return ast.parse(file.read_text("utf-8"))
 
-    A line in a docstring that looks like an import only makes the digest depend on more than it has to.
-    """
-    found: set[Path] = set()
-    for module, members, plain in IMPORT.findall(file.read_text("utf-8")):
-        names = [module or plain, *(f"{module}.{name}" for name in re.findall(r"\w+", members))]
-        found |= {path for path in map(_module_file, names) if path}
-    return tuple(sorted(found))
+
+def imported_names(file: Path) -> Iterator[str]:
+    """Yield what a file imports, at its top, inside its functions or for type checking, as dotted names."""
+    queue: list[Any] = list(syntax_tree(file).body)
+    while queue:
+        node = queue.pop()
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):  # statements stand in statements only
+            inner = getattr(node, name, None)
+            queue += inner if isinstance(inner, list) else []
+        if isinstance(node, ast.Import):
+            yield from (item.name for item in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(filter(None, [_above(file, node.level), node.module]))
+            yield base
+            yield from (f"{base}.{item.name}" for item in node.names)
+
+
+def _above(file: Path, level: int) -> str:
+    """Return the package that a relative import of `level` dots starts from; nothing for an absolute one."""
+    if level == 0 or not file.is_relative_to(PACKAGE):
+        return ""
+    folder = file.parents[level - 1]
+    return ".".join([PACKAGE.name, *folder.relative_to(PACKAGE).parts]) if folder.is_relative_to(PACKAGE) else ""
+
+
+@lru_cache(maxsize=1024)
+def imported_files(file: Path) -> tuple[Path, ...]:
+    """List the files of the `tasks` modules that a file imports, the packages around them included."""
+    names = {".".join(parts[:end]) for name in imported_names(file) for parts in [name.split(".")]
+             for end in range(1, len(parts) + 1)}  # fmt: skip
+    return tuple(sorted({path for name in names if not is_plumbing(name) and (path := module_file(name))}))
+
+
+def _spelled(node: Any) -> str:
+    """Write a part of a syntax tree, the same in every Python: without docstrings, places and empty fields."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_spelled, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, ast.Constant):
+        return f"Constant({node.value!r})"
+    fields = {name: value for name in node._fields if (value := getattr(node, name, None)) not in (None, [])}
+    if isinstance(node, DOCUMENTED) and _is_text(node.body[:1]):
+        fields["body"] = node.body[1:]
+    return f"{type(node).__name__}({','.join(f'{name}={_spelled(value)}' for name, value in fields.items())})"
+
+
+def _is_text(statements: list[ast.stmt]) -> bool:
+    return any(
+        isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and isinstance(item.value.value, str)
+        for item in statements
+    )
+
+
+@lru_cache(maxsize=1024)
+def code_digest(file: Path) -> str:
+    """Return the SHA-256 of the code of one file, without remarks, docstrings and layout."""
+    return hashlib.sha256(_spelled(syntax_tree(file)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @lru_cache(maxsize=1024)
 def source_digest(file: Path) -> str:
-    """Return the SHA-256 of a source file together with every `tasks` module that it imports, directly or not."""
+    """Return the SHA-256 of a file's code and that of every `tasks` module that it imports, directly or not."""
     seen: set[Path] = set()
     queue = [file]
     while queue:
         current = queue.pop()
         if current not in seen:
             seen.add(current)
-            queue += _imports(current)
+            queue += imported_files(current)
     names = {path: path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name for path in seen}
     total = hashlib.sha256()
     for path in sorted(seen, key=lambda item: names[item]):
-        total.update(f"{names[path]}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        total.update(f"{names[path]}\0{code_digest(path)}\n".encode())
     return total.hexdigest()
 
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.platform.errors import CasebookError, TransientError
 from tasks.platform.java import java_home
+from tasks.platform.scratch import scratch_folder
 from tasks.platform.settings import settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ SQL = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # what pandas reads as it was
 }
-CHECKPOINTS = "checkpoints-"  # how the folder of a session begins, in the scratch folder of the store
+SCRATCH = "spark-"  # how the folder of a session begins, in the scratch folder of the store
 _lock = threading.Lock()
 
 
@@ -67,14 +68,12 @@ def master() -> str:
 
 def _options(chosen: str) -> dict[str, Any]:
     """Return the options of a session; those of a cluster's own that the caller may set are left to it."""
-    from tasks.platform.store import store
-
     home = settings().home.absolute() / "spark"
     home.mkdir(parents=True, exist_ok=True)
     logging = home / "log4j2.properties"
     if not logging.is_file() or logging.read_text("utf-8") != LOG4J:
         logging.write_text(LOG4J, "utf-8")
-    checkpoints = Path(tempfile.mkdtemp(prefix=CHECKPOINTS, dir=store().scratch_base()))
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=scratch_folder().absolute()))
     options: dict[str, Any] = SQL | {
         "spark.sql.adaptive.enabled": "true",
         "spark.ui.showConsoleProgress": "true" if sys.stderr.isatty() else "false",
@@ -82,11 +81,13 @@ def _options(chosen: str) -> dict[str, Any]:
         "spark.driver.memory": settings().spark_memory,
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()} -Dderby.system.home={home}",
         "spark.sql.warehouse.dir": (home / "warehouse").as_uri(),
-        "spark.checkpoint.dir": local_path(checkpoints),
+        "spark.checkpoint.dir": local_path(scratch / "checkpoints"),
     }
     if chosen.startswith("local"):
         cores = re.search(r"\d+", chosen)
         options["spark.sql.shuffle.partitions"] = str(2 * int(cores[0]) if cores else 8)
+        if "," not in str(scratch):  # which would part two folders
+            options["spark.local.dir"] = str(scratch / "local")  # else a killed run would leave it among the system's
     else:
         options["spark.executor.memory"] = settings().spark_memory
     if chosen.startswith("local") or LOOPBACK.match(chosen):
@@ -164,10 +165,8 @@ def stop_spark() -> None:
         return
     from pyspark import SparkContext
 
-    checkpoints = "" if master().startswith("sc://") else session.sparkContext.getConf().get("spark.checkpoint.dir", "")
+    scratch = None if master().startswith("sc://") else _scratch_of(session)
     session.stop()
-    if Path(checkpoints).name.startswith(CHECKPOINTS):  # a session that others configured keeps its own
-        shutil.rmtree(checkpoints.removeprefix("file://"), ignore_errors=True)
     gateway = SparkContext._gateway
     if gateway is not None:
         gateway.shutdown()
@@ -177,6 +176,15 @@ def stop_spark() -> None:
                 process.stdin.close()  # the Java process ends when its standard input does
             process.wait(timeout=30)
         SparkContext._gateway = SparkContext._jvm = None
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch_of(session: Any) -> Path | None:
+    """Return the scratch folder of a session of ours; None for one that others configured."""
+    checkpoints = session.sparkContext.getConf().get("spark.checkpoint.dir", "")
+    folder = Path(checkpoints.removeprefix("file://")).parent
+    return folder if folder.name.startswith(SCRATCH) else None
 
 
 @contextmanager

@@ -99,6 +99,12 @@ class Folder:
         """Tell whether `name` is there."""
         return self.remote.exists(self._path(name)) if self.remote is not None else Path(self._path(name)).exists()
 
+    def touch(self, name: str) -> None:
+        """Note that `name` has been used now; object stores have no such note, nor has a folder that is read-only."""
+        if self.remote is None:
+            with contextlib.suppress(OSError):
+                os.utime(self._path(name) if name else self.root)
+
     def remove(self, name: str) -> None:
         """Remove the file or folder `name`; one that is missing is no error."""
         if self.remote is not None:

@@ -6,24 +6,20 @@ was told to expect, and follows redirects to https addresses only. Whether the c
 
 import contextlib
 import logging
-import random
-import time
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tasks.platform.errors import CasebookError, IntegrityError, TransientError
 from tasks.platform.progress import progress
+from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
 
 if TYPE_CHECKING:
     import httpx
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT = 60.0  # seconds between two attempts, also where a server asks for more by Retry-After
 MOST_REDIRECTS = 5
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 MEBIBYTE = 1 << 20
 
 
@@ -35,19 +31,10 @@ class Wanted(NamedTuple):
     remedy: str  # what a person can do when it does not work; ends every message
 
 
-class _PassingFaultError(Exception):
-    """A fault worth another attempt, with the seconds that the server asks to wait."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
 def transfer(wanted: Wanted, part: Path, attempts: int, timeout: float) -> None:
     """Bring `part` to its full length, going on where an earlier transfer stopped.
 
-    A passing fault (timeout, broken connection, 408, 425, 429, 5xx) is met with exponential backoff and full jitter
-    around 1, 2, 4, … seconds, or with the wait that the server asks for.
+    A passing fault (timeout, broken connection, 408, 425, 429, 5xx) is met with growing waits (see `ask_again`).
 
     Args:
         wanted: address, size and remedy.
@@ -60,19 +47,17 @@ def transfer(wanted: Wanted, part: Path, attempts: int, timeout: float) -> None:
         IntegrityError: the server sends more than `wanted.size` bytes.
         CasebookError: the server refuses for good, or leads away from https.
     """
-    for attempt in range(1, attempts + 1):
-        try:
-            return _request(wanted, part, timeout)
-        except _PassingFaultError as fault:
-            log.warning("%s: %s (attempt %d of %d)", wanted.url, fault, attempt, attempts)
-            if attempt == attempts:
-                raise TransientError(
-                    f"{wanted.url} could not be downloaded ({fault}; attempts: {attempts}): run again later, "
-                    f"or {wanted.remedy}."
-                ) from fault
-            wait = fault.wait if fault.wait is not None else 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
-            time.sleep(min(wait, LONGEST_WAIT))
-    return None
+
+    def failed(fault: Exception, attempt: int) -> None:
+        log.warning("%s: %s (attempt %d of %d)", wanted.url, fault, attempt, attempts)
+
+    try:
+        ask_again(lambda: _request(wanted, part, timeout), attempts, failed)
+    except PassingFaultError as fault:
+        raise TransientError(
+            f"{wanted.url} could not be downloaded ({fault}; attempts: {attempts}): run again later, "
+            f"or {wanted.remedy}."
+        ) from fault
 
 
 def _request(wanted: Wanted, part: Path, timeout: float) -> None:
@@ -103,7 +88,7 @@ def _request(wanted: Wanted, part: Path, timeout: float) -> None:
             raise CasebookError(
                 f"{wanted.url} shows no certificate that this machine trusts: {wanted.remedy}."
             ) from error
-        raise _PassingFaultError(f"{type(error).__name__} {error}".strip()) from error
+        raise PassingFaultError(f"{type(error).__name__} {error}".strip()) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CasebookError(f"{wanted.url} cannot be downloaded ({error}): {wanted.remedy}.") from error
 
@@ -113,7 +98,7 @@ def _answer(client: "httpx.Client", wanted: Wanted, headers: dict[str, str]) -> 
     """Open the answer to a request, following redirects to https addresses only."""
     address = wanted.url
     for _ in range(MOST_REDIRECTS + 1):
-        _check_address(wanted, address)
+        check_address(wanted, address)
         with client.stream("GET", address, headers=headers) as answer:
             if not answer.has_redirect_location:
                 yield answer
@@ -122,7 +107,7 @@ def _answer(client: "httpx.Client", wanted: Wanted, headers: dict[str, str]) -> 
     raise CasebookError(f"{wanted.url} redirects more than {MOST_REDIRECTS} times: {wanted.remedy}.")
 
 
-def _check_address(wanted: Wanted, address: str) -> None:
+def check_address(wanted: Wanted, address: str) -> None:
     """Refuse everything but https; only a file that itself lies on this machine may be fetched from it without."""
     if address.startswith("https://"):
         return
@@ -139,20 +124,10 @@ def _judge_status(wanted: Wanted, answer: "httpx.Response", part: Path) -> None:
         return
     if answer.status_code == 416:
         part.unlink(missing_ok=True)
-        raise _PassingFaultError("the server has no such range", wait=0.0)
+        raise PassingFaultError("the server has no such range", wait=0.0)
     if answer.status_code in PASSING_STATUS:
-        raise _PassingFaultError(f"HTTP {answer.status_code}", _retry_after(answer.headers.get("retry-after", "")))
+        raise PassingFaultError(f"HTTP {answer.status_code}", retry_after(answer.headers.get("retry-after", "")))
     raise CasebookError(f"{wanted.url} answers HTTP {answer.status_code}: {wanted.remedy}.")
-
-
-def _retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date)."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _resume_point(wanted: Wanted, answer: "httpx.Response", part: Path, have: int) -> int:
@@ -163,7 +138,7 @@ def _resume_point(wanted: Wanted, answer: "httpx.Response", part: Path, have: in
         first = span.partition("-")[0]
         if first != str(have) or total not in {"*", str(wanted.size)}:
             part.unlink(missing_ok=True)  # not the file that the part was begun from
-            raise _PassingFaultError("the server sends another range than the one asked for", wait=0.0)
+            raise PassingFaultError("the server sends another range than the one asked for", wait=0.0)
         start = have
     if total.isdecimal() and int(total) > wanted.size:
         raise _too_long(wanted)

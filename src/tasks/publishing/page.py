@@ -7,12 +7,11 @@ import math
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.figures.style import DARK
 from tasks.platform.text import printable
 from tasks.publishing.blocks import Column
-from tasks.publishing.report import Report, masked
 from tasks.publishing.svg import inline_svg, natural_width
 
 if TYPE_CHECKING:
@@ -25,6 +24,14 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 600
 SHOWN = {"quarantine": 25, "lineage": 200, "examples": 5, "rules": 200, "stages": 200, "parameters": 200}
 _IMAGE_TYPES = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
+
+
+class Shown(Protocol):
+    """What the page is made from: a `tasks.publishing.report.Report` without secrets, as `masked` gives it."""
+
+    stages: "list[StageRecord]"
+    quarantine: list[Any]  # rows with a reason
+    parameters: dict[str, Any]
 
 
 def number(value: Any, unit: str = "") -> str:
@@ -167,24 +174,23 @@ def _environment() -> "Environment":
     return environment
 
 
-def render(report: Report) -> str:
-    """Return the report as one HTML page that loads nothing, runs nothing and holds no secrets.
+def render(report: Shown) -> str:
+    """Return a report without secrets as one HTML page that loads nothing and runs nothing.
 
     Raises:
         UnsafeFigureError: a figure holds what a page must not take over.
     """
     from markupsafe import Markup
 
-    safe = masked(report)
     css = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
     return _environment().get_template("report.html.j2").render(
-        report=safe,
+        report=report,
         css=Markup(_figure_colours() + css),  # noqa: S704 - the package's own file
         draw=_Drawings(),
-        phases=phases(safe.stages),
-        longest=max([record.seconds for record in safe.stages] or [0]) or 1,
-        total=sum(record.seconds for record in safe.stages if math.isfinite(record.seconds)),
-        reasons=Counter(row.reason for row in safe.quarantine).most_common(),
+        phases=phases(report.stages),
+        longest=max([record.seconds for record in report.stages] or [0]) or 1,
+        total=sum(record.seconds for record in report.stages if math.isfinite(record.seconds)),
+        reasons=Counter(row.reason for row in report.quarantine).most_common(),
         limit=SHOWN,
-        parameters=list(safe.parameters.items()),
+        parameters=list(report.parameters.items()),
     )  # fmt: skip

@@ -230,7 +230,7 @@ def write_report(report: Report, folder: Path) -> Path:
         {"quarantine": "quarantine.csv"} if report.quarantine else {}
     )
     complete = report.model_copy(update={"artifacts": {**names, **report.artifacts}})
-    page = render(complete)
+    page = render(masked(complete))
     record = json.dumps(result_record(complete), ensure_ascii=False, allow_nan=False, indent=2)
     place = Folder(str(folder))
     if report.quarantine:

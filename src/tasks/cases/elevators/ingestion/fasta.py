@@ -7,18 +7,17 @@ and `casebook-db-api-key`. They are in no message, and are blotted out of answer
 """
 
 import os
-import random
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tasks.cases.elevators.ingestion.facilities import parse_answer
 from tasks.platform.errors import CasebookError, ContractError, TransientError, UsageError
+from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
 from tasks.platform.settings import settings
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ SECRETS = (
     ("DB-Client-Id", "CASEBOOK_DB_CLIENT_ID", "casebook-db-client-id"),
     ("DB-Api-Key", "CASEBOOK_DB_API_KEY", "casebook-db-api-key"),
 )
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 LARGEST_ANSWER = 64 * 2**20  # bytes
 LONGEST_WAIT = 120.0  # seconds that a server may ask to wait within a run
 SLOWEST = 6  # times the network timeout that a whole answer may take
@@ -39,14 +37,6 @@ SHORTEST_SECRET = 6  # characters; what is shorter stands in ordinary text
 
 class NotFoundError(CasebookError):
     """The service knows no such thing."""
-
-
-class _PassingFaultError(Exception):
-    """A fault worth another attempt: its kind, and the seconds that the server asks to wait."""
-
-    def __init__(self, kind: str, wait: float | None = None) -> None:
-        super().__init__(kind)
-        self.wait = wait
 
 
 def service_address(source: str) -> str:
@@ -134,7 +124,7 @@ class Fasta:
         """Return the answer to a request, as JSON values.
 
         Faults that pass (timeout, broken connection, 408, 425, 429, 5xx, an answer that is no JSON) are met with
-        exponential backoff and jitter around 1, 2, 4, … seconds, or with the wait that the server asks for.
+        growing waits (see `ask_again`).
 
         Raises:
             TransientError: every attempt met a passing fault, or the server asks to wait too long.
@@ -142,23 +132,22 @@ class Fasta:
             NotFoundError: the service knows no such thing (404).
             CasebookError: the server refuses for good.
         """
-        for attempt in range(1, self.attempts + 1):
-            try:
-                return self._once(path, parameters or {})
-            except _PassingFaultError as fault:
-                self.faults[str(fault)] += 1
-                asked, last = fault.wait, attempt == self.attempts
-                if last or (asked or 0) > LONGEST_WAIT:
-                    wait = f"the server asks to wait {asked:.0f} seconds" if asked else f"attempts: {attempt}"
-                    raise TransientError(f"{path} was not answered ({fault}; {wait}); run again later.") from None
-            except ContractError:
-                self.faults["no JSON"] += 1
-                asked = None
-                if attempt == self.attempts:
-                    raise
-            backoff = 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-            self.sleep(backoff if asked is None else asked + random.uniform(0, 0.2))  # noqa: S311
-        raise AssertionError("unreachable")
+
+        def failed(fault: Exception, attempt: int) -> None:
+            self.faults["no JSON" if isinstance(fault, ContractError) else str(fault)] += 1
+            asked = getattr(fault, "wait", None) or 0
+            if isinstance(fault, PassingFaultError) and (attempt == self.attempts or asked > LONGEST_WAIT):
+                wait = f"the server asks to wait {asked:.0f} seconds" if asked else f"attempts: {attempt}"
+                raise TransientError(f"{path} was not answered ({fault}; {wait}); run again later.") from None
+
+        return ask_again(
+            lambda: self._once(path, parameters or {}),
+            self.attempts,
+            failed,
+            sleep=self.sleep,
+            longest_wait=LONGEST_WAIT,
+            also=(ContractError,),
+        )
 
     def _once(self, path: str, parameters: dict[str, str]) -> Any:
         import httpx
@@ -172,11 +161,11 @@ class Fasta:
                 self._judge(path, answer)
                 content = self._body(path, answer)
         except httpx.TimeoutException:
-            raise _PassingFaultError("too slow") from None
+            raise PassingFaultError("too slow") from None
         except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.DecodingError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise CasebookError(f"{self.address} shows no certificate that this machine trusts.") from None
-            raise _PassingFaultError("connection broken") from None
+            raise PassingFaultError("connection broken") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CasebookError(f"{self.address} cannot be asked ({type(error).__name__}); check it.") from None
         return parse_answer(self._blotted(content), f"The answer to {path}")
@@ -192,7 +181,7 @@ class Fasta:
         if status == 200:
             return
         if status in PASSING_STATUS:
-            raise _PassingFaultError(f"HTTP {status}", retry_after(answer.headers.get("retry-after", "")))
+            raise PassingFaultError(f"HTTP {status}", retry_after(answer.headers.get("retry-after", "")))
         if status in (401, 403):
             raise CasebookError(
                 f"The service refuses client id and key (HTTP {status}); check CASEBOOK_DB_CLIENT_ID and"
@@ -210,7 +199,7 @@ class Fasta:
             if len(content) > LARGEST_ANSWER:
                 raise CasebookError(f"The answer to {path} has more than {LARGEST_ANSWER:,} bytes; check the address.")
             if time.monotonic() > until:
-                raise _PassingFaultError("too slow")
+                raise PassingFaultError("too slow")
         return bytes(content)
 
     def _blotted(self, content: bytes) -> bytes:
@@ -218,13 +207,3 @@ class Fasta:
             if len(secret) >= SHORTEST_SECRET:
                 content = content.replace(secret.encode(), HIDDEN.encode())
         return content
-
-
-def retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date)."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None

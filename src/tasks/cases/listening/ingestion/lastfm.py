@@ -11,16 +11,15 @@ into the request and nowhere else: httpx would log the address with the key in i
 import contextlib
 import logging
 import os
-import random
 import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.platform.errors import CasebookError, TransientError, UsageError
+from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
 from tasks.platform.settings import settings
 from tasks.platform.text import shorten
-from tasks.platform.transfer import PASSING_STATUS
 
 if TYPE_CHECKING:
     import httpx
@@ -31,7 +30,6 @@ ADDRESS = "https://ws.audioscrobbler.com/2.0/"
 KEY_VARIABLE, KEY_BLOCK, ADDRESS_VARIABLE = "CASEBOOK_LASTFM_KEY", "casebook-lastfm-key", "CASEBOOK_LASTFM_URL"
 PAGE = 200  # plays
 ATTEMPTS = 5
-LONGEST_WAIT = 60.0  # seconds
 LARGEST_ANSWER = 8 * 2**20  # bytes
 PASSING_ERRORS = frozenset({8, 11, 16, 29})  # failed, offline, temporary, rate limit
 KEY_ERRORS = frozenset({4, 10, 26})
@@ -43,14 +41,6 @@ class Page(NamedTuple):
     plays: list[list[str]]  # moment (seconds since 1970, or empty), artist, album, track
     pages: int
     total: int
-
-
-class _PassingFaultError(Exception):
-    """A fault worth another attempt, with the seconds that the server asks to wait."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
 
 
 def lastfm_key() -> str:
@@ -121,19 +111,19 @@ class RecentTracks:
             UsageError: the key or the user is refused.
             CasebookError: the history is private, or the API refuses for another reason.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._ask(number, since, until)
-            except _PassingFaultError as fault:
-                log.warning("Last.fm, page %d: %s (attempt %d of %d)", number, fault, attempt, ATTEMPTS)
-                if attempt == ATTEMPTS:
-                    raise TransientError(
-                        f"Last.fm does not give page {number} of {self.user}'s plays ({fault}; attempts: {ATTEMPTS});"
-                        " run again later, the pages that are here are kept."
-                    ) from None
-                wait = fault.wait if fault.wait is not None else self.first_wait * 2 ** (attempt - 1)
-                time.sleep(min(wait * random.uniform(1.0, 1.5), LONGEST_WAIT))  # noqa: S311 - jitter
-        raise AssertionError("unreachable")
+
+        def failed(fault: Exception, attempt: int) -> None:
+            log.warning("Last.fm, page %d: %s (attempt %d of %d)", number, fault, attempt, ATTEMPTS)
+
+        try:
+            return ask_again(
+                lambda: self._ask(number, since, until), ATTEMPTS, failed, time.sleep, first_wait=self.first_wait
+            )
+        except PassingFaultError as fault:
+            raise TransientError(
+                f"Last.fm does not give page {number} of {self.user}'s plays ({fault}; attempts: {ATTEMPTS});"
+                " run again later, the pages that are here are kept."
+            ) from None
 
     def _ask(self, number: int, since: int, until: int) -> Page:
         """Make one request."""
@@ -153,14 +143,13 @@ class RecentTracks:
                     if len(content) > LARGEST_ANSWER:
                         raise CasebookError(f"Last.fm, page {number}: an answer of more than {LARGEST_ANSWER:,} bytes.")
         except httpx.HTTPError as error:  # its text may hold the address, and so the key
-            raise _PassingFaultError(type(error).__name__) from None
-        return self._judged(answer.status_code, answer.headers.get("retry-after", ""), content, number)
+            raise PassingFaultError(type(error).__name__) from None
+        return self._judged(answer.status_code, retry_after(answer.headers.get("retry-after", "")), content, number)
 
-    def _judged(self, status: int, retry_after: str, content: bytes, number: int) -> Page:
+    def _judged(self, status: int, wait: float | None, content: bytes, number: int) -> Page:
         """Sort an answer into a page, a passing fault, and a final one."""
         import json
 
-        wait = float(retry_after) if retry_after.isdecimal() else None
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError):
@@ -168,14 +157,14 @@ class RecentTracks:
         if isinstance(answer, dict) and "error" in answer:
             self._refused(answer, wait)
         if status in PASSING_STATUS:
-            raise _PassingFaultError(f"HTTP {status}", wait)
+            raise PassingFaultError(f"HTTP {status}", wait)
         if status != 200:
             raise CasebookError(
                 f"Last.fm answers HTTP {status} to page {number} of {shorten(self.user, 40)}; check the user's name."
             )
         page = _page(answer)
         if page is None:
-            raise _PassingFaultError("an answer that is no page of plays")
+            raise PassingFaultError("an answer that is no page of plays")
         return page
 
     def _refused(self, answer: dict[str, Any], wait: float | None) -> None:
@@ -183,7 +172,7 @@ class RecentTracks:
         code = answer["error"] if isinstance(answer["error"], int) else -1
         said = shorten(str(answer.get("message", "")).replace(self._key, "•••"), 120)
         if code in PASSING_ERRORS:
-            raise _PassingFaultError(f"error {code}: {said}", wait)
+            raise PassingFaultError(f"error {code}: {said}", wait)
         if code in KEY_ERRORS:
             raise UsageError(f"Last.fm refuses the key (error {code}: {said}); set {KEY_VARIABLE} to a valid one.")
         if code == 17:

@@ -1,0 +1,107 @@
+"""What may a run leave that was killed, and when does it go?
+
+| what                                                     | where                                  | goes after    |
+|----------------------------------------------------------|----------------------------------------|---------------|
+| objects half written, Spark's files, ledgers in the making | `<store>/.scratch`, `<home>/scratch`   | a day         |
+| files half written (`.<hex>`, `.part`, `.old`)           | store, home, cache of downloads        | a week        |
+| run folders without a report                             | the output folder                      | a week        |
+| copies of objects of a remote store                      | `<home>/fetched`                       | a month       |
+| row-wise checkpoints that no run has asked for           | `<store>/memo`                         | three months  |
+
+The age is that of the newest file inside, so that a run which takes days keeps what it works on. A run looks for
+leftovers when it opens the store, at most every six hours.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.platform.scratch import scratch_folder
+from tasks.platform.settings import settings
+from tasks.platform.storage import is_url
+
+HOUR, DAY = 3600.0, 86400.0
+BETWEEN_LOOKS = 6 * HOUR
+SCRATCH_AGE = DAY
+UNFINISHED_AGE = 7 * DAY
+FETCHED_AGE = 30 * DAY
+MEMO_AGE = 90 * DAY
+RUN_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # as `tasks.platform.run.open_run` names folders
+UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{32}(\.\w+)?|.*\.part")
+
+
+def tidy_up() -> None:
+    """Remove what killed runs have left and nobody needs any more; what cannot be removed stays."""
+    stamp = settings().home / "tidied"
+    if not settings().home.is_dir() or time.time() - _changed(stamp) < BETWEEN_LOOKS:
+        return
+    with contextlib.suppress(OSError):
+        stamp.touch()
+    for path, age in candidates():
+        with contextlib.suppress(OSError):
+            if time.time() - newest(path) > age:
+                remove(path)
+
+
+def candidates() -> Iterator[tuple[Path, float]]:
+    """Yield what may be a leftover, with the seconds after which it goes."""
+    home, local = settings().home, None if is_url(settings().store_url) else Path(settings().store_url)
+    for folder in {scratch_folder(), home / "scratch"}:
+        yield from ((path, SCRATCH_AGE) for path in _inside(folder))
+    yield from ((path, FETCHED_AGE) for path in _inside(home / "fetched"))
+    for folder in {home, settings().cache_folder, *([local] if local else [])}:
+        yield from ((path, UNFINISHED_AGE) for path in _unfinished(folder))
+    for flow in _inside(settings().output):
+        for run in _inside(flow):
+            if RUN_NAME.fullmatch(run.name) and run.is_dir() and not (run / "report.html").exists():
+                yield run, UNFINISHED_AGE
+    if local:
+        yield from ((path, MEMO_AGE) for path in _memos(local / "memo"))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List what lies directly in a folder; nothing when it is no folder."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Yield what was being written when its process ended."""
+    for place, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            if UNFINISHED_NAME.fullmatch(name):
+                yield Path(place, name)
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in {"scratch", "prefect"})]
+
+
+def _memos(folder: Path) -> Iterator[Path]:
+    for place, _, files in os.walk(folder):
+        if files:
+            yield Path(place)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def newest(path: Path) -> float:
+    """Return when `path`, or what has changed last inside it, was changed (seconds since 1970)."""
+    inside = (Path(place, name) for place, folders, files in os.walk(path) for name in [*folders, *files])
+    return max([_changed(path), *map(_changed, inside)])
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with what is in it; a link is removed and not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
