@@ -169,8 +169,8 @@ def complete(run: Run, findings: Findings, champion: str = "") -> Report:
 def _rows(data: Data) -> int | None:
     """Return how many rows were read, those that could not be among them; None where nobody has counted."""
     tables = [data.frame, *([data.quarantine] if data.quarantine else [])]
-    counts = [table.summary.get("rows") for table in tables]
-    return None if any(count is None for count in counts) else sum(map(int, counts))
+    counts = [int(table.summary["rows"]) for table in tables if "rows" in table.summary]
+    return sum(counts) if len(counts) == len(tables) else None
 
 
 def report_url(path: Path) -> str:
