@@ -144,6 +144,16 @@ def test_what_a_champion_rests_on_never_goes(made: Made, layout: str):
     assert made.there(other)[:2] == (False, False)
 
 
+def test_what_mlflow_has_not_been_told_yet_stays(made: Made, home: Path):
+    waiting, other = made.result({"a": 1}, days=400), made.result({"a": 2}, days=400)
+    note = home / "mlflow" / "outbox" / "1.json"
+    note.parent.mkdir(parents=True)
+    note.write_text(json.dumps({"findings": waiting.model_dump(mode="json")}))
+    prune(made, days=1)
+    assert made.place.intact(waiting)
+    assert not made.place.intact(other)
+
+
 def test_a_champion_that_cannot_be_read_stops_the_pruning(made: Made):
     old = made.result({"a": 1}, days=400)
     made.place.folder.write_bytes("champions/prices.json", b"{")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from tasks.platform.errors import CasebookError
 from tasks.platform.leftovers import DAY, RUN_NAME, newest, remove
 from tasks.platform.settings import settings
+from tasks.platform.storage import Folder
 from tasks.platform.store.contents import Item, objects
 from tasks.platform.store.pedigree import is_entry
 from tasks.platform.store.results import Store, Stored
@@ -110,8 +111,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _named_by_champions(place: Store) -> set[str]:
-    """Return every text in the champions' files: digests, runs, names of models."""
-    found: set[str] = set()
+    """Return every text in the champions' files, and in what MLflow has not been told yet: digests, runs, names."""
+    waiting = Folder(str(settings().home / "mlflow" / "outbox"))
+    notes = [waiting.read_bytes(name, missing_ok=True) or b"" for name in waiting.names(".json")]
+    found = {digest for note in notes for digest in DIGEST.findall(note.decode("utf-8", "replace"))}
     for entry in place.folder.walk("champions"):
         if not entry.name.endswith(".json"):
             continue
