@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tasks.platform import keys
 from tasks.platform.errors import CasebookError
@@ -86,7 +86,7 @@ def reports_address(path: Path) -> str | None:
     folder, base = Path(str(note.get("output", ""))), str(note.get("reports_url", ""))
     if not base or not path.is_relative_to(folder) or not is_ours(base):
         return None
-    return f"{base}/{path.relative_to(folder).as_posix()}"
+    return f"{base}/{quote(path.relative_to(folder).as_posix())}"
 
 
 def bound_socket(port: int = 0) -> socket.socket:
