@@ -309,7 +309,8 @@ def test_a_lineage_is_told_where_it_is_not_known_when() -> None:
     entry = {"digest": "ab" * 32, "kind": "frame", "stage": "read", "inputs": {"file": ["cd" * 32]}, "started": None}
     (row,) = lineage_rows([entry])
     assert (row.made_by, row.sources, row.when) == ("read", ["cd" * 6], None)
-    assert "read" in render(minimal(lineage=[row]))
+    ran = StageRecord(name="fit", phase="Modelling", state="cached", seconds=0.0)
+    assert "<bdi>read</bdi>" in render(minimal(lineage=[row], stages=[ran]))
 
 
 def test_jsonable_knows_odd_types() -> None:
