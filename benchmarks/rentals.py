@@ -130,13 +130,13 @@ def write(frame: pd.DataFrame, rows: int, path: Path) -> None:
 
 
 def listings(file: Path | None) -> pd.DataFrame:
-    from tasks.cases.rentals.ingestion import read_rentals
+    from tasks.cases.rentals.ingestion import read_listings
     from tasks.cases.rentals.sample import write_rentals
 
     with tempfile.TemporaryDirectory() as folder:
         if file is None:
             write_rentals(Path(folder))
-        frame = read_rentals.fn(file or Path(folder) / "listings.csv").frame
+        frame = read_listings.fn(file or Path(folder) / "listings.csv").frame
     return frame[frame["latitude"].between(-90, 90)].reset_index(drop=True)
 
 

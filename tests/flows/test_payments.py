@@ -11,7 +11,7 @@ from tasks.cases.payments.sample.payments import SEGMENTS, write_payments
 
 pytestmark = pytest.mark.slow
 ROWS = 8_000
-LIVE = {"locate_payments", "read_champion", "publish_report"}
+LIVE = {"locate", "read_champion", "promote", "publish_report"}
 
 
 def run(prefect_server: str, **parameters: Any) -> tuple[dict[str, Any], str]:
@@ -47,5 +47,6 @@ def test_both_engines_answer_the_sample_alike_and_again_from_the_store(
     with_spark, _ = run(prefect_server, rows=ROWS, engine="spark")
     assert with_spark["answer"] == first["answer"]
     assert with_spark["quarantine"] == first["quarantine"]
+    assert with_spark["data"][0]["rows"] == ROWS
     for name, metric in metrics(with_spark).items():
         assert metric["value"] == pytest.approx(found[name]["value"], rel=1e-9)

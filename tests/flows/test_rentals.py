@@ -12,7 +12,7 @@ import pytest
 from tasks.cases.rentals.sample import BREAKING, FREE, HOTELS, ROOMS_OF_HOTEL, ROWS, UNREADABLE
 
 ROOT = Path(__file__).resolve().parents[2]
-LIVE = {"locate_rentals", "read_champion", "publish_report"}
+LIVE = {"locate", "read_champion", "promote", "publish_report"}
 pytestmark = pytest.mark.slow
 
 

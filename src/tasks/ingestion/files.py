@@ -60,6 +60,7 @@ class Data(NamedTuple):
     frame: Stored  # the table, (n, columns)
     quarantine: Stored | None  # path, reason, detail
     parts: Stored  # all that the reader gave
+    rows: int | None = None  # how many were read, where table and quarantine do not tell
 
     @property
     def name(self) -> str:

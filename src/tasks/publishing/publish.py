@@ -145,7 +145,9 @@ def complete(run: Run, findings: Findings, champion: str = "") -> Report:
     """Return the report of a run: what the case has to say, and what every run says alike."""
     checks = [(held, held.report.load()) for held in run.checked]
     aside = [quarantine_rows(data.quarantine.load(pd.DataFrame)) for data in run.read if data.quarantine]
-    aside += [broken_rows(held.quarantine.load(pd.DataFrame), held.contract.key or "") for held, _ in checks]
+    aside += [
+        broken_rows(held.quarantine.load(pd.DataFrame), held.contract.key or "") for held, _ in checks if held.contract
+    ]
     return Report(
         flow=run.flow,
         run=run.name,
@@ -169,6 +171,8 @@ def complete(run: Run, findings: Findings, champion: str = "") -> Report:
 
 def _rows(data: Data) -> int | None:
     """Return how many rows were read, those that could not be among them; None where nobody has counted."""
+    if data.rows is not None:
+        return data.rows
     tables = [data.frame, *([data.quarantine] if data.quarantine else [])]
     counts = [int(table.summary["rows"]) for table in tables if "rows" in table.summary]
     return sum(counts) if len(counts) == len(tables) else None

@@ -17,9 +17,9 @@ REMEDY = "mend the data at their source, and run again"
 class Held(NamedTuple):
     """A table that was held against its contract, for the report of the run."""
 
-    contract: Contract
+    contract: Contract | None  # None where an engine has counted the breaks
     report: Stored
-    quarantine: Stored
+    quarantine: Stored | None
 
 
 @stage(phase="Data understanding")
@@ -65,6 +65,25 @@ def check(data: Data | Stored, contract: Contract, remedy: str = REMEDY) -> Stor
             run.links[name] = publish_table_docs(frame, contract, name.replace(" ", "_")).load(str)
     enforce(checked.report.load(ContractReport), remedy)
     return checked
+
+
+def check_counted(report: Stored, remedy: str = REMEDY) -> Stored:
+    """Judge rules whose breaks were counted where the rows lie, as `check` judges a table.
+
+    Args:
+        report: a `ContractReport`, such as a stage makes of the counts of an engine.
+        remedy: what to do when a critical rule is broken, the end of the error's sentence.
+
+    Returns:
+        The report.
+
+    Raises:
+        ContractError: a critical rule is broken.
+    """
+    if run := current_run():
+        run.checked.append(Held(None, report, None))
+    enforce(report.load(ContractReport), remedy)
+    return report
 
 
 @stage(phase="Data understanding", live=True)

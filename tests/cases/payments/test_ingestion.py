@@ -11,19 +11,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tasks.cases.payments.ingestion.amounts import cents_of
 from tasks.cases.payments.ingestion.ledger import Ledger
-from tasks.cases.payments.ingestion.source import (
-    LONGEST_LINE,
-    PAIR,
-    REASONS,
-    choose_engine,
-    line_pattern,
-    locate_payments,
-    read_header,
-)
-from tasks.cases.payments.ingestion.with_pandas import _cents, clean_with_pandas, quarter_number
+from tasks.cases.payments.ingestion.lines import LONGEST_LINE, PAIR, REASONS, line_pattern, read_header
+from tasks.cases.payments.ingestion.source import choose_engine, payment_ways
+from tasks.cases.payments.ingestion.with_pandas import clean_with_pandas, quarter_number
 from tasks.cases.payments.ingestion.with_spark import clean_with_spark, count_with_spark
 from tasks.cases.payments.sample.payments import FILE, write_payments
+from tasks.ingestion.files import locate
 from tasks.platform.errors import ContractError, IntegrityError, UsageError
 
 HEADER = "Quarter Ending,Department,UnitNo,Vendor Number,Vendor,Amount,Account"
@@ -181,7 +176,7 @@ def test_a_ledger_goes_through_the_store_and_is_read_by_buckets(hostile: Path, t
 def test_amounts_are_what_decimal_arithmetic_says(text: str) -> None:
     import pyarrow as pa
 
-    cents, problems = _cents(pa.array([text.strip(" ")]))
+    cents, problems = cents_of(pa.array([text.strip(" ")]))
     wanted = by_decimal(text.strip(" "))
     if wanted is None:
         assert problems["amount"][0] or problems["blank"][0] or problems["large"][0]
@@ -230,9 +225,9 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="empty"):
         read_header(file)
     with pytest.raises(UsageError, match=r"data\.vermont\.gov"):
-        locate_payments.fn("public", 5_000)
+        locate.fn("public", payment_ways(5_000))
     with pytest.raises(UsageError, match="no such file"):
-        locate_payments.fn(str(tmp_path / "none.csv"), 5_000)
+        locate.fn(str(tmp_path / "none.csv"), payment_ways(5_000))
 
 
 def test_a_file_without_line_breaks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

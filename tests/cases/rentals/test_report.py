@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from tasks.cases.rentals.evaluation.scaling import Scaling
-from tasks.cases.rentals.report import MEASURED, _engines, _map_caption, _models, _verdict
+from tasks.cases.rentals.report.compose import judge, map_caption
+from tasks.cases.rentals.report.sections import MEASURED, engines_section, models_section
 from tasks.evaluation.metrics import Metric
 
 
@@ -13,20 +14,20 @@ def metrics(baseline: float, value: float = 60.0) -> list[Metric]:
 
 
 def test_without_an_error_to_fall_below_the_criterion_is_not_met() -> None:
-    verdict = _verdict(metrics(0.0))
+    verdict = judge(metrics(0.0))
     assert not verdict.met
     assert "makes no error" in verdict.sentence
 
 
 @pytest.mark.parametrize(("value", "met"), [(60.0, True), (80.0, False), (120.0, False)])
 def test_the_criterion_is_both_errors(value: float, met: bool) -> None:
-    assert _verdict(metrics(100.0, value)).met is met
-    assert not _verdict([*metrics(100.0)[:1], *metrics(0.0)[1:]]).met
+    assert judge(metrics(100.0, value)).met is met
+    assert not judge([*metrics(100.0)[:1], *metrics(0.0)[1:]]).met
 
 
 def test_only_published_coordinates_were_moved() -> None:
-    assert _map_caption("sample") == "Source: sample."
-    assert "150 m" in _map_caption("public")
+    assert map_caption("sample") == "Source: sample."
+    assert "150 m" in map_caption("public")
 
 
 def test_captions_say_what_was_compared() -> None:
@@ -35,10 +36,10 @@ def test_captions_say_what_was_compared() -> None:
     losses = pd.DataFrame(
         [{"model": "x"} | {f"{name}{end}": 1.0 for name in MEASURED for end in ("", "_low", "_high")}]
     )
-    told = _models(search, losses).model_dump_json()
+    told = models_section(search, losses).model_dump_json()
     assert "did not choose the model" in told
     assert "aims at" in told
     engines = pd.DataFrame({"model": ["linear"] * 2, "engine": ["pandas", "spark"], "rmse": [1.0, 1], "mae": [1.0, 1],
                             "median_ae": [1.0, 1], "seconds": [1.0, 1], "megabytes": [1.0, 1]})  # fmt: skip
     growth = Scaling(rows=[10, 20], pandas=[1, 2], spark=[3, 4], pandas_megabytes=[1, 1], spark_megabytes=[1, 1])
-    assert "vectors that were prepared before" in _engines(engines, growth).model_dump_json()
+    assert "vectors that were prepared before" in engines_section(engines, growth).model_dump_json()

@@ -18,12 +18,12 @@ from tasks.cases.rentals.features.with_pandas import (
     price_bands,
     split_rentals,
 )
-from tasks.cases.rentals.ingestion import read_rentals
+from tasks.cases.rentals.ingestion import read_listings
 from tasks.cases.rentals.sample import CENTRE, FREAKS, SIGMA, sample_listings
+from tasks.cases.rentals.training.search import best_choice
 from tasks.cases.rentals.training.with_sklearn import (
     GRIDS,
     Fitted,
-    best_choice,
     candidates,
     fit_model,
     fit_models,
@@ -180,7 +180,7 @@ def test_scores_are_recomputed_by_hand() -> None:
 
 def test_the_published_protocol_on_the_real_listings(shared: Path) -> None:
     """A published forest reached an RMSE of 112.1 on this split; the settings come first in the search."""
-    frame = read_rentals.fn(shared / "data" / "rentals" / "listings.csv").frame
+    frame = read_listings.fn(shared / "data" / "rentals" / "listings.csv").frame
     train, test = parts_of(frame)
     assert len(test) == 5033
     model = fit_model(train, "boosting", BOOSTING)

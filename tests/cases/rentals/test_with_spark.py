@@ -9,7 +9,7 @@ import pytest
 
 from tasks.cases.rentals.features.with_pandas import FEATURES, derive_rentals, part_rentals, split_rentals
 from tasks.cases.rentals.features.with_spark import derived_on_spark, encode_new, prepare_on_spark
-from tasks.cases.rentals.ingestion import read_rentals
+from tasks.cases.rentals.ingestion import read_listings
 from tasks.cases.rentals.sample import CENTRE, write_rentals
 from tasks.cases.rentals.training.with_sklearn import preparation, target
 from tasks.cases.rentals.training.with_spark import coefficients
@@ -18,7 +18,7 @@ from tasks.platform.store import Store
 
 def both(spark: Any, file: Path) -> tuple[Any, Any, pd.DataFrame, np.ndarray]:
     """Return Spark's prepared parts, and the design matrix and parts of pandas."""
-    frame = read_rentals.fn(file).frame.drop_duplicates("id", keep=False).query("price >= 0").reset_index(drop=True)
+    frame = read_listings.fn(file).frame.drop_duplicates("id", keep=False).query("price >= 0").reset_index(drop=True)
     parts = split_rentals.fn(frame).members
     ours = part_rentals.fn(derive_rentals.fn(frame, *CENTRE), parts)
     place = Store(str(file.with_name("store")))
@@ -73,7 +73,7 @@ def test_ids_of_today_and_a_city_without_groups_of_neighbourhoods(spark: Any, tm
         table[column] = [str(557431029480000000 + int(number)) for number in table[column]]
     table.assign(neighbourhood_group="").to_csv(file, index=False)
     agree(spark, file, least_squares=False)  # such numbers side by side leave no digits to compare coefficients by
-    frame = read_rentals.fn(file).frame.drop_duplicates("id", keep=False)
+    frame = read_listings.fn(file).frame.drop_duplicates("id", keep=False)
     assert frame["id"].min() > 557431029480000000
     place = Store(str(tmp_path / "store"))
     stored = spark.read.parquet(place.path(place.put(frame)).as_uri())

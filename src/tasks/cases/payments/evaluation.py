@@ -1,12 +1,13 @@
 """Are the segments there, or only drawn? Silhouette, stability, and the known truth where there is one."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tasks.cases.payments.training import SEED, fitted
+from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
@@ -15,24 +16,21 @@ HALVES, RESAMPLES = 10, 200
 MEASURED_ON = 3_000  # vendors
 
 
-class SegmentScores(NamedTuple):
-    """The silhouette of each of p vendors in the space of scaled features, by two segmentations, and their numbers."""
-
-    scores: np.ndarray  # (p,)
-    baseline: np.ndarray  # (p,), by k-means on raw features
-    groups: np.ndarray  # (p,)
-
-
 @stage(phase="Evaluation")
-def score_segments(scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray) -> SegmentScores:
-    """Measure for each vendor how much nearer its own segment lies than the next; arguments as `evaluate_segments`.
+def score_segments(scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray) -> Cases:
+    """Measure for each of p vendors how much nearer its own segment lies than the next.
 
     The score is the silhouette of P. J. Rousseeuw (J. Comput. Appl. Math. 20, 1987), from -1 to 1; 0 for all where
-    there is one segment only.
+    there is one segment only. The baseline is k-means on raw features with its own best k, in the same scaled space.
+
+    Args:
+        scaled: (m, d).
+        labels: segment of each vendor, (m,).
+        naive: segment of each vendor by k-means on raw features, (m,).
     """
     part = _measured(len(scaled))
     space = np.array(scaled)[part]
-    return SegmentScores(_silhouettes(space, labels[part]), _silhouettes(space, naive[part]), part)
+    return Cases(_silhouettes(space, labels[part]), part, _silhouettes(space, naive[part]))
 
 
 @stage(phase="Evaluation")
@@ -63,27 +61,27 @@ def _silhouettes(space: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 @stage(phase="Evaluation")
-def evaluate_segments(scaled: np.ndarray, labels: np.ndarray, naive: np.ndarray) -> list[Metric]:
-    """Measure how well apart the segments lie, and whether half the vendors give the same ones.
-
-    The baseline is k-means on raw features with its own best k, in the same scaled space and on the same vendors.
+def evaluate_segments(
+    scaled: np.ndarray, labels: np.ndarray, scores: np.ndarray, baseline: np.ndarray, champion: np.ndarray | None = None
+) -> list[Metric]:
+    """Say how well apart the segments lie, and whether half the vendors give the same ones.
 
     Args:
         scaled: (m, d).
         labels: segment of each vendor, (m,).
-        naive: segment of each vendor by k-means on raw features, (m,).
+        scores: silhouettes as `score_segments` gives them, (p,).
+        baseline: those of k-means on raw features, (p,); all 0 where it finds a single segment.
+        champion: those of the champion, (p,); None without one.
     """
-    space = np.array(scaled)
-    part = _measured(len(space))
-    apart = _silhouettes(space[part], labels[part])
-    low, high = bootstrap(apart)
-    known = len(np.unique(naive[part])) > 1
-    baseline = float(_silhouettes(space[part], naive[part]).mean()) if known else None
+    low, high = bootstrap(scores)
+    theirs = float(champion.mean()) if champion is not None and len(champion) == len(scores) else None
     silhouette = Metric(
-        name="silhouette", value=float(apart.mean()), low=low, high=high, n=len(part), baseline=baseline,
+        name="silhouette", value=float(scores.mean()), low=low, high=high, n=len(scores),
+        baseline=float(baseline.mean()) if baseline.any() else None,
+        champion=theirs,
         note="baseline: k-means on raw features, seen in the scaled space",
     )  # fmt: skip
-    return [silhouette, _stability(space, labels)]
+    return [silhouette, _stability(np.array(scaled), labels)]
 
 
 def _stability(space: np.ndarray, labels: np.ndarray) -> Metric:

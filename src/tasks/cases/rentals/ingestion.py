@@ -1,14 +1,14 @@
 """Which flats are for rent, where, and at what price? Reads the listings that Inside Airbnb publishes for a city."""
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from tasks.cases.rentals.sample import write_rentals
 from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
-from tasks.ingestion.files import Source, locate_files
-from tasks.platform.stage import Unkeyed, stage
+from tasks.ingestion.files import Data, Ways, read
+from tasks.platform.stage import stage
 
 WHOLE = ("id", "host_id", "minimum_nights", "number_of_reviews", "calculated_host_listings_count", "availability_365")
 DECIMAL = ("latitude", "longitude", "price")
@@ -19,8 +19,6 @@ COLUMNS = (
     "price", "minimum_nights", "number_of_reviews", "last_review", "reviews_per_month",
     "calculated_host_listings_count", "availability_365",
 )  # fmt: skip
-
-
 WHOLE_NUMBER = r"[+-]?[0-9]{1,18}(\.0*)?"  # ids of today have 18 digits, more than a float can tell apart
 REMEDY = "give the short listings.csv of a city as Inside Airbnb publishes it"
 
@@ -32,23 +30,17 @@ class Listings(NamedTuple):
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-@stage(phase="Data understanding", live=True)
-def locate_rentals(source: str) -> Source:
-    """Find the listings: the sample, the public original, or the user's own file.
-
-    Raises:
-        UsageError: no such file.
-    """
-    return locate_files(source, sample=write_rentals, originals=("rentals",), suffixes=(".csv",))
+def read_rentals(source: str) -> Data:
+    """Find and read the listings of a source (`sample`, `public`, a path or an address)."""
+    return read(source, Ways(write_rentals, ["rentals"]), read_listings)
 
 
 @stage(phase="Data understanding")
-def read_rentals(file: Path, name: Annotated[str, Unkeyed] = "listings.csv") -> Listings:
+def read_listings(file: Path) -> Listings:
     """Read listings; a row whose number or date cannot be read goes to quarantine.
 
     Args:
         file: CSV in UTF-8 with the publisher's columns; others are left out.
-        name: of the file, for messages.
 
     Returns:
         The listings, sorted by nothing but their place in the file; numbers as int64 and float64, text missing as None,
@@ -57,9 +49,9 @@ def read_rentals(file: Path, name: Annotated[str, Unkeyed] = "listings.csv") -> 
     Raises:
         ContractError: not a CSV file in UTF-8, or one without a column that is needed.
     """
-    raw, lines = read_text_columns(file, name, COLUMNS, REMEDY)
+    raw, lines = read_text_columns(file, file.name, COLUMNS, REMEDY)
     table, reasons = _typed(raw)
-    return Listings(_whole(table[reasons == ""]), unreadable(raw, lines, reasons, name))
+    return Listings(_whole(table[reasons == ""]), unreadable(raw, lines, reasons, file.name))
 
 
 def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:

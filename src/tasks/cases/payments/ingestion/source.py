@@ -1,83 +1,51 @@
-"""Where are the payments, and what may a line of them hold? What both engines keep to, so that they agree to the cent.
+"""Where are the payments, and which engine reads them? A sample of any size, or exports of the user's own."""
 
-A record is a line: a line break inside quotation marks is no part of the format, so that one stray quotation mark costs
-one line, and so that a file can be read from many places at once. Every line that is neither blank nor the header
-again is a row, read or put aside for the first of `REASONS` that fits. Patterns are written in what RE2 (Arrow) and
-java.util.regex (Spark) have in common.
-"""
-
-import re
 from pathlib import Path
-from typing import NamedTuple
 
+import pandas as pd
+
+from tasks.cases.payments.ingestion.with_pandas import clean_with_pandas
+from tasks.cases.payments.ingestion.with_spark import clean_with_spark, count_with_spark
 from tasks.cases.payments.sample.payments import payments_writer
-from tasks.ingestion.files import Source, locate_files
-from tasks.platform.errors import ContractError, UsageError
-from tasks.platform.stage import stage
-from tasks.platform.text import shorten
+from tasks.ingestion.files import Data, Source, Ways, locate, noted
 
-LONGEST_HEADER = 65_536  # bytes
-LONGEST_LINE = 4_000  # bytes; an export's line has about 200
-LARGEST = 10  # digits before the decimal point: sums of many such amounts, in cents, fit into 64 bits
-MOST_LISTED = 2_000  # rows of the quarantine that are shown; all are counted
-LONGEST_SHOWN = 300  # characters of a line in the quarantine
 SPARK_FROM = 8 * 2**30  # bytes, about 40 million rows: until there one machine without Spark is quicker
-BLANKS = " \t\u00a0"  # taken from both ends of every field
-
-NEEDED = {
-    "quarter": "Quarter Ending",
-    "department": "Department",
-    "vendor": "Vendor Number",
-    "name": "Vendor",
-    "amount": "Amount",
-    "account": "Account",
-}
-
-REASONS = {
-    "long": f"The line has at most {LONGEST_LINE:,} bytes.",
-    "encoding": "The line is UTF-8.",
-    "control": "The line holds no control characters.",
-    "fields": "The line has the header's number of fields, and its quotation marks match.",
-    "quarter": "Quarter Ending is the last day of a quarter.",
-    "department": "There is a department.",
-    "vendor": "There is a vendor number.",
-    "blank": "There is an amount.",
-    "amount": "The amount is a number.",
-    "large": f"The amount has at most {LARGEST} digits before the decimal point.",
-}
-
-CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
-PAIR = "\x01"  # stands for two quotation marks in a row; java.util.regex would run out of stack on a loop over them
-_FIELD = r'(?:[^",\x01]*|\x01*"[^"]*"|\x01+)'
-MOST_FIELDS = 200
-US_QUARTER = r"\A(0?3/31|0?6/30|0?9/30|12/31)/((?:19|20)[0-9]{2})(?: 12:00:00 AM)?\z"
-ISO_QUARTER = r"\A((?:19|20)[0-9]{2})-(03-31|06-30|09-30|12-31)(?:[T ]00:00:00(?:\.0+)?)?\z"
-_DIGITS = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3}){1,9}|[0-9]+)(?:\.[0-9]{0,12})?|\.[0-9]{1,12})"
-AMOUNT = rf"\A(?:\(\$?{_DIGITS}\)|-?\$?{_DIGITS}|\$-{_DIGITS})\z"
-PLAIN_AMOUNT = r"\A-?[0-9]{1,10}(?:\.[0-9]{1,2})?\z"
+NO_PUBLIC = (
+    "Vermont's export of vendor payments changes from day to day, so Casebook cannot pin it; export “Vermont Vendor"
+    " Payments” of data.vermont.gov as CSV and give its path, or give its https address as the source."
+)
 
 
-class Header(NamedTuple):
-    """The first line of a file: its text, how many fields it has, and where the needed ones stand."""
-
-    text: str
-    fields: int
-    places: dict[str, int]
+def payment_ways(rows: int) -> Ways:
+    """Return the ways to payments; the sample has `rows` rows."""
+    return Ways(payments_writer(rows), several=True, no_public=NO_PUBLIC)
 
 
-@stage(phase="Data understanding", live=True)
-def locate_payments(source: str, rows: int) -> Source:
-    """Find the payments: a sample of `rows` rows, or the user's own files.
+def read_payments(source: str, rows: int, engine: str) -> Data:
+    """Find the payments of a source (`sample`, a file, folder or address), read and clean them with an engine.
+
+    Args:
+        source: what the user asked for.
+        rows: of the sample.
+        engine: pandas, spark or auto.
+
+    Returns:
+        Their `frame` lies where the engine keeps it (see `engine_of`). `parts` holds the `tally` of lines that could
+        not be read, by reason, and how many are `good`.
 
     Raises:
         UsageError: no such file, or `public`, which cannot be pinned.
+        ContractError: a file lacks a column, or has no line breaks.
     """
-    if source == "public":
-        raise UsageError(
-            "Vermont's export of vendor payments changes from day to day, so Casebook cannot pin it; export “Vermont"
-            " Vendor Payments” of data.vermont.gov as CSV and give its path, or give its https address as the source."
-        )
-    return locate_files(source, payments_writer(rows), (), (".csv",), several=True)
+    where = locate(source, payment_ways(rows)).load(Source)
+    if choose_engine(engine, where.files) == "spark":
+        frame = clean_with_spark(where.files)
+        parts = count_with_spark(frame)
+    else:
+        parts = clean_with_pandas(where.files)
+        frame = parts.rows
+    lines = int(parts.good.load(int) + parts.tally.load(pd.DataFrame)["lines"].sum())
+    return noted(Data(where, frame, parts.quarantine, parts, lines))
 
 
 def choose_engine(engine: str, files: list[Path]) -> str:
@@ -87,42 +55,6 @@ def choose_engine(engine: str, files: list[Path]) -> str:
     return "spark" if sum(file.stat().st_size for file in files) >= SPARK_FROM else "pandas"
 
 
-def line_pattern(fields: int) -> str:
-    """Return the pattern of a line of `fields` fields by RFC 4180; fields without quotes hold no quotation marks.
-
-    It is for lines in which each two quotation marks in a row, from the left, have been replaced by `PAIR`.
-    """
-    return rf"\A{_FIELD}(?:,{_FIELD}){{{fields - 1}}}\z"
-
-
-def read_header(file: Path) -> Header:
-    """Read the first line of an export and find the needed columns, whatever their order and the case of their names.
-
-    Raises:
-        ContractError: no header, or a column is missing or there twice.
-    """
-    import csv
-
-    with file.open("rb") as stream:
-        raw = stream.readline(LONGEST_HEADER)
-    text = raw.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
-    if "\r" in text:
-        raise ContractError(f"{file.name} ends its lines with a carriage return alone; save it with line feeds.")
-    names = [_plain(name) for name in next(csv.reader([text.replace("\0", "")]), [])]
-    wanted = {key: _plain(name) for key, name in NEEDED.items()}
-    absent = [NEEDED[key] for key, name in wanted.items() if name not in names]
-    if absent:
-        raise ContractError(
-            f"{file.name} has no column {', '.join(absent)} in its first line ({shorten(text, 120) or 'empty'});"
-            f" give an export with the columns {', '.join(NEEDED.values())}."
-        )
-    twice = [NEEDED[key] for key, name in wanted.items() if names.count(name) > 1]
-    if twice:
-        raise ContractError(f"{file.name} has the column {twice[0]} more than once; leave one of them.")
-    if len(names) > MOST_FIELDS:
-        raise ContractError(f"{file.name} has {len(names):,} columns; give a file of at most {MOST_FIELDS}.")
-    return Header(text, len(names), {key: names.index(name) for key, name in wanted.items()})
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def engine_of(data: Data) -> str:
+    """Return the engine that has read the payments: Spark leaves a frame, pandas a ledger."""
+    return "spark" if data.frame.kind == "frame" else "pandas"

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tasks.cases.payments.ingestion.amounts import cents_of
 from tasks.cases.payments.ingestion.ledger import BUCKETS, Ledger
-from tasks.cases.payments.ingestion.source import (
-    AMOUNT,
+from tasks.cases.payments.ingestion.lines import (
     BLANKS,
     CONTROL,
     ISO_QUARTER,
-    LARGEST,
     LONGEST_LINE,
     LONGEST_SHOWN,
     MOST_LISTED,
     PAIR,
-    PLAIN_AMOUNT,
     REASONS,
     US_QUARTER,
     Header,
@@ -206,7 +204,7 @@ def _payments(lines: "pa.Array", header: Header) -> tuple["pa.Table", np.ndarray
         key: _translated(parsed[key], _trimmed, pa.string()) for key in ("department", "vendor", "name", "account")
     }
     bucket = _translated(parsed["vendor"], _buckets, pa.uint8())
-    cents, problems = _cents(pc.utf8_trim(parsed["amount"].combine_chunks(), BLANKS))
+    cents, problems = cents_of(pc.utf8_trim(parsed["amount"].combine_chunks(), BLANKS))
     _mark(reason, "quarter", np.asarray(pc.equal(quarter, 0)))
     _mark(reason, "department", np.asarray(pc.equal(names["department"], "")))
     _mark(reason, "vendor", np.asarray(pc.equal(names["vendor"], "")))
@@ -254,36 +252,3 @@ def _buckets(texts: "pa.Array") -> "pa.Array":
     import pyarrow as pa
 
     return pa.array([zlib.crc32(text.encode()) % BUCKETS for text in _trimmed(texts).to_pylist()], pa.uint8())
-
-
-def _cents(texts: "pa.Array") -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return trimmed amounts as cents, half cents away from zero, and which are no amounts, by reason."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    plain = np.asarray(pc.match_substring_regex(texts, PLAIN_AMOUNT))
-    numbers = pc.cast(pc.if_else(pa.array(plain), texts, "0"), pa.float64())
-    cents = np.round(np.asarray(numbers) * 100).astype(np.int64)  # exact: fewer than 15 digits
-    blank = np.asarray(pc.equal(texts, ""))
-    odd = np.flatnonzero(~plain & ~blank)
-    wrong, large = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
-    if len(odd):
-        cents[odd], wrong[odd], large[odd] = _odd_cents(texts.take(pa.array(odd)))
-    return cents, {"blank": blank, "amount": wrong, "large": large}
-
-
-def _odd_cents(texts: "pa.Array") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the cents of amounts with signs and commas, which of them are none, and which are too large."""
-    import pyarrow.compute as pc
-
-    good = pc.match_substring_regex(texts, AMOUNT)
-    texts = pc.if_else(good, texts, "0")
-    negative = np.asarray(pc.match_substring_regex(texts, r"[(-]"))
-    digits = pc.replace_substring_regex(texts, r"[^0-9.]", "")
-    whole = pc.utf8_ltrim(pc.replace_substring_regex(digits, r"\..*", ""), "0")
-    large = pc.greater(pc.binary_length(whole), LARGEST)
-    whole = pc.utf8_lpad(pc.if_else(large, "0", whole), 1, "0")
-    rest = pc.utf8_rpad(pc.replace_substring_regex(digits, r"\A[^.]*\.?", ""), 3, "0")
-    thousandths = pc.cast(pc.utf8_slice_codeunits(rest, 0, 3), "int64")
-    cents = np.asarray(pc.cast(whole, "int64")) * 100 + (np.asarray(thousandths) + 5) // 10
-    return np.where(negative, -cents, cents), ~np.asarray(good), np.asarray(large)

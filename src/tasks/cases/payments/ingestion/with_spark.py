@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from tasks.cases.payments.ingestion.source import (
+from tasks.cases.payments.ingestion.lines import (
     AMOUNT,
     BLANKS,
     CONTROL,

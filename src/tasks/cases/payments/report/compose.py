@@ -1,6 +1,4 @@
-"""Where does a state's money go? What the payments say, put into a report."""
-
-from datetime import UTC, datetime
+"""Where does a state's money go? What the payments say."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ from tasks.cases.payments.figures import (
     spending_by_quarter,
     unusual_payments,
 )
-from tasks.cases.payments.ingestion.source import MOST_LISTED
+from tasks.cases.payments.ingestion.lines import MOST_LISTED
 from tasks.cases.payments.report.tables import (
     SEGMENT_FORMATS,
     SEGMENT_TITLES,
@@ -26,11 +24,10 @@ from tasks.cases.payments.report.tables import (
     shown_unusual,
 )
 from tasks.evaluation.metrics import Metric
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Section, Table, Text
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import data_record, figure_block
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
 from tasks.validation.contract import ContractReport
 
 GOOD_RAND, GOOD_STABILITY = 0.9, 0.8
@@ -38,11 +35,10 @@ LARGEST_VENDORS = 10
 
 
 @stage(phase="Deployment")
-def compose_payments(
-    where: Source,
+def describe_payments(
+    source: str,
     engine: str,
-    contracts: list[ContractReport],
-    quarantine: pd.DataFrame,
+    lines: ContractReport,
     cells: pd.DataFrame,
     vendors: pd.DataFrame,
     segmented: pd.DataFrame,
@@ -54,15 +50,14 @@ def compose_payments(
     repeated: pd.DataFrame,
     counts: dict[str, int],
     metrics: list[Metric],
-    champion: str,
-) -> Report:
-    """Put a run's findings into a report.
+    truth: list[Metric] | None = None,
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the files.
+        source: what the user asked for.
         engine: pandas or spark.
-        contracts: how the lines, the sums and the small tables fared; the first counts all lines.
-        quarantine: `path`, `reason`, `detail` of lines left out.
+        lines: how the lines fared.
         cells: as in `Summary`.
         vendors: as in `Summary`, all vendors.
         segmented: the m vendors with a segment.
@@ -73,20 +68,16 @@ def compose_payments(
         unusual: as `unusual_table` makes it.
         repeated: as `repeated_table` makes it.
         counts: as in `Summary`.
-        metrics: of the run.
-        champion: what became of the model, a sentence.
+        metrics: of the segments.
+        truth: what was found of that which was planted; None on other data than the sample.
     """
-    labels, naive = np.asarray(labels), np.asarray(naive)
+    labels, naive, metrics = np.asarray(labels), np.asarray(naive), [*(truth or []), *metrics]
     hero = figure_block(
         spending_by_department(cells, "net of corrections"),
         "Horizontal bars: dollars paid by each of the largest departments",
-        f"Payments to vendors, {_span(cells)}, net of corrections. Source: {where.source}.",
+        f"Payments to vendors, {_span(cells)}, net of corrections. Source: {source}.",
     )
-    return Report(
-        flow="payments",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=_answer(cells, vendors, labels),
         verdict=_verdict(metrics),
         hero=[hero],
@@ -94,14 +85,10 @@ def compose_payments(
             _money(cells, vendors),
             _segments(segmented, scaled, labels, naive, scores),
             _unusual(unusual, repeated, counts),
-            _how(engine, contracts[0], vendors),
+            _how(engine, lines, vendors),
         ],
         metrics=metrics,
-        champion=champion,
-        data=[data_record(where, contracts[0].rows)],
-        contract=[rule.model_dump() for report in contracts for rule in report.results],
-        quarantine=quarantine_rows(quarantine),
-        limits=_limits(contracts[0], vendors, segmented),
+        limits=_limits(lines, vendors, segmented),
     )
 
 

@@ -5,11 +5,12 @@ on the few prices in the thousands. The mean and the median absolute error (MAE)
 far off the price of an ordinary flat is. Flats of one host are not independent cases: whole hosts are drawn.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
@@ -17,14 +18,6 @@ from tasks.platform.stage import stage
 NOT_MODELS = ("id", "name", "host_id", "seen", "price")
 MEASURES = ("rmse", "mae", "median_ae", "rmsle")
 WORST = 12
-
-
-class Scores(NamedTuple):
-    """Of the chosen model: the absolute error of each test listing, that of the median price, and the host."""
-
-    ours: np.ndarray
-    baseline: np.ndarray
-    groups: np.ndarray
 
 
 def measure(price: np.ndarray, found: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
@@ -77,12 +70,15 @@ def score_models(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 @stage(phase="Evaluation")
-def absolute_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> Scores:
-    """Return the error of each test listing, of the chosen model and of the median price, (n,) euros."""
+def absolute_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> Cases:
+    """Return the error of each test listing, of the chosen model and of the median price, (n,) euros.
+
+    Listings of one host belong together.
+    """
     price = predictions["price"].to_numpy(np.float64)
     ours, median = (predictions[name].to_numpy(np.float64) for name in (str(model["kind"]), "median"))
     groups = pd.factorize(predictions["host_id"])[0].astype(np.int64)
-    return Scores(np.abs(ours - price), np.abs(median - price), groups)
+    return Cases(np.abs(ours - price), groups, np.abs(median - price))
 
 
 @stage(phase="Evaluation")
@@ -103,20 +99,20 @@ def worst_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> pd.DataFra
 
 @stage(phase="Evaluation")
 def summarise_prices(
-    scores: pd.DataFrame, model: dict[str, Any], cases: int, champion: np.ndarray | None = None
+    scores: pd.DataFrame, model: dict[str, Any], errors: np.ndarray, champion: np.ndarray | None = None
 ) -> list[Metric]:
     """Return the metrics of the chosen model; the baseline of the RMSE is the mean price, of the others the median.
 
     Args:
         scores: as `score_models` returns them.
         model: the chosen one's configuration.
-        cases: listings of the test set.
-        champion: absolute errors of the champion on the same listings; empty or None when there are none.
+        errors: its absolute error of each test listing, (n,) euros.
+        champion: the champion's of the same listings; None when there are none.
     """
     table = scores.set_index("model")
     row = table.loc[str(model["kind"])]
     of_champion: dict[str, float] = {}
-    if champion is not None and len(champion) == cases:
+    if champion is not None and len(champion) == len(errors):
         of_champion = {
             "rmse": float(np.sqrt(np.mean(champion**2))),
             "mae": float(np.mean(champion)),
@@ -130,7 +126,7 @@ def summarise_prices(
             unit="" if name == "rmsle" else "€",
             low=float(row[f"{name}_low"]),
             high=float(row[f"{name}_high"]),
-            n=cases,
+            n=len(errors),
             baseline=float(table[name]["mean" if name == "rmse" else "median"]),
             champion=of_champion.get(name),
             note=notes.get(name, ""),

@@ -5,7 +5,6 @@ error of logarithms hardly sees them, and foretells a typical price, not the mea
 for. Boosting therefore learns with the Poisson deviance: it aims at the mean, and weighs an error by the price level.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.cases.rentals.features.with_pandas import CATEGORIES, ENCODED, ENCODING_FOLDS, FEATURES, NUMBERS
+from tasks.cases.rentals.training.search import BASELINES, SEED, best_choice, chosen_settings, search_table
 from tasks.platform.progress import progress
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
@@ -22,10 +22,8 @@ from tasks.training.cost import measured
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-SEED = 42
 SMOOTHING = 1.0  # as on Spark
 MANY_ROWS = 10_000
-BASELINES = ("mean", "median")
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "mean": {},
     "median": {},
@@ -35,12 +33,6 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "tree": {"max_depth": [8, 5, 12], "min_samples_leaf": [5, 20]},
     "forest": {"min_samples_leaf": [3, 1], "max_features": [0.33, 0.6]},
     "boosting": {"learning_rate": [0.08, 0.04], "max_leaf_nodes": [31, 15], "l2_regularization": [0.0, 10.0]},
-}
-LOSSES = {
-    "squared error": "squared_error",
-    "Poisson deviance": "poisson",
-    "absolute error": "absolute_error",
-    "squared error of the logarithm": "squared_error",
 }
 
 
@@ -124,7 +116,7 @@ def target(price: np.ndarray) -> np.ndarray:
     return np.array(price, dtype=np.float64)
 
 
-def _limited(rows: int) -> Any:
+def limited(rows: int) -> Any:
     """Keep boosting to one thread on few rows: its threads wait for each other longer than they work."""
     from threadpoolctl import threadpool_limits
 
@@ -143,9 +135,8 @@ def search_models(train: pd.DataFrame, folds: int, most: int) -> pd.DataFrame:
         most: settings of each kind of model.
 
     Returns:
-        A row for each setting: `model, parameters (JSON), rmse, rmse_sd, mae, mae_sd, median_ae, seconds, chosen`; the
-        errors are means over folds in euros, `chosen` marks the setting of each model with the least mean absolute
-        error. (The squared error of a fold hangs on whether one of the few prices in the thousands lies in it.)
+        As `search_table` makes it. The mean absolute error chooses: the squared error of a fold hangs on whether one of
+        the few prices in the thousands lies in it.
     """
     tasks = [(kind, setting) for kind in GRIDS for setting in candidates(kind, most)]
     scores: dict[int, list[tuple[float, ...]]] = {number: [] for number in range(len(tasks))}
@@ -153,13 +144,11 @@ def search_models(train: pd.DataFrame, folds: int, most: int) -> pd.DataFrame:
     threads = settings().threads
     for number, (x, y, x_out, y_out) in progress(steps, "cross-validating", total=len(tasks) * folds):
         start = time.perf_counter()
-        with _limited(len(x)):
-            error = np.abs(_positive(regressor(*tasks[number], threads).fit(x, y).predict(x_out)) - y_out)
+        with limited(len(x)):
+            error = np.abs(positive(regressor(*tasks[number], threads).fit(x, y).predict(x_out)) - y_out)
         spent = time.perf_counter() - start
         scores[number].append((np.sqrt(np.mean(error**2)), error.mean(), np.median(error), spent))
-    rows = [_row(kind, setting, np.array(scores[number])) for number, (kind, setting) in enumerate(tasks)]
-    table = pd.DataFrame(rows)
-    return table.assign(chosen=table.index.isin(table.groupby("model")["mae"].idxmin()))
+    return search_table(tasks, list(scores.values()))
 
 
 def _folds(train: pd.DataFrame, folds: int) -> Iterator[tuple[np.ndarray, ...]]:
@@ -174,44 +163,9 @@ def _folds(train: pd.DataFrame, folds: int) -> Iterator[tuple[np.ndarray, ...]]:
         yield x, y[inside], prepare.transform(train.iloc[outside][list(FEATURES)]), y[outside]
 
 
-def _positive(price: np.ndarray) -> np.ndarray:
+def positive(price: np.ndarray) -> np.ndarray:
     """No flat costs less than nothing, whatever a straight line says."""
     return np.maximum(price, 0.0)
-
-
-def _row(kind: str, setting: dict[str, Any], scores: np.ndarray) -> dict[str, Any]:
-    mean, spread = scores.mean(axis=0), scores.std(axis=0, ddof=1)
-    return {
-        "model": kind,
-        "parameters": json.dumps(setting, sort_keys=True),
-        "rmse": mean[0],
-        "rmse_sd": spread[0],
-        "mae": mean[1],
-        "mae_sd": spread[1],
-        "median_ae": mean[2],
-        "seconds": mean[3],
-    }
-
-
-class Choice(NamedTuple):
-    """The model that cross-validation prefers."""
-
-    kind: str
-    parameters: dict[str, Any]
-
-
-def best_choice(search: pd.DataFrame) -> Choice:
-    """Return the setting with the least mean absolute error, baselines left out."""
-    models = search[~search["model"].isin(BASELINES)]
-    row = models.sort_values("mae", kind="stable").iloc[0]
-    return Choice(str(row["model"]), json.loads(str(row["parameters"])))
-
-
-@stage(phase="Modelling")
-def choose_model(search: pd.DataFrame, engine: str) -> dict[str, Any]:
-    """Return the configuration of the model that cross-validation prefers: `engine`, `kind`, `parameters`."""
-    choice = best_choice(search)
-    return {"engine": engine, "kind": choice.kind, "parameters": choice.parameters}
 
 
 @stage(phase="Modelling")
@@ -225,12 +179,11 @@ def fit_models(train: pd.DataFrame, test: pd.DataFrame, search: pd.DataFrame) ->
     """
     columns: dict[str, np.ndarray] = {}
     costs, models = [], {}
-    chosen = search[search["chosen"]]
-    rows = list(zip(chosen["model"], chosen["parameters"], strict=True))
-    for kind, parameters in progress(rows, "fitting", total=len(rows)):
-        with measured() as cost, _limited(len(train)):
-            models[kind] = fit_model(train, kind, json.loads(parameters))
-            columns[kind] = _positive(models[kind].predict(test[list(FEATURES)]))
+    chosen = chosen_settings(search)
+    for kind, parameters in progress(chosen, "fitting", total=len(chosen)):
+        with measured() as cost, limited(len(train)):
+            models[kind] = fit_model(train, kind, parameters)
+            columns[kind] = positive(models[kind].predict(test[list(FEATURES)]))
         costs.append({"model": kind, "seconds": cost.seconds, "megabytes": cost.megabytes})
     predictions = test_cases(train, test).assign(**columns)
     return Fitted(predictions, pd.DataFrame(costs), models[best_choice(search).kind])
@@ -250,7 +203,7 @@ def test_cases(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 
 
 @stage(phase="Evaluation")
-def refit_champion(train: pd.DataFrame, test: pd.DataFrame, config: dict[str, Any]) -> np.ndarray:
+def refit_with_sklearn(train: pd.DataFrame, test: pd.DataFrame, config: dict[str, Any]) -> np.ndarray:
     """Return the absolute errors, (n,) euros, of a champion's configuration fitted on the present training rows.
 
     Raises:
@@ -259,47 +212,6 @@ def refit_champion(train: pd.DataFrame, test: pd.DataFrame, config: dict[str, An
     kind, parameters = str(config["kind"]), dict(config["parameters"])
     if config["engine"] != "pandas" or kind not in GRIDS:
         raise ValueError(f"no model {kind!r} on {config['engine']!r}")
-    with _limited(len(train)):
+    with limited(len(train)):
         model = fit_model(train, kind, parameters)
-    return np.abs(_positive(model.predict(test[list(FEATURES)])) - test["price"].to_numpy(np.float64))
-
-
-@stage(phase="Evaluation")
-def compare_losses(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """Fit the same boosting with four losses, to show what the heavy tail does to each.
-
-    Returns:
-        The test's `id, host_id, price`, and a column of predictions per loss, named as in `LOSSES`.
-    """
-    prepare = preparation()
-    y = target(train["price"].to_numpy())
-    x = prepare.fit_transform(train[list(FEATURES)], y)
-    x_test = prepare.transform(test[list(FEATURES)])
-    table = test[["id", "host_id"]].assign(price=test["price"].astype("float64"))
-    for name, loss in LOSSES.items():
-        logarithm = name.endswith("logarithm")
-        usual = {grid: values[0] for grid, values in GRIDS["boosting"].items()}
-        model = regressor("boosting", {**usual, "loss": loss})
-        with _limited(len(x)):
-            found = model.fit(x, np.log1p(y) if logarithm else y).predict(x_test)
-        table[name] = _positive(np.expm1(found) if logarithm else found)
-    return table
-
-
-@stage(phase="Evaluation")
-def measure_importances(model: "Pipeline", test: pd.DataFrame, rows: int = 2000) -> pd.DataFrame:
-    """Measure how much worse the model gets when one column is shuffled (L. Breiman, Machine Learning 45, 2001).
-
-    Returns:
-        `feature, increase` (of the mean absolute error, euros, mean of three shuffles), `sd`; most important first.
-    """
-    from sklearn.inspection import permutation_importance
-
-    part = test.iloc[:rows]  # the order of the split is random
-    with _limited(len(part)):
-        found = permutation_importance(
-            model, part[list(FEATURES)], target(part["price"].to_numpy()), scoring="neg_mean_absolute_error",
-            n_repeats=3, random_state=SEED,
-        )  # fmt: skip
-    table = pd.DataFrame({"feature": list(FEATURES), "increase": found.importances_mean, "sd": found.importances_std})
-    return table.sort_values("increase", ascending=False, kind="stable", ignore_index=True)
+    return np.abs(positive(model.predict(test[list(FEATURES)])) - test["price"].to_numpy(np.float64))

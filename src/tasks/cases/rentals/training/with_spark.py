@@ -4,12 +4,12 @@ They learn from the vectors that `features.with_spark` prepares, and are chosen 
 others are. What differs: Spark's boosting knows the squared error and the absolute error, not the Poisson deviance.
 """
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tasks.cases.rentals.training.search import BASELINES, SEED, best_choice, chosen_settings, search_table
 from tasks.platform.progress import progress
 from tasks.platform.stage import stage
 from tasks.training.cost import measured
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pyspark.ml import Model
     from pyspark.sql import DataFrame
 
-SEED = 42
 SEARCH_FOLDS = 3
 GRIDS: dict[str, list[dict[str, Any]]] = {
     "mean": [{}],
@@ -29,7 +28,6 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
     "tree": [{"maxDepth": 8}, {"maxDepth": 5}],
     "boosting": [{"maxIter": 30, "maxDepth": 5}],
 }
-BASELINES = ("mean", "median")
 
 
 class FittedOnSpark(NamedTuple):
@@ -96,15 +94,8 @@ def search_on_spark(train: "DataFrame", most: int) -> pd.DataFrame:
             found = predict(*tasks[number], train.where(f"part <> {fold}"), train.where(f"part = {fold}"))[1]
         error = (found["prediction"] - found["price"]).abs().to_numpy()
         scores[number].append((np.sqrt(np.mean(error**2)), error.mean(), np.median(error), cost.seconds))
-    rows = []
-    for number, (kind, setting) in enumerate(tasks):
-        mean, spread = np.mean(scores[number], axis=0), np.std(scores[number], axis=0, ddof=1)
-        row = {"model": kind, "parameters": json.dumps(setting, sort_keys=True)}
-        row |= {"rmse": mean[0], "rmse_sd": spread[0], "mae": mean[1], "mae_sd": spread[1]}
-        rows.append(row | {"median_ae": mean[2], "seconds": mean[3]})
     train.unpersist()
-    table = pd.DataFrame(rows)
-    return table.assign(chosen=table.index.isin(table.groupby("model")["mae"].idxmin()))
+    return search_table(tasks, list(scores.values()))
 
 
 @stage(phase="Modelling")
@@ -120,16 +111,13 @@ def fit_on_spark(train: "DataFrame", test: "DataFrame", search: pd.DataFrame, na
     train, test = train.cache(), test.cache()
     cases = _cases(train, test, names)
     costs, models = [], {}
-    chosen = search[search["chosen"]]
-    best = chosen[~chosen["model"].isin(BASELINES)]
-    winner = str(best.loc[best["mae"].idxmin(), "model"])
-    rows = list(zip(chosen["model"], chosen["parameters"], strict=True))
-    for kind, parameters in progress(rows, "fitting on Spark", total=len(rows)):
+    chosen = chosen_settings(search)
+    for kind, parameters in progress(chosen, "fitting on Spark", total=len(chosen)):
         with measured() as cost:
-            models[kind], found = predict(kind, json.loads(parameters), train, test)
+            models[kind], found = predict(kind, parameters, train, test)
         cases[kind] = cases["id"].map(found.set_index("id")["prediction"])
         costs.append({"model": kind, "seconds": cost.seconds, "megabytes": cost.peak})
-    return FittedOnSpark(cases, pd.DataFrame(costs), models[winner])
+    return FittedOnSpark(cases, pd.DataFrame(costs), models[best_choice(search).kind])
 
 
 def _cases(train: "DataFrame", test: "DataFrame", names: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +138,7 @@ def coefficients(train: "DataFrame") -> Coefficients:
 
 
 @stage(phase="Evaluation")
-def refit_champion_on_spark(train: "DataFrame", test: "DataFrame", config: dict[str, Any]) -> np.ndarray:
+def refit_on_spark(train: "DataFrame", test: "DataFrame", config: dict[str, Any]) -> np.ndarray:
     """Return the absolute errors, (n,) euros in the order of the split, of a champion fitted on the present data.
 
     Raises:

@@ -1,146 +1,16 @@
-"""What does a flat cost, and how surely can it be told? Everything of one run of the rentals case, in its report."""
+"""The sections of the rentals report: how sure a price is, the listings, what was tried, and both engines."""
 
 import math
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from tasks.cases.rentals.evaluation.scaling import Scaling
-from tasks.cases.rentals.figures.listings import correlations, price_map, price_tail, scatter_matrix
-from tasks.cases.rentals.figures.models import (
-    MODEL_NAMES,
-    foretold,
-    importances,
-    model_errors,
-    scaling,
-    scaling_finding,
-)
-from tasks.evaluation.metrics import Metric
+from tasks.cases.rentals.figures.listings import correlations, price_tail, scatter_matrix
+from tasks.cases.rentals.figures.models import MODEL_NAMES, importances, model_errors, scaling, scaling_finding
 from tasks.figures.style import percent
-from tasks.ingestion.files import Source
-from tasks.platform.stage import stage
 from tasks.publishing.blocks import Block, Section, Table, Text
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import ContractReport
-
-GAIN = 0.3  # both errors at least this share below that of the best constant
-
-
-@stage(phase="Deployment")
-def compose_rentals(
-    where: Source,
-    model: dict[str, Any],
-    derived: pd.DataFrame,
-    split: pd.DataFrame,
-    contract: ContractReport,
-    unreadable: pd.DataFrame,
-    quarantine: pd.DataFrame,
-    search: pd.DataFrame,
-    scores: pd.DataFrame,
-    predictions: pd.DataFrame,
-    worst: pd.DataFrame,
-    metrics: list[Metric],
-    champion: str,
-    losses: pd.DataFrame | None = None,
-    importance: pd.DataFrame | None = None,
-    engines: pd.DataFrame | None = None,
-    growth: Scaling | None = None,
-) -> Report:
-    """Put a run's findings into a report; name, time and stages of the run are filled in when it is published.
-
-    Args:
-        where: the data.
-        model: configuration of the chosen model.
-        derived: listings with derived columns.
-        split: shares of the bands of price.
-        contract: how each rule fared.
-        unreadable: rows that could not be read.
-        quarantine: rows that break the contract.
-        search: cross-validated settings.
-        scores: errors of every model on the test set.
-        predictions: the test set with the price that each model foretells.
-        worst: the listings with the largest squared errors.
-        metrics: of the chosen model, complete with baseline and champion.
-        champion: the sentence about champion and challenger.
-        losses: errors of boosting by loss; None on Spark alone.
-        importance: of each column; None on Spark alone.
-        engines: quality, time and memory on both engines; None for one engine.
-        growth: time by rows on both engines; None for one engine.
-    """
-    kind = str(model["kind"])
-    sections = [
-        _certainty(scores, kind, predictions, worst),
-        _data_section(derived, split),
-        _models(search, losses),
-    ]
-    if importance is not None:
-        sections.insert(2, _reasons(importance))
-    if engines is not None and growth is not None:
-        sections.append(_engines(engines, growth))
-    return Report(
-        flow="rentals",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
-        answer=_answer(metrics, kind, model["engine"]),
-        verdict=_verdict(metrics),
-        hero=[
-            figure_block(
-                price_map(derived),
-                "Map of the listings, each a dot coloured by its price",
-                _map_caption(where.source),
-            ),
-            figure_block(
-                foretold(predictions, kind),
-                "Foretold against true prices of the test listings",
-                f"{MODEL_NAMES[kind].capitalize()} on listings that it has never seen.",
-            ),
-        ],
-        sections=sections,
-        metrics=metrics,
-        champion=champion,
-        data=[data_record(where, len(derived) + len(quarantine) + len(unreadable))],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=[*quarantine_rows(unreadable), *broken_rows(quarantine, "id")],
-        limits=_limits(scores, kind, model["engine"]),
-    )
-
-
-def _map_caption(source: str) -> str:
-    moved = "" if source == "sample" else " Coordinates are those of the publisher, moved by up to 150 m."
-    return f"Source: {source}.{moved}"
-
-
-def _answer(metrics: list[Metric], kind: str, engine: str) -> str:
-    by_name = {metric.name: metric for metric in metrics}
-    median, mae, rmse = by_name["median_ae"], by_name["mae"], by_name["rmse"]
-    on = " on Spark" if engine == "spark" else ""
-    return (
-        f"A {MODEL_NAMES[kind]}{on} foretells the price of a flat to within {median.value:.0f} € a night in half of the"
-        f" cases and {mae.value:.0f} € on average; its RMSE is {rmse.value:.1f} €, the mean price's"
-        f" {rmse.baseline:.1f} €."
-    )
-
-
-def _verdict(metrics: list[Metric]) -> Verdict:
-    """Hold the run against the success criterion of its question."""
-    gains = {}
-    for metric in metrics:
-        if metric.name in ("rmse", "mae") and metric.baseline:
-            gains[metric.name] = 1 - metric.value / metric.baseline
-    good = f"(good: both {GAIN:.0%} below)"
-    if not gains:
-        return Verdict(met=False, sentence=f"The best constant price makes no error, so none can be below it {good}.")
-    met = len(gains) == 2 and all(gain >= GAIN for gain in gains.values())
-    said = " and ".join(
-        f"its {'RMSE' if name == 'rmse' else 'mean absolute error'} is {percent(abs(gain))}"
-        f" {'below' if gain >= 0 else 'above'}"
-        for name, gain in gains.items()
-    )
-    return Verdict(met=met, sentence=f"{said[0].upper()}{said[1:]} that of the best constant price {good}.")
-
+from tasks.publishing.tables import figure_block
 
 MEASURED = {"rmse": "RMSE (€)", "mae": "MAE (€)", "median_ae": "median error (€)", "rmsle": "RMSE of log"}
 FORMATS = {"rmse": ",.1f", "mae": ",.1f", "median_ae": ",.1f", "rmsle": ".3f"}
@@ -160,7 +30,7 @@ def score_table(scores: pd.DataFrame, caption: str, first: str = "model") -> Tab
     return Table(columns=columns, rows=rows, caption=caption)
 
 
-def _certainty(scores: pd.DataFrame, kind: str, predictions: pd.DataFrame, worst: pd.DataFrame) -> Section:
+def certainty_section(scores: pd.DataFrame, kind: str, predictions: pd.DataFrame, worst: pd.DataFrame) -> Section:
     """Return how far off the models are, and which listings carry the error."""
     row = scores.set_index("model").loc[kind]
     few = worst["cumulative"].iloc[min(4, len(worst) - 1)]
@@ -194,7 +64,8 @@ def _certainty(scores: pd.DataFrame, kind: str, predictions: pd.DataFrame, worst
     return Section(title="How sure is that?", blocks=blocks)
 
 
-def _data_section(derived: pd.DataFrame, split: pd.DataFrame) -> Section:
+def data_section(derived: pd.DataFrame, split: pd.DataFrame) -> Section:
+    """Show the listings, and why the split is stratified."""
     titles = {"band": "price (€ a night)", "overall": "all", "stratified": "stratified", "random": "random",
               "stratified_error": "error, stratified (%)", "random_error": "error, random (%)"}  # fmt: skip
     formats = dict.fromkeys(("overall", "stratified", "random"), ".2%")
@@ -217,7 +88,8 @@ def _data_section(derived: pd.DataFrame, split: pd.DataFrame) -> Section:
     )
 
 
-def _reasons(importance: pd.DataFrame) -> Section:
+def reasons_section(importance: pd.DataFrame) -> Section:
+    """Show which columns the price hangs on."""
     return Section(
         title="What the price hangs on",
         intro="The price level of a host or a neighbourhood is its mean price among the training listings; for a"
@@ -226,7 +98,8 @@ def _reasons(importance: pd.DataFrame) -> Section:
     )
 
 
-def _models(search: pd.DataFrame, losses: pd.DataFrame | None) -> Section:
+def models_section(search: pd.DataFrame, losses: pd.DataFrame | None) -> Section:
+    """Show what was tried, and with scikit-learn what each loss aims at."""
     shown = search.assign(
         model=search["model"].map(MODEL_NAMES), chosen=search["chosen"].map({True: "chosen", False: ""}),
         parameters=search["parameters"].str.strip("{}").str.replace('"', ""),
@@ -262,7 +135,8 @@ def _models(search: pd.DataFrame, losses: pd.DataFrame | None) -> Section:
     return Section(title="Which models were tried", blocks=blocks)
 
 
-def _engines(engines: pd.DataFrame, growth: Scaling) -> Section:
+def engines_section(engines: pd.DataFrame, growth: Scaling) -> Section:
+    """Hold the engines against each other: quality, time and memory."""
     shown = engines.assign(model=engines["model"].map(MODEL_NAMES))
     titles = {"model": "model", "engine": "engine", "rmse": "RMSE (€)", "mae": "MAE (€)",
               "median_ae": "median error (€)", "seconds": "seconds", "megabytes": "memory (MB)"}  # fmt: skip
@@ -294,21 +168,3 @@ def _agreement(engines: pd.DataFrame) -> str:
     errors = engines.loc[engines["model"] == "linear", "mae"]
     apart = float((errors.max() - errors.min()) / errors.max()) if errors.max() > 0 else 0.0
     return f"The mean absolute errors of least squares differ by {apart:.1g} of their size"
-
-
-def _limits(scores: pd.DataFrame, kind: str, engine: str) -> list[str]:
-    row = scores.set_index("model").loc[kind]
-    limits = [
-        "A price is what the host asks, on the day of the scrape; whether anyone pays it is not in the data, and"
-        " prices in the thousands are often set to keep guests away.",
-        "What was really for rent (size, equipment, photographs) is known only where the name tells it.",
-        "The intervals tell how the error varies with the listings drawn, not how prices change from year to year.",
-    ]
-    if row["n_new"]:
-        limits.append(
-            f"Test listings of hosts in training make the errors lower than they are for new hosts"
-            f" (mean absolute error {row['mae_new']:.1f} € there, {row['mae']:.1f} € overall)."
-        )
-    if engine == "spark":
-        limits.append("Spark's boosting has no Poisson deviance; it learns with the squared error.")
-    return limits

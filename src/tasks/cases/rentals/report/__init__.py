@@ -1,0 +1,1 @@
+"""Rentals: Deployment: its report."""
