@@ -65,6 +65,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=["auto", "handcrafted"])
     arguments = parser.parse_args()
     own = arguments.source == "sample"
+    if own:
+        from tasks.cases.similarity.sample import sample_folder
+
+        arguments.source = str(sample_folder() / "collection")
     if arguments.exclude is None:
         arguments.exclude = [] if own else ["BACKGROUND_*"]
     if arguments.merge is None:

@@ -336,6 +336,7 @@ def original(monkeypatch):
         what="a file",
     )
     monkeypatch.setattr(downloads, "ORIGINALS", {"one": item})
+    monkeypatch.setattr(downloads, "all_originals", lambda: {"one": item})
     return content
 
 

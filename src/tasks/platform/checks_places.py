@@ -87,11 +87,11 @@ def reaches(url: str) -> bool:
 
 def network() -> Check:
     """See whether the hosts of the pinned downloads answer."""
-    from tasks.platform.downloads import ORIGINALS
+    from tasks.platform.downloads import all_originals
 
     if settings().offline:
         return Check(name="network", state="ok", found="not used: CASEBOOK_OFFLINE is set")
-    hosts = {urllib.parse.urlsplit(item.url).netloc: item.url for item in ORIGINALS.values()}
+    hosts = {urllib.parse.urlsplit(item.url).netloc: item.url for item in all_originals().values()}
     with ThreadPoolExecutor(max_workers=8) as pool:
         reached = dict(zip(hosts, pool.map(reaches, hosts.values()), strict=True))
     away = [host for host, there in reached.items() if not there]
@@ -103,14 +103,14 @@ def network() -> Check:
 
 def pinned_files() -> Check:
     """Find the pinned downloads in the mirror and the cache, and hold them against their checksums."""
-    from tasks.platform.downloads import ORIGINALS, cached_path
+    from tasks.platform.downloads import all_originals, cached_path
 
     mirror = settings().mirror
     if mirror is not None and not mirror.is_dir():
         remedy = "Set CASEBOOK_MIRROR to the folder that holds the files, or unset it."
         return Check(name="downloads", state="fail", found=f"the mirror {mirror} is no folder", remedy=remedy)
     here, absent, odd = [], [], []
-    for item in ORIGINALS.values():
+    for item in all_originals().values():
         places = [*([mirror / item.file_name] if mirror else []), cached_path(item)]
         path = next((place for place in places if place.is_file()), None)
         if path is None:
@@ -119,7 +119,7 @@ def pinned_files() -> Check:
             here.append(item.file_name)
         else:
             odd.append(f"{path} has another checksum than {item.sha256[:12]}…")
-    found = f"{len(here)} of {len(ORIGINALS)} here" + (f"; not yet: {', '.join(absent)}" if absent else "")
+    found = f"{len(here)} of {len(all_originals())} here" + (f"; not yet: {', '.join(absent)}" if absent else "")
     if odd:
         remedy = "Remove these files, or replace them by the originals."
         return Check(name="downloads", state="fail", found="; ".join([*odd, found]), remedy=remedy)

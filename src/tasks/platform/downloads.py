@@ -1,8 +1,8 @@
 """Pinned downloads: where does a public original come from, and is what we hold the file that was meant?
 
-Every public file that Casebook uses is registered in `ORIGINALS` with its address, SHA-256, size and licence. `fetch`
-looks in the mirror folder (`CASEBOOK_MIRROR`, by file name; an air-gapped site fills it by hand), then in the cache,
-then asks the network, and hands out nothing whose checksum is not the registered one.
+Every public file that a case uses is registered (`tasks.platform.originals`) with its address, SHA-256, size and
+licence. `fetch` looks in the mirror folder (`CASEBOOK_MIRROR`, by file name; an air-gapped site fills it by hand), then
+in the cache, then asks the network, and hands out nothing whose checksum is not the registered one.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from tasks.platform.digests import digest_file
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
-from tasks.platform.originals import ORIGINALS, Original
+from tasks.platform.originals import ORIGINALS, Original, all_originals
 from tasks.platform.settings import settings
 from tasks.platform.transfer import Wanted, transfer
 
@@ -32,10 +32,10 @@ def original(name: str) -> Original:
     Raises:
         UsageError: no original has that name.
     """
-    try:
-        return ORIGINALS[name]
-    except KeyError:
-        raise UsageError(f"no pinned download is called {name!r}; there are {', '.join(sorted(ORIGINALS))}.") from None
+    found = ORIGINALS.get(name) or all_originals().get(name)
+    if found is None:
+        raise UsageError(f"no pinned download is called {name!r}; there are {', '.join(sorted(ORIGINALS))}.")
+    return found
 
 
 def cached_path(item: Original) -> Path:
@@ -70,7 +70,7 @@ def fetch(name: str, attempts: int = ATTEMPTS, timeout: float | None = None) -> 
     """Return the verified file of the original `name`: from the mirror, else the cache, else the network.
 
     Args:
-        name: a key of `ORIGINALS`.
+        name: that it was registered by.
         attempts: how often a passing fault (timeout, broken connection, 5xx, 429) may be met before giving up.
         timeout: seconds to wait for a connection or a read; the setting `network_timeout` when None.
 

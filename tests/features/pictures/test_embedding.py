@@ -145,7 +145,9 @@ def test_segments_of_another_width_are_passed_over():
 
 def test_an_empty_collection(mean: MeanColour, tmp_path: Path):
     (tmp_path / "c").mkdir()
-    vectors = embed(pd.DataFrame({"path": pd.Series([], dtype=str), "id": pd.Series([], dtype=str)}), CHOICE, "sample")
+    vectors = embed(
+        pd.DataFrame({"path": pd.Series([], dtype=str), "id": pd.Series([], dtype=str)}), CHOICE, str(tmp_path / "c")
+    )
     assert vectors.shape == (0, 3)
 
 

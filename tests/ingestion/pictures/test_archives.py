@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.ingestion.pictures import entries, tars, zips
-from tasks.ingestion.pictures.entries import Entry, PictureError, Source
+from tasks.ingestion.pictures.entries import Entry, PictureError, PictureSource
 from tasks.ingestion.pictures.sources import open_source
 from tasks.platform.errors import UsageError
 
@@ -38,11 +38,11 @@ def make_tar(path: Path, content: dict[str, bytes], mode: str = "w", **options: 
     return path
 
 
-def everything(source: Source) -> dict[str, bytes]:
+def everything(source: PictureSource) -> dict[str, bytes]:
     return {entry.path: source.read(entry.path) for entry in source.entries() if not entry.problem}
 
 
-def problems(source: Source) -> list[tuple[str, str]]:
+def problems(source: PictureSource) -> list[tuple[str, str]]:
     return [(entry.path, entry.problem) for entry in source.entries() if entry.problem]
 
 

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingestion.pictures.entries import Entry, PictureError, Source, escape, unescape
+from tasks.ingestion.pictures.entries import Entry, PictureError, PictureSource, escape, unescape
 from tasks.ingestion.pictures.sources import open_source
 from tasks.platform.errors import UsageError
 
 
-def listed(source: Source) -> dict[str, Entry]:
+def listed(source: PictureSource) -> dict[str, Entry]:
     entries = list(source.entries())
     found = {entry.path: entry for entry in entries}
     assert len(found) == len(entries)
     return found
 
 
-def problems(source: Source) -> dict[str, str]:
+def problems(source: PictureSource) -> dict[str, str]:
     return {path: entry.problem for path, entry in listed(source).items() if entry.problem}
 
 
@@ -221,8 +221,3 @@ def test_a_wrong_source_says_what_to_give(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"{name}: .*; give ") as caught:
         open_source(tmp_path / name)
     assert caught.value.exit_status == 2
-
-
-def test_sample_is_a_source() -> None:
-    with open_source("sample") as source:
-        assert len(listed(source)) == 300

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from tasks.cases.keywords.originals import ORIGINALS
 from tasks.cases.keywords.sample import write_keywords
 from tasks.features.text.words import tokenise
 from tasks.ingestion.files import Data, Ways, read
@@ -20,7 +21,6 @@ from tasks.platform.progress import progress
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
 
-ORIGINALS = ("moby_dick", "tom_sawyer")
 LARGEST = 256 * 2**20  # bytes of one file
 FEWEST_WORDS = 20  # a document with fewer has no key words to tell
 HEAD = 10_000  # characters that tell of most texts whether they hold that many words

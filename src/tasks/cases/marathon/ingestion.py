@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from tasks.cases.marathon.originals import ORIGINALS
 from tasks.cases.marathon.sample import write_marathon
 from tasks.ingestion.files import Data, Ways, read
 from tasks.platform.errors import CasebookError, ContractError
@@ -38,7 +39,7 @@ class RunnersRead(NamedTuple):
 
 def read_marathon(source: str) -> Data:
     """Find and read the runners of a source (`sample`, `public`, a path or an address)."""
-    return read(source, Ways(write_marathon, ["marathon"]), read_runners)
+    return read(source, Ways(write_marathon, ORIGINALS), read_runners)
 
 
 @stage(phase="Data understanding")

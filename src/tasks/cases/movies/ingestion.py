@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 
 import pandas as pd
 
+from tasks.cases.movies.originals import ORIGINALS
 from tasks.cases.movies.sample import write_movies
 from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
 from tasks.ingestion.files import Data, Ways, read
@@ -32,7 +33,7 @@ class Films(NamedTuple):
 
 def read_films(source: str) -> Data:
     """Find and read the films of a source (`sample`, `public`, a path or an address)."""
-    return read(source, Ways(write_movies, ["movies"]), read_movies)
+    return read(source, Ways(write_movies, ORIGINALS), read_movies)
 
 
 @stage(phase="Data understanding")

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from tasks.cases.pedestrians.originals import ORIGINALS
 from tasks.cases.pedestrians.sample import write_pedestrians
 from tasks.ingestion.files import Data, Ways, read
-from tasks.platform.downloads import ORIGINALS
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -35,8 +35,7 @@ class Recorded(NamedTuple):
 
 def read_pedestrians(source: str, zone: str) -> Data:
     """Find and read the exports of a source (`sample`, `public`, a file, a folder or an address), in a time zone."""
-    originals = sorted(name for name in ORIGINALS if name.startswith("pedestrians_"))
-    return read(source, Ways(write_pedestrians, originals, several=True), read_hystreet, zone)
+    return read(source, Ways(write_pedestrians, sorted(ORIGINALS), several=True), read_hystreet, zone)
 
 
 @stage(phase="Data understanding")

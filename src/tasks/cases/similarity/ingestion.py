@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
+from tasks.cases.similarity.originals import ORIGINALS
 from tasks.cases.similarity.sample import sample_folder
 from tasks.ingestion.files import Data, Source, noted
 from tasks.ingestion.pictures.manifest import Labels, read_pictures, scan_pictures
@@ -18,7 +19,7 @@ from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.store import digest_file
 
-PUBLIC = "caltech101"
+(PUBLIC,) = ORIGINALS
 INNER = "101_ObjectCategories.tar.gz"  # in the published zip, beside annotations
 MOST_BYTES = 20 * 2**30  # of an archive behind an address
 

@@ -17,7 +17,7 @@ from PIL import Image
 from tasks.features.pictures.embedders import EmbedderChoice, load_embedder
 from tasks.features.pictures.resizing import squash
 from tasks.ingestion.pictures.decoding import decode, decoder_digest
-from tasks.ingestion.pictures.entries import PictureError, Source
+from tasks.ingestion.pictures.entries import PictureError, PictureSource
 from tasks.ingestion.pictures.sources import open_source
 from tasks.platform.errors import CasebookError
 from tasks.platform.memo import Memo
@@ -120,7 +120,7 @@ def as_table(keys: list[str], vectors: np.ndarray) -> "pa.Table":
     return pa.table({"id": keys, "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
 
 
-def _reader(source: Source, paths: dict[str, str], size: tuple[int, int]) -> Callable[[str], Image.Image]:
+def _reader(source: PictureSource, paths: dict[str, str], size: tuple[int, int]) -> Callable[[str], Image.Image]:
     """Return the function that gets one picture by its id, in the size that the embedder looks at.
 
     It runs in a thread for each processor; what a chunk keeps of a picture is small, whatever the size of its file.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tasks.features.pictures.originals import WEIGHTS
 from tasks.features.pictures.resizing import squash
 from tasks.platform.downloads import original
 from tasks.platform.errors import IntegrityError
@@ -27,7 +28,7 @@ CHANNELS = 320
 GRID = 3
 DIMENSIONS = GRID * GRID * CHANNELS
 VERSION = "mobilenet_v2 1: 168x168 bicubic, last block 320 channels, mean over 3x3 places, length 1"
-DIGEST = hashlib.sha256(f"{original('mobilenet_v2').sha256} {VERSION}".encode()).hexdigest()
+DIGEST = hashlib.sha256(f"{original(WEIGHTS).sha256} {VERSION}".encode()).hexdigest()
 
 
 class MobileNet:

@@ -1,7 +1,7 @@
 """What does a collection of files look like, whichever way it is kept: as a folder, a zip or a tar?
 
-A `Source` lists its files as `Entry` records and reads them by path, in bounded pieces, from any thread. What it cannot
-give is still listed, with the reason, so that nothing disappears without a word.
+A `PictureSource` lists its files as `Entry` records and reads them by path, in bounded pieces, from any thread. What it
+cannot give is still listed, with the reason, so that nothing disappears without a word.
 
 Paths are relative, with forward slashes, and always valid text: a byte that is no UTF-8 and an ASCII control character
 are written `\\xNN`, a backslash is written `\\\\`, and nothing else is changed; `unescape` gives the exact name back.
@@ -50,7 +50,7 @@ class Entry:
     detail: str = ""
 
 
-class Source(ABC):
+class PictureSource(ABC):
     """A collection of files that can be listed in a fixed order, and read by path from any thread."""
 
     #: Hidden and system files that `entries` has passed over.

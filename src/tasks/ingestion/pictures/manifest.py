@@ -20,7 +20,7 @@ import pandas as pd
 from PIL import Image
 
 from tasks.ingestion.pictures.decoding import decode, decoder_digest, examine, perceptual_hash
-from tasks.ingestion.pictures.entries import PictureError, Source
+from tasks.ingestion.pictures.entries import PictureError, PictureSource
 from tasks.ingestion.pictures.labels import excluded, folder_labels, merged
 from tasks.ingestion.pictures.magic import recognise
 from tasks.ingestion.pictures.sources import open_source
@@ -131,20 +131,20 @@ def read_pictures(
     return Pictures(usable[list(COLUMNS)].astype({n: k for n, k in COLUMNS.items() if k != "string"}), quarantine)
 
 
-def load_picture(source: str | Path | Source, path: str, side: int | None = None) -> Image.Image:
+def load_picture(source: str | Path | PictureSource, path: str, side: int | None = None) -> Image.Image:
     """Return one picture of a collection as RGB, upright; give an open source to load many.
 
     Raises:
         PictureError: the picture cannot be read any more.
         UsageError: the source is not there any more.
     """
-    if isinstance(source, Source):
+    if isinstance(source, PictureSource):
         return decode(source.read(path), side)
     with open_source(source) as opened:
         return decode(opened.read(path), side)
 
 
-def thumbnail(source: str | Path | Source, path: str, side: int = 160) -> bytes:
+def thumbnail(source: str | Path | PictureSource, path: str, side: int = 160) -> bytes:
     """Return one picture of a collection as a small JPEG file, its long side at most `side` pixels.
 
     Raises:
@@ -242,7 +242,7 @@ def _table(rows: list[dict[str, Any]]) -> "pa.Table":
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, kinds[kind]) for name, kind in _READ.items()]))
 
 
-def _examined(source: Source, path: str, size: int, stamp: str) -> dict[str, Any]:
+def _examined(source: PictureSource, path: str, size: int, stamp: str) -> dict[str, Any]:
     """Read and decode one file; what is wrong with it comes out as its `reason` and `detail`."""
     row: dict[str, Any] = {name: "" if kind == "string" else 0 for name, kind in _READ.items()}
     row |= {"path": path, "stamp": stamp}

@@ -13,32 +13,37 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.ingestion.pictures.entries import Entry, PictureError, Source, escape, is_hidden, plain, too_large, unescape
+from tasks.ingestion.pictures.entries import (
+    Entry,
+    PictureError,
+    PictureSource,
+    escape,
+    is_hidden,
+    plain,
+    too_large,
+    unescape,
+)
 from tasks.ingestion.pictures.tars import is_compressed, open_tar
 from tasks.ingestion.pictures.zips import ZipSource
 from tasks.platform.errors import UsageError
 
 
-def open_source(source: str | Path) -> Source:
-    """Open a folder, a zip or a tar (plain, gzip, bzip2, xz) of pictures; `sample` is the embedded sample.
+def open_source(source: str | Path) -> PictureSource:
+    """Open a folder, a zip or a tar (plain, gzip, bzip2, xz) of pictures.
 
     Raises:
         UsageError: there is no such file or folder, or the file is no archive, or a broken one.
     """
-    if str(source) == "sample":
-        from tasks.cases.similarity.sample import sample_folder
-
-        return FolderSource(sample_folder() / "collection")
     path = Path(source).expanduser()
     if path.is_dir():
         return FolderSource(path)
     if path.is_file():
         return _open_archive(path)
     kind = "no file or folder that can be read" if os.path.lexists(path) else "no such file or folder"
-    raise UsageError(f"{source}: {kind}; give a folder of pictures, a zip or tar archive of them, or `sample`.")
+    raise UsageError(f"{source}: {kind}; give a folder of pictures, or a zip or tar archive of them.")
 
 
-def _open_archive(path: Path) -> Source:
+def _open_archive(path: Path) -> PictureSource:
     """Open an archive, known by its content and not by its name."""
     try:
         with path.open("rb") as file:
@@ -54,7 +59,7 @@ def _open_archive(path: Path) -> Source:
     raise UsageError(f"{path}: neither a folder nor a zip or tar archive; give one that holds the pictures.")
 
 
-class FolderSource(Source):
+class FolderSource(PictureSource):
     """The files below a folder of this machine."""
 
     def __init__(self, folder: Path) -> None:

@@ -25,7 +25,7 @@ from tasks.ingestion.pictures.entries import (
     MAX_RATIO,
     Entry,
     PictureError,
-    Source,
+    PictureSource,
     clean,
     damaged,
     escape,
@@ -72,7 +72,7 @@ class _Member(NamedTuple):
     size: int
 
 
-class TarSource(Source):
+class TarSource(PictureSource):
     """The files of a tar archive; `tar` is the same archive without compression."""
 
     def __init__(self, path: Path, tar: Path) -> None:

@@ -18,7 +18,7 @@ from tasks.ingestion.pictures.entries import (
     MAX_RATIO,
     Entry,
     PictureError,
-    Source,
+    PictureSource,
     clean,
     damaged,
     escape,
@@ -38,7 +38,7 @@ _ZIP_FAULTS = (
 )
 
 
-class ZipSource(Source):
+class ZipSource(PictureSource):
     """The files of a zip archive."""
 
     def __init__(self, path: Path) -> None:

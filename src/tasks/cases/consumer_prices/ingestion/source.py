@@ -2,10 +2,11 @@
 
 from tasks.cases.consumer_prices.features import with_jumps
 from tasks.cases.consumer_prices.ingestion.genesis import read_genesis
+from tasks.cases.consumer_prices.originals import ORIGINALS
 from tasks.cases.consumer_prices.sample import write_consumer_prices
 from tasks.ingestion.files import Data, Source, Ways, locate, noted
 
-WAYS = Ways(write_consumer_prices, ("consumer_prices",))
+WAYS = Ways(write_consumer_prices, ORIGINALS)
 
 
 def read_prices(source: str, series: str) -> Data:
