@@ -190,9 +190,9 @@ def run(options: argparse.Namespace) -> None:
     """Start everything, and serve until interrupted."""
     boot = secrets.token_hex(8)
     with (
-        mlflow_server(options.mlflow_port, boot) as mlflow,
         reports_server(options.reports_port, boot) as reports,
         prefect_server(options.port, boot) as url,
+        mlflow_server(options.mlflow_port, boot) as mlflow,
     ):
         note = {"api_url": f"{url}/api", "url": url, "reports_url": reports, "mlflow_url": mlflow}
         note |= {"pid": str(os.getpid()), "boot": boot, "output": str(settings().output.expanduser().absolute())}

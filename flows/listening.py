@@ -11,13 +11,14 @@ from tasks.cases.listening.features import mark_plays
 from tasks.cases.listening.ingestion.moments import time_zone
 from tasks.cases.listening.ingestion.scrobbles import read_scrobbles
 from tasks.cases.listening.ingestion.source import latest_possible, locate_listening
-from tasks.cases.listening.report.compose import compose_listening
+from tasks.cases.listening.report.compose import describe_listening
 from tasks.cases.listening.report.sections import Asked
 from tasks.cases.listening.validation import REMEDY, plays_contract, sift_plays
-from tasks.ingestion.files import Source
+from tasks.ingestion.files import Data, Source, noted
 from tasks.platform.case import case, main
-from tasks.publishing.publish import publish_report
-from tasks.validation.tables import publish_table_docs, validate_table
+from tasks.platform.parameters import Quarantined
+from tasks.publishing.publish import publish
+from tasks.validation.tables import check
 
 
 @case
@@ -30,9 +31,7 @@ def listening(
     double_seconds: Annotated[int, Field(ge=0, le=600)] = 15,
     export_zone: Annotated[str, AfterValidator(time_zone)] = "UTC",
     columns: str = "",
-    max_quarantined: Annotated[float, Field(ge=0, le=1)] = 0.1,
-    data_docs: bool = False,
-    output: str = "",
+    max_quarantined: Quarantined = 0.1,
 ) -> Path:
     """What was my year in music?
 
@@ -49,17 +48,13 @@ def listening(
         double_seconds: the same track again within so many seconds was counted twice
         export_zone: the zone of times in the export that bear none; Last.fm's are in UTC
         columns: of an export without header, such as artist,album,track,date; found out when empty
-        max_quarantined: stop when a larger share of the lines is put aside
-        data_docs: write the Data Docs of Great Expectations beside the report
-        output: folder of the reports; the setting CASEBOOK_OUTPUT by default
     """
     # Data understanding
     where = locate_listening(source).load(Source)
     read = read_scrobbles(where.files, columns, export_zone)
-    sifted = sift_plays(read.frame, read.quarantine, latest_possible().load(str), double_seconds, max_quarantined)
-    contract = plays_contract()
-    checked = validate_table(sifted.frame, contract, REMEDY)
-    docs = publish_table_docs(sifted.frame, contract) if data_docs else None
+    sifted = sift_plays(read.frame, read.quarantine, latest_possible(), double_seconds)
+    data = noted(Data(where, sifted.frame, sifted.quarantine, sifted))
+    checked = check(data, plays_contract(max_quarantined), REMEDY)
 
     # Data preparation
     plays = mark_plays(checked.frame, zone, session_gap)
@@ -80,18 +75,15 @@ def listening(
         zone=zone, export_zone=export_zone, session_gap=session_gap, double_seconds=double_seconds,
         layouts=read.layouts.load(list[str]), records=records,
     )  # fmt: skip
-    report = compose_listening(
-        where=where, asked=asked, review=review, plays=plays,
-        by_year=counts.by_year, by_month=counts.by_month, by_day=counts.by_day, ranks=ranks,
-        clock=habits.clock, streaks=habits.streaks, sessions=habits.sessions,
-        quarantine=sifted.quarantine, counts=sifted.counts, contract=checked.report, metrics=metrics,
+    findings = describe_listening(
+        asked, review, plays, counts.by_year, counts.by_month, counts.by_day, ranks,
+        habits.clock, habits.streaks, habits.sessions, sifted.counts, checked.report, metrics,
     )  # fmt: skip
     tables = {
         "years": counts.by_year, "months": counts.by_month, "days": counts.by_day, "top": ranks,
         "clock": habits.clock, "streaks": habits.streaks, "sessions": habits.sessions,
     }  # fmt: skip
-    links = {"data docs": docs.load()} if docs else {}
-    return Path(publish_report(report, [plays.digest, ranks.digest], tables, links).load())
+    return publish(findings, tables=tables)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,17 @@ from tasks.cases.pedestrians.evaluation.backtest import (
 )
 from tasks.cases.pedestrians.evaluation.weekdays import monthly_means, weekday_means
 from tasks.cases.pedestrians.features import merge_exports
-from tasks.cases.pedestrians.ingestion import locate_pedestrians, read_hystreet
-from tasks.cases.pedestrians.report import compose_pedestrians
+from tasks.cases.pedestrians.ingestion import read_pedestrians
+from tasks.cases.pedestrians.report import describe_pedestrians
 from tasks.cases.pedestrians.training import find_changes
-from tasks.cases.pedestrians.validation import describe_records, pedestrian_contract
-from tasks.evaluation.champion import ChampionRecord, case_scores, decide_promotion
-from tasks.ingestion.files import Source
+from tasks.cases.pedestrians.validation import pedestrian_contract
+from tasks.evaluation.champion import case_scores
+from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
+from tasks.platform.parameters import Quarantined
 from tasks.platform.store import Stored
-from tasks.publishing.champions import read_champion
-from tasks.publishing.publish import publish_report
-from tasks.publishing.tracking import TrackedRun, track_run
-from tasks.validation.tables import publish_table_docs, validate_table
+from tasks.publishing.publish import publish
+from tasks.validation.tables import check
 
 ZONE = "Europe/Berlin"
 
@@ -43,9 +42,7 @@ def pedestrians(
     most_changes: Annotated[int, Field(ge=1, le=10)] = 3,
     recent_days: Annotated[int, Field(ge=7, le=90)] = 14,
     weeks: Annotated[int, Field(ge=1, le=104)] = 12,
-    max_quarantined: Annotated[float, Field(ge=0, le=1)] = 0.01,
-    data_docs: bool = False,
-    output: str = "",
+    max_quarantined: Quarantined = 0.01,
 ) -> Path:
     """When did the lockdown empty the square, by how much, and has it recovered?
 
@@ -62,17 +59,10 @@ def pedestrians(
         most_changes: changes of level to look for in each place
         recent_days: days at the end that tell whether a place has recovered
         weeks: weeks before the change that are forecast to measure the expected week
-        max_quarantined: stop when a larger share of the rows cannot be read
-        data_docs: write the Data Docs of Great Expectations beside the report
-        output: folder of the reports; the setting CASEBOOK_OUTPUT by default
     """
     # Data understanding
-    where = locate_pedestrians(source).load(Source)
-    read = read_hystreet(where.files, max_quarantined)
-    records = describe_records(read.frame, ZONE)
-    contract = pedestrian_contract()
-    checked = validate_table(records, contract)
-    docs = publish_table_docs(records, contract) if data_docs else None
+    data = read_pedestrians(source, ZONE)
+    checked = check(data, pedestrian_contract(max_quarantined))
 
     # Data preparation
     merged = merge_exports(checked.frame, ZONE)
@@ -82,61 +72,32 @@ def pedestrians(
 
     # Evaluation: forecasts of calm weeks against the same weekday a week earlier, and against the champion
     cases = held_out_days(merged.days, found.changes, weeks)
-    scored = backtest_week(merged.days, cases, state, trend)
-    ours, naive = case_scores(scored, "error", "week"), case_scores(scored, "naive_error", "week")
+
+    def scores(config: dict[str, Any]) -> Stored:
+        table = backtest_week(merged.days, cases, str(config["state"]), bool(config["trend"]))
+        return case_scores(table, "error", "naive_error", "week")
+
     config = {"state": state, "trend": trend}
-    registered = f"pedestrians-{where.name}"
-    champion = read_champion(registered, config, cases.digest, ours.scores)
-    record, rival = evaluate_champion(champion, merged.days, cases)
-    decision = decide_promotion(
-        ours.scores, ours.groups, naive.scores, record, rival, PRIMARY, cases.digest, higher_is_better=False
+    scored = backtest_week(merged.days, cases, state, trend)
+    held = contest(
+        f"pedestrians-{data.name}",
+        config,
+        scores(config),
+        on=cases,
+        metric=PRIMARY,
+        better="lower",
+        rescore=scores,
     )
     chosen = choose_place(found.places, found.changes, place)
-    metrics = measure_pedestrians(scored, rival, found.changes, found.places, chosen)
-    weekdays = weekday_means(merged.days, found.changes)
+    metrics = measure_pedestrians(scored, held.rival, found.changes, found.places, chosen)
 
     # Deployment
-    settings = {"source": source, "place": place, "false_alarms": false_alarms, **config}
-    artifacts = {"expected": found.expected, "changes": found.changes}
-    tracked = track_run(
-        "pedestrians", registered, config, settings, metrics, decision,
-        ours.scores, cases.digest, artifacts, champion.registry,
+    findings = describe_pedestrians(
+        merged.report, merged.hours, merged.days, found.changes, found.places, found.expected,
+        weekday_means(merged.days, found.changes), monthly_means(found.expected), scored, metrics, chosen, false_alarms,
     )  # fmt: skip
-    report = compose_pedestrians(
-        where=where.model_copy(update={"files": []}),
-        records=records,
-        unreadable=read.quarantine,
-        broken=checked.quarantine,
-        contract=checked.report,
-        merged=merged.report,
-        hours=merged.hours,
-        days=merged.days,
-        changes=found.changes,
-        places=found.places,
-        expected=found.expected,
-        weekdays=weekdays,
-        months=monthly_means(found.expected),
-        scored=scored,
-        metrics=metrics,
-        champion=tracked.load(TrackedRun).reason,
-        place=chosen,
-        false_alarms=false_alarms,
-    )
     tables = {"changes": found.changes, "places": found.places, "days": found.expected}
-    links = {"data docs": docs.load()} if docs else {}
-    return Path(publish_report(report, [found.changes.digest], tables, links).load())
-
-
-def evaluate_champion(champion: Stored, days: Stored, cases: Stored) -> tuple[Any, Any]:
-    """Return the champion's record and its scores, anew when it was measured on other days."""
-    record = champion.champion.load(ChampionRecord | None)
-    if record is None or record.test_data == cases.digest:
-        return champion.champion, champion.scores
-    state, trend = record.config.get("state"), record.config.get("trend")
-    if not (isinstance(state, str) and isinstance(trend, bool)):  # its record is odd: it stays
-        return champion.champion, champion.scores
-    scores = case_scores(backtest_week(days, cases, state, trend), "error", "week").scores
-    return record.model_copy(update={"test_data": cases.digest, "primary": PRIMARY}), scores
+    return publish(findings, held, model={"expected": found.expected, "changes": found.changes}, tables=tables)
 
 
 if __name__ == "__main__":

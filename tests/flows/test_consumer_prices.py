@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from tasks.cases.consumer_prices.ingestion.source import locate_prices
+from tasks.cases.consumer_prices.ingestion.source import WAYS
+from tasks.ingestion.files import locate
 from tasks.platform.errors import UsageError
 from tasks.platform.settings import settings
 
 QUICK = {"every": 6, "test_years": 20}
-LIVE = {"locate_prices", "read_champion", "publish_report"}
+LIVE = {"locate", "read_champion", "promote", "publish_report"}
 
 
 def result_of(report: str) -> dict[str, Any]:
@@ -52,5 +53,5 @@ def test_the_sample_end_to_end_and_then_from_the_store(prefect_server: str, tmp_
 @pytest.mark.parametrize("source", ["/no/such/file.csv", ""])
 def test_a_wrong_path_is_one_sentence(source: str) -> None:
     with pytest.raises(UsageError, match=r"no such file or folder; give sample, public, a \.csv file") as caught:
-        locate_prices.fn(source)
+        locate.fn(source, WAYS)
     assert caught.value.exit_status == 2

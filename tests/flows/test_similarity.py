@@ -89,7 +89,7 @@ def test_the_sample_is_answered_right_and_again_pays_only_for_what_is_new(run: R
     assert metric(first, "recall@10") > 0.95
     assert set(first) >= {"flow", "question", "answer", "parameters", "data", "metrics", "stages", "artifacts"}
     again = result_of(run())
-    live = {"locate_pictures", "scan_pictures", "choose_embedder", "read_champion", "publish_report"}
+    live = {"locate_pictures", "scan_pictures", "choose_embedder", "read_champion", "promote", "publish_report"}
     assert {name for name, state in states(again).items() if state == "ran"} <= live
     assert without_times(again) == without_times(first)
     report = (tmp_path / "reports" / "similarity" / again["run"] / "report.html").read_text()

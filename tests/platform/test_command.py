@@ -183,7 +183,7 @@ def test_a_command_without_a_server_starts_its_own_and_leaves_nothing(
     again = run(program, "--n", "4")
     assert again.stdout == done.stdout
     assert "cached" in again.stderr
-    left = subprocess.run(["pgrep", "-f", "tasks.platform.server"], capture_output=True, text=True).stdout.split()
+    left = subprocess.run(["pgrep", "-f", "tasks.platform.hosting"], capture_output=True, text=True).stdout.split()
     mine = [pid for pid in left if str(home) in _environment(pid)]
     assert mine == []
 

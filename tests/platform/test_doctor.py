@@ -361,11 +361,11 @@ def test_damaged_file_in_the_cache_is_named_and_left(original):
 
 
 def test_network_that_is_away_or_not_wanted(original, setting, monkeypatch):
-    monkeypatch.setattr(checks_places, "_reaches", lambda url: False)
+    monkeypatch.setattr(checks_places, "reaches", lambda url: False)
     found = checks_places.network()
     assert (found.state, found.found) == ("warn", "no answer from host.invalid")
     assert "CASEBOOK_MIRROR" in found.remedy
-    monkeypatch.setattr(checks_places, "_reaches", lambda url: True)
+    monkeypatch.setattr(checks_places, "reaches", lambda url: True)
     assert checks_places.network().state == "ok"
     setting(offline=True)
     assert "CASEBOOK_OFFLINE" in checks_places.network().found
@@ -379,13 +379,13 @@ def test_host_that_refuses_is_a_host_that_answers(monkeypatch):
         raise urllib.error.HTTPError("https://x", 403, "Forbidden", None, None)
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
-    assert checks_places._reaches("https://x")
+    assert checks_places.reaches("https://x")
 
     def unreachable(*_: object, **__: object) -> None:
         raise urllib.error.URLError("no route")
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    assert not checks_places._reaches("https://x")
+    assert not checks_places.reaches("https://x")
 
 
 # --- the command ---

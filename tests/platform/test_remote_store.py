@@ -12,6 +12,8 @@ from tasks.platform.memo import Memo
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.store import store
+from tasks.platform.store.contents import damaged, sizes
+from tasks.platform.store.prune import plan
 
 moto = pytest.importorskip("moto.server", reason="moto is not installed: no S3 server to test against")
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -85,3 +87,8 @@ def test_memo_on_object_storage(bucket: str) -> None:
     memo.append(pa.table({"key": ["a"]}))
     memo.append(pa.table({"key": ["b"]}))
     assert sum(len(part) for part in memo.segments()) == 2
+    stored = store().put({"a": 1})
+    assert [(size.kind, size.number) for size in sizes(store())] == [("record", 1), ("(memo)", 2)]
+    assert list(damaged(store())) == []
+    assert plan(store(), days=1).objects == []  # it is not a day old
+    assert store().intact(stored)

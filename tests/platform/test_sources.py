@@ -2,13 +2,22 @@
 
 import shutil
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 from tasks.platform import formats, sources
 from tasks.platform.formats import FORMAT, WATCHED, present, renewed
+from tasks.platform.stage import Unkeyed, stage
 
 SOURCE = sources.PACKAGE
+
+
+@stage(phase="Modelling")
+def fit(depth: int, where: Annotated[str, Unkeyed] = "here") -> int:
+    return depth
+
+
 TOY = {
     "tasks/__init__.py": '"""All."""\n',
     "tasks/platform/__init__.py": "",
@@ -87,6 +96,14 @@ def test_the_number_of_the_format_is_raised_when_stored_objects_look_different()
         " now (`python -m tasks.platform.formats raise`), else only renew the digest"
         " (`python -m tasks.platform.formats`)."
     )
+
+
+def test_the_number_of_the_format_is_part_of_every_key(monkeypatch: pytest.MonkeyPatch):
+    key = fit.key({"depth": 3})
+    assert key == fit.key({"depth": 3, "where": "there"})
+    assert key != fit.key({"depth": 4})
+    monkeypatch.setattr("tasks.platform.stage.FORMAT", FORMAT + 1)
+    assert key != fit.key({"depth": 3})
 
 
 def test_the_command_renews_digests_and_raises_the_number(monkeypatch: pytest.MonkeyPatch):

@@ -163,13 +163,17 @@ def test_masters_and_threads(monkeypatch: pytest.MonkeyPatch):
 
 SCRIPT = """
 import os, sys
+from tasks.platform.scratch import scratch_folder
 from tasks.platform.spark import is_running, spark_closed_at_the_end, spark_session
 assert not is_running() and "pyspark" not in sys.modules
 with spark_closed_at_the_end():
     session = spark_session()
     assert is_running() and session.range(10).count() == 10
+    scratch = scratch_folder()
+    assert [item.name[:6] for item in scratch.iterdir()] == ["spark-"]
+    assert session.conf.get("spark.local.dir").startswith(str(scratch))
     java = session._sc._gateway.proc.pid
-assert not is_running()
+assert not is_running() and not list(scratch.iterdir())
 try:
     os.kill(java, 0)
 except ProcessLookupError:

@@ -146,6 +146,20 @@ def test_what_has_no_open_format_is_refused(value: Any) -> None:
         kind_of(value)
 
 
+def test_what_can_only_be_saved_or_only_be_loaded_is_no_folder() -> None:
+    class OnlySave:
+        def save(self, folder: Path) -> None: ...
+
+    class OnlyLoad:
+        @classmethod
+        def load(cls, folder: Path) -> None: ...
+
+    assert kind_of(Bag(np.arange(1))).name == "folder"
+    for value in (OnlySave(), OnlyLoad()):
+        with pytest.raises(TypeError, match="no open format"):
+            kind_of(value)
+
+
 def test_an_array_file_that_holds_a_pickle_is_not_opened(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     file = tmp_path / "hostile.npy"

@@ -305,6 +305,14 @@ def test_any_text_survives_into_the_page(word: str) -> None:
     assert not any(tag == "script" for tag, _ in Page(html).elements)
 
 
+def test_a_lineage_is_told_where_it_is_not_known_when() -> None:
+    entry = {"digest": "ab" * 32, "kind": "frame", "stage": "read", "inputs": {"file": ["cd" * 32]}, "started": None}
+    (row,) = lineage_rows([entry])
+    assert (row.made_by, row.sources, row.when) == ("read", ["cd" * 6], None)
+    ran = StageRecord(name="fit", phase="Modelling", state="cached", seconds=0.0)
+    assert "<bdi>read</bdi>" in render(minimal(lineage=[row], stages=[ran]))
+
+
 def test_jsonable_knows_odd_types() -> None:
     assert jsonable({"a": {3, 1}, "b": (np.int64(2), float("inf")), "c": b"\0" * 100, "d": Path("x")}) == {
         "a": [1, 3],

@@ -97,3 +97,14 @@ def test_duplicate_ids_inside_one_figure_are_made_one() -> None:
 def test_width_is_that_of_the_text() -> None:
     assert natural_width(wrap("").replace("0 0 10 10", "0 0 300 100")) == 400
     assert natural_width("<svg/>") == 640
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [('width="300px" height="50.5pt"', "0 0 300 50.5"), ('width="80%" height="20"', "0 0 80 20"), ("", "0 0 100 100"),
+     ('viewBox="1 2 3 4" width="9" height="9"', "1 2 3 4")],
+)  # fmt: skip
+def test_a_figure_keeps_its_shape_with_a_view_box_of_its_own_or_from_its_size(size: str, box: str) -> None:
+    root = ElementTree.fromstring(inline_svg(f'<svg {NS} {size} version="1.1"><path d="M0 0"/></svg>', "f1", "x"))
+    assert root.get("viewBox") == box
+    assert not {"width", "height", "version"} & set(root.attrib)

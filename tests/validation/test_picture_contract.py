@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.platform.errors import ContractError, UsageError
-from tasks.validation.pictures import check_pictures, pictures_data_docs, validate_pictures
+from tasks.platform.errors import ContractError
+from tasks.validation.contract import ContractReport, check_table, enforce
+from tasks.validation.data_docs import write_data_docs
+from tasks.validation.pictures import REMEDY, count_labels, picture_contract
 
 
 def manifest(n: int = 10, labels: tuple[str, ...] = ("a", "b")) -> pd.DataFrame:
@@ -37,19 +39,27 @@ def quarantine(**reasons: int) -> pd.DataFrame:
 NONE = quarantine()
 
 
+def held(frame: pd.DataFrame, out: pd.DataFrame = NONE, share: float = 0.5) -> ContractReport:
+    return check_table(count_labels.fn(frame), picture_contract(share), out).report
+
+
+def stop(frame: pd.DataFrame, out: pd.DataFrame = NONE, share: float = 0.5) -> None:
+    enforce(held(frame, out, share), REMEDY)
+
+
 def broken(frame: pd.DataFrame, out: pd.DataFrame = NONE, share: float = 0.5) -> dict[str, str]:
     """Rule -> severity of every broken rule."""
-    report = check_pictures(frame, out, share)
+    report = held(frame, out, share)
     return {result.rule: result.severity for result in report.results if not result.passed}
 
 
-def test_good_manifest_goes_on_unchanged():
+def test_good_manifest_passes_and_stays_as_it_is():
     frame = manifest()
-    checked = validate_pictures.fn(frame, NONE)
-    pd.testing.assert_frame_equal(checked.manifest, manifest())
-    assert checked.report.passed
-    assert all(result.passed for result in checked.report.results)
-    assert checked.report.quarantined == 0
+    report = held(frame)
+    pd.testing.assert_frame_equal(frame, manifest())
+    assert report.passed
+    assert all(result.passed for result in report.results)
+    assert report.quarantined == 0
 
 
 def changed(column: str, value: object, row: int = 3) -> pd.DataFrame:
@@ -81,18 +91,18 @@ def changed(column: str, value: object, row: int = 3) -> pd.DataFrame:
 )
 def test_critical_break_stops_and_names_the_picture(column, value):
     with pytest.raises(ContractError, match=r"row 0 \(a/00000\.jpg\)|row 3 \((b/00003\.jpg|None)\)"):
-        validate_pictures.fn(changed(column, value), NONE)
+        stop(changed(column, value), NONE)
 
 
 @pytest.mark.parametrize("column", ["path", "id", "width", "height", "bytes", "orientation"])
 def test_missing_column_stops_and_is_named(column):
     with pytest.raises(ContractError, match=f"column '{column}' is missing; there are "):
-        validate_pictures.fn(manifest().drop(columns=column), NONE)
+        stop(manifest().drop(columns=column), NONE)
 
 
 @pytest.mark.parametrize(("rows", "passes"), [(0, False), (1, False), (2, True)])
 def test_two_pictures_at_least(rows, passes):
-    assert check_pictures(manifest(rows), NONE).passed == passes
+    assert held(manifest(rows), NONE).passed == passes
 
 
 @pytest.mark.parametrize(
@@ -100,28 +110,31 @@ def test_two_pictures_at_least(rows, passes):
     [(5, 5, 0.5, True), (5, 6, 0.5, False), (9, 1, 0.1, True), (9, 2, 0.1, False), (10, 1, 0, False), (2, 98, 1, True)],
 )
 def test_share_of_files_in_quarantine(good, bad, share, passes):
-    report = check_pictures(manifest(good), quarantine(truncated=bad), share)
-    assert (report.passed, report.quarantined) == (passes, bad)
+    report = held(manifest(good), quarantine(truncated=bad), share)
+    assert report.passed == passes
+    assert f"{bad} of {good + bad} pictures are in quarantine" in report.results[-1].detail
 
 
 def test_too_many_in_quarantine_are_counted_by_reason():
     out = quarantine(truncated=30, empty=4, **{"not-a-picture": 7})
     with pytest.raises(ContractError) as caught:
-        validate_pictures.fn(manifest(), out)
-    assert "41 of 51 files are in quarantine: truncated 30, not-a-picture 7, empty 4" in str(caught.value)
+        stop(manifest(), out)
+    assert "41 of 51 pictures are in quarantine, 41 of them put aside when they were read: truncated (30)" in str(
+        caught.value
+    )
 
 
 def test_reasons_are_bounded_and_harmless():
     out = quarantine(**{f"\x1b[31m{number}" + "x" * 500: 1 for number in range(50)})
-    detail = check_pictures(manifest(), out).results[1].detail
+    detail = held(manifest(), out).results[-1].detail
     assert detail.isprintable()
-    assert "and 42 more reasons" in detail
-    assert len(detail) < 600
+    assert "and 45 more reasons" in detail
+    assert len(detail) < 800
 
 
 def test_whole_collection_in_quarantine():
-    with pytest.raises(ContractError, match="3 of 3 files are in quarantine: empty 3"):
-        validate_pictures.fn(manifest(0), quarantine(empty=3), max_quarantined=1)
+    with pytest.raises(ContractError, match="at least 2 pictures"):
+        stop(manifest(0), quarantine(empty=3), share=1)
 
 
 def test_exact_copies_are_said():
@@ -154,11 +167,5 @@ def test_pictures_without_label_are_no_label():
     assert broken(frame) == {}
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_share_out_of_range_is_a_wrong_argument(share):
-    with pytest.raises(UsageError, match="give a share between 0 and 1"):
-        validate_pictures.fn(manifest(), NONE, share)
-
-
 def test_data_docs_of_a_manifest(tmp_path):
-    assert pictures_data_docs(manifest(), NONE, tmp_path / "docs").is_file()
+    assert write_data_docs(count_labels.fn(manifest()), picture_contract(), tmp_path / "docs").is_file()

@@ -35,6 +35,7 @@ class Held:
     primary: str
     test_data: str
     scores: Stored
+    baseline: Stored
     decision: Stored
     standing: Standing
     rival: Any  # Stored (n,): the champion's score of every test case; None without one
@@ -113,7 +114,9 @@ def contest(
         minimum_gain,
         better == "higher",
     )
-    return Held(name, choices, metric, test_data, cases.scores, decision, standing, theirs, rescored, problem)
+    return Held(
+        name, choices, metric, test_data, cases.scores, cases.baseline, decision, standing, theirs, rescored, problem
+    )
 
 
 def _whole(scores: Stored | None) -> bool:

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError
 from tasks.platform.parameters import completed
+from tasks.platform.places import check_run_of_the_api
 from tasks.platform.run import open_run
 from tasks.platform.server import prefect_api
 from tasks.platform.settings import apply_prefect_settings
@@ -58,6 +59,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
             return skipped
         bound = inspect.signature(fn).bind(*args, **kwargs)
         bound.apply_defaults()
+        check_run_of_the_api(dict(bound.arguments))
         with spark_closed_at_the_end(), open_run(fn.__name__, bound.arguments.get("output")) as run:
             run.command = command_line(fn, fn.__name__, dict(bound.arguments))
             run.question = (inspect.getdoc(fn) or fn.__name__).partition("\n")[0]

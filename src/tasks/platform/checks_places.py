@@ -1,6 +1,5 @@
 """Do the places answer that Casebook reads and writes: the store, Prefect, MLflow, pinned downloads, the network?"""
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -13,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tasks.platform.checks import Check, disk, masked, version_of
+from tasks.platform.digests import digest_file
 from tasks.platform.settings import settings
 
 NETWORK_SECONDS = 3.0
@@ -73,7 +73,8 @@ def prefect() -> Check:
     return Check(name="Prefect", state="warn", found=found, remedy=remedy)
 
 
-def _reaches(url: str) -> bool:
+def reaches(url: str) -> bool:
+    """Tell whether the host of an address answers, whatever it says."""
     request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "casebook-doctor"})  # noqa: S310 - https
     try:
         with urllib.request.urlopen(request, timeout=NETWORK_SECONDS):  # noqa: S310 - our own registry of addresses
@@ -92,17 +93,12 @@ def network() -> Check:
         return Check(name="network", state="ok", found="not used: CASEBOOK_OFFLINE is set")
     hosts = {urllib.parse.urlsplit(item.url).netloc: item.url for item in ORIGINALS.values()}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        reached = dict(zip(hosts, pool.map(_reaches, hosts.values()), strict=True))
+        reached = dict(zip(hosts, pool.map(reaches, hosts.values()), strict=True))
     away = [host for host, there in reached.items() if not there]
     if not away:
         return Check(name="network", state="ok", found=f"reached {', '.join(hosts)}")
     remedy = "Only `public` sources and pinned models need it: put their files into a folder and set CASEBOOK_MIRROR."
     return Check(name="network", state="warn", found=f"no answer from {', '.join(away)}", remedy=remedy)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pinned_files() -> Check:
@@ -119,7 +115,7 @@ def pinned_files() -> Check:
         path = next((place for place in places if place.is_file()), None)
         if path is None:
             absent.append(item.file_name)
-        elif _digest(path) == item.sha256:
+        elif digest_file(path) == item.sha256:
             here.append(item.file_name)
         else:
             odd.append(f"{path} has another checksum than {item.sha256[:12]}…")

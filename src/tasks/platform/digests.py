@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 TICK_NS = 20_000_000  # twice the coarsest clock that Linux stamps files with
+COARSE_NS = 2_000_000_000  # where file systems keep whole seconds only, or every other one
 MOST_REMEMBERED = 200_000  # files
 
 State = tuple[int, int, int, int, int]
@@ -35,7 +36,8 @@ def digest_file(path: Path) -> str:
 
 def _remember(path: Path, state: State, digest: str, moment: int) -> None:
     """Keep a digest that held at `moment` (nanoseconds), unless a later change might show in no time stamp."""
-    if moment - state[3] > TICK_NS:
+    tick = TICK_NS if state[3] % 1_000_000_000 else COARSE_NS
+    if moment - state[3] > tick:
         if len(_known) >= MOST_REMEMBERED:
             _known.clear()
         _known[str(path.absolute())] = (state, digest)

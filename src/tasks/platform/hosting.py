@@ -18,7 +18,7 @@ from typing import Any
 
 from tasks.platform import keys
 from tasks.platform.guard import Gate, Guard
-from tasks.platform.locks import alone, unused_for
+from tasks.platform.locks import alone, note_of_lingering, unused_for
 from tasks.platform.settings import apply_prefect_settings, settings
 
 
@@ -76,8 +76,10 @@ def _migrated() -> str:
 
 
 @contextlib.contextmanager
-def one_migration_at_a_time() -> Iterator[None]:
+def one_migration_at_a_time(complete: bool = True) -> Iterator[None]:
     """Let one process of this machine create or migrate Prefect's database; those that find it ready do not wait.
+
+    With `complete`, the database is taken for ready afterwards: a server has filled it with all that it wants there.
 
     Raises:
         CasebookError: another process has been at it for longer than the setting `server_start`.
@@ -85,34 +87,48 @@ def one_migration_at_a_time() -> Iterator[None]:
     folder = keys.private_folder(Path(os.environ["PREFECT_HOME"]))
     mark = folder / "migrated"
     ready = _migrated()
-    with contextlib.suppress(OSError):
-        if ready and mark.read_text("utf-8") == ready:
-            yield
-            return
+    if ready and mark.is_file() and mark.read_text("utf-8") == ready:
+        yield
+        return
     with alone(folder / "migration.lock", settings().server_start):
         yield
-        mark.write_text(_migrated(), "utf-8")
+        if complete:
+            mark.write_text(_migrated(), "utf-8")
 
 
-def _serve(app: Any, bound: socket.socket, boot: str, watch: Callable[[], None]) -> None:
-    """Serve `app` until `watch` returns."""
-    import uvicorn
+class Hosting:
+    """Serves an application until `watch` returns or a signal says so; says `farewell` before the port closes."""
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            with one_migration_at_a_time():
-                await super().startup(sockets)
+    def __init__(self, watch: Callable[[], None], farewell: Callable[[], None]) -> None:
+        self._watch, self._farewell = watch, farewell
+        self._server: Any = None
+        threading.Thread(target=self._end, daemon=True).start()
 
-    guarded = Guard(app, Gate(bound.getsockname()[1], boot))
-    options: dict[str, Any] = {"log_level": "error", "timeout_graceful_shutdown": 1, "server_header": False}
-    server = Server(uvicorn.Config(guarded, **options))
+    def _end(self) -> None:
+        self._watch()
+        if self._server is None:  # still importing: nothing has been begun that would have to be finished
+            os._exit(0)
+        self._server.should_exit = True
 
-    def end() -> None:
-        watch()
-        server.should_exit = True
+    def serve(self, app: Any, bound: socket.socket, boot: str, migrates: bool) -> None:
+        """Serve `app` behind the guard; `migrates` tells that its start may change Prefect's database."""
+        import uvicorn
 
-    threading.Thread(target=end, daemon=True).start()
-    server.run(sockets=[bound])
+        farewell = self._farewell
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                with one_migration_at_a_time() if migrates else contextlib.nullcontext():
+                    await super().startup(sockets)
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                farewell()
+                await super().shutdown(sockets)
+
+        guarded = Guard(app, Gate(bound.getsockname()[1], boot))
+        options: dict[str, Any] = {"log_level": "error", "timeout_graceful_shutdown": 1, "server_header": False}
+        self._server = Server(uvicorn.Config(guarded, **options))
+        self._server.run(sockets=[bound])
 
 
 def main() -> None:
@@ -123,10 +139,6 @@ def main() -> None:
     parser.add_argument("--boot", default="")
     parser.add_argument("--minutes", type=float, default=0)
     chosen = parser.parse_args()
-    apply_prefect_settings()
-    bound = socket.socket(fileno=chosen.socket)
-    port = bound.getsockname()[1]
-    app = mlflow_app(port) if chosen.kind == "mlflow" else prefect_app(port, chosen.kind == "temporary")
 
     def watch() -> None:
         if chosen.minutes:
@@ -134,7 +146,16 @@ def main() -> None:
         else:
             sys.stdin.buffer.read()
 
-    _serve(app, bound, chosen.boot, watch)
+    def farewell() -> None:
+        if chosen.minutes:  # no other server can have noted itself: this one holds the lock
+            note_of_lingering().unlink(missing_ok=True)
+
+    apply_prefect_settings()
+    hosting = Hosting(watch, farewell)
+    bound = socket.socket(fileno=chosen.socket)
+    port = bound.getsockname()[1]
+    app = mlflow_app(port) if chosen.kind == "mlflow" else prefect_app(port, chosen.kind == "temporary")
+    hosting.serve(app, bound, chosen.boot, migrates=chosen.kind != "mlflow")
 
 
 if __name__ == "__main__":

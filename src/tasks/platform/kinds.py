@@ -19,10 +19,8 @@ a pandas stage wrote, and the other way round. Nothing is pickled, neither when 
 
 import json
 import math
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,8 +29,7 @@ import pandas as pd
 from pydantic import BaseModel, TypeAdapter
 
 from tasks.platform.errors import IntegrityError
-
-UNDATED = (1980, 1, 1, 0, 0, 0)  # the first date that a zip knows
+from tasks.platform.kinds_models import read_keras, read_sklearn, write_keras, write_sklearn
 
 
 @dataclass(frozen=True)
@@ -150,76 +147,6 @@ def _write_figure(figure: Any, path: Path) -> None:
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def _fix_dates(path: Path) -> None:
-    """Rewrite a zip-based model file without its dates, so that equal models are equal files."""
-    bare = path.with_suffix(".bare")
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(bare, "w", zipfile.ZIP_STORED) as new:
-        for name in sorted(old.namelist()):
-            content = old.read(name)
-            if name == "metadata.json":
-                content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
-            new.writestr(zipfile.ZipInfo(name, UNDATED), content)
-    bare.replace(path)
-
-
-def _write_keras(model: Any, path: Path) -> None:
-    model.save(path)
-    _fix_dates(path)
-
-
-def _read_keras(path: Path, wanted: Any) -> Any:
-    import keras
-
-    return keras.saving.load_model(path, compile=True, safe_mode=True)
-
-
-def _write_sklearn(model: Any, path: Path) -> None:
-    import skops.io
-
-    skops.io.dump(model, path)
-    _number_objects(path)
-
-
-def _number_objects(path: Path) -> None:
-    """Rewrite a skops file, which names objects by their address in memory, so that equal models are equal files.
-
-    Objects and files are numbered as they appear; constants, which Python shares or not as it likes, each on its own.
-    """
-    bare, numbers, names = path.with_suffix(".bare"), count(), dict[str, str]()
-    known: dict[int, int] = {}
-
-    def numbered(node: Any) -> Any:
-        if isinstance(node, list):
-            return [numbered(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        node, old, file = dict(node), node.get("__id__"), node.get("file")
-        if isinstance(old, int):
-            constant = node.get("__loader__") == "JsonNode"
-            node["__id__"] = next(numbers) if constant or old not in known else known[old]
-            known.setdefault(old, node["__id__"])
-        if isinstance(file, str):
-            node["file"] = names.setdefault(file, f"{len(names)}{Path(file).suffix}")
-        return {name: numbered(item) for name, item in node.items()}
-
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(bare, "w", zipfile.ZIP_STORED) as new:
-        schema = numbered(json.loads(old.read("schema.json")))
-        for name, number in names.items():
-            new.writestr(zipfile.ZipInfo(number, UNDATED), old.read(name))
-        new.writestr(zipfile.ZipInfo("schema.json", UNDATED), json.dumps(schema))
-    bare.replace(path)
-
-
-def _read_sklearn(path: Path, wanted: Any) -> Any:
-    import skops.io
-
-    unknown = skops.io.get_untrusted_types(file=path)
-    foreign = [name for name in unknown if name.split(".")[0] not in {"sklearn", "numpy", "scipy", "builtins"}]
-    if foreign:
-        raise IntegrityError(f"The model {path.name} holds types that are not trusted: {', '.join(foreign)}.")
-    return skops.io.load(path, trusted=unknown)
-
-
 def _write_folder(value: Any, path: Path) -> None:
     path.mkdir()
     value.save(path)
@@ -266,8 +193,8 @@ KINDS: tuple[Kind, ...] = (
         _write_figure,
         lambda path, wanted: path.read_text("utf-8"),
     ),
-    Kind("keras", ".keras", lambda value: inherits(value, "keras", "Model"), _write_keras, _read_keras),
-    Kind("sklearn", ".skops", lambda value: inherits(value, "sklearn", "BaseEstimator"), _write_sklearn, _read_sklearn),
+    Kind("keras", ".keras", lambda value: inherits(value, "keras", "Model"), write_keras, read_keras),
+    Kind("sklearn", ".skops", lambda value: inherits(value, "sklearn", "BaseEstimator"), write_sklearn, read_sklearn),
     Kind("spark", "", lambda value: inherits(value, "pyspark", "MLWritable"), _write_spark_model, _read_spark_model),
     Kind("record", ".json", _is_record, _write_record, _read_record),
     Kind(

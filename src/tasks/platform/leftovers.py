@@ -53,7 +53,8 @@ def candidates() -> Iterator[tuple[Path, float]]:
     for folder in {scratch_folder(), home / "scratch"}:
         yield from ((path, SCRATCH_AGE) for path in _inside(folder))
     yield from ((path, FETCHED_AGE) for path in _inside(home / "fetched"))
-    for folder in {home, settings().cache_folder, *([local] if local else [])}:
+    places = [home.absolute(), settings().cache_folder.absolute(), *([local.absolute()] if local else [])]
+    for folder in {place for place in places if not set(place.parents) & set(places)}:
         yield from ((path, UNFINISHED_AGE) for path in _unfinished(folder))
     for flow in _inside(settings().output):
         for run in _inside(flow):

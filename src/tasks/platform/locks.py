@@ -98,6 +98,5 @@ def unused_for(seconds: float) -> None:
             last = time.monotonic()
             continue
         if time.monotonic() - last >= seconds:
-            note_of_lingering().unlink(missing_ok=True)
             return
         fcntl.flock(number, fcntl.LOCK_UN)

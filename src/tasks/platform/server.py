@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tasks.platform import keys
 from tasks.platform.errors import CasebookError
@@ -86,7 +86,7 @@ def reports_address(path: Path) -> str | None:
     folder, base = Path(str(note.get("output", ""))), str(note.get("reports_url", ""))
     if not base or not path.is_relative_to(folder) or not is_ours(base):
         return None
-    return f"{base}/{path.relative_to(folder).as_posix()}"
+    return f"{base}/{quote(path.relative_to(folder).as_posix())}"
 
 
 def bound_socket(port: int = 0) -> socket.socket:
@@ -174,7 +174,7 @@ class Child:
             ended = self._ended()
             if ended or time.monotonic() > deadline:
                 reason = start_failure(self.log, self._process_id(), ended)
-                self.stop()
+                self.give_up()
                 raise CasebookError(f"The {self.kind} server did not start: {reason}. Its log is {self.log}.")
             time.sleep(0.05)
 
@@ -183,6 +183,10 @@ class Child:
 
     def _process_id(self) -> int:
         return self.process.pid
+
+    def give_up(self) -> None:
+        """End a server that did not start."""
+        self.stop()
 
     def stop(self) -> None:
         """Ask the server to end, and wait until it has."""
@@ -213,6 +217,23 @@ def _python_path() -> str:
 
 
 @contextmanager
+def server_for_commands() -> Iterator[Child]:
+    """Yield the server that stays for some minutes, found or started, or one of this process alone."""
+    if settings().server_minutes:
+        from tasks.platform.lingering import lingering_server
+
+        with lingering_server() as found:
+            if found:
+                yield found
+                return
+    server = TemporaryServer()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
 def prefect_api() -> Iterator[Child | None]:
     """Make a Prefect API known through the environment; call before Prefect is imported.
 
@@ -231,12 +252,11 @@ def prefect_api() -> Iterator[Child | None]:
         with _environment({"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": keys.auth_string()}):
             yield None
         return
-    server = TemporaryServer()
-    with _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()}):
-        try:
-            yield server
-        finally:
-            server.stop()
+    with (
+        server_for_commands() as server,
+        _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()}),
+    ):
+        yield server
 
 
 def _key_for(url: str) -> str:
@@ -269,7 +289,7 @@ def prepare() -> None:
 
     from tasks.platform.hosting import one_migration_at_a_time
 
-    with one_migration_at_a_time():
+    with one_migration_at_a_time(complete=False):
         asyncio.run(provide_database_interface().create_db())
 
 

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     spark_memory: str = Field(
         "2g", pattern=r"^[1-9][0-9]{0,5}[mgMG]$", description="memory of Spark's driver, and of each executor"
     )
+    server_minutes: float = Field(
+        default_factory=lambda: 0.0 if os.environ.get("CI") else 5.0,
+        ge=0,
+        le=1440,
+        description="minutes that the server of a command stays after its last use; 0 ends it with the command",
+    )
     server_start: float = Field(120.0, gt=0, le=3600, description="seconds that a server may take to start")
     output_roots: str = Field(
         "", description="folders that runs from the UI may write to, as a PATH; the output folder"

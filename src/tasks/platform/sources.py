@@ -1,8 +1,11 @@
 """Which code does a result rest on? The digest of a module and of the `tasks` modules that it imports.
 
-What moves the data and does not make it stays out: the platform, and the plumbing of publishing. What stored objects
-look like decides results as well; the number `FORMAT` of `tasks.platform.formats` stands for that in every key, and the
-one module of the platform that makes content (names, titles, examples, shortened and made visible) counts as any other.
+What moves the data and does not make it stays out: the platform, and the plumbing of publishing. Three things in there
+decide results all the same. What stored objects look like (kinds, Spark's time zone, the parts of a report): the number
+`FORMAT` of `tasks.platform.formats` stands for that in every key. Text (names, titles, examples, shortened and made
+visible): `tasks.platform.text` counts as any other module. The pinned files: what is made from one is keyed by its
+digest, as a file or as an argument. Checkpoints (`memo`) bear a digest of what they depend on in their name, which the
+technique gives; scratch arrays, transfers, sessions and progress hand on what they are given.
 
 Code counts by its syntax tree: a remark, a docstring or another line break recomputes nothing.
 """

@@ -3,15 +3,26 @@
 import contextlib
 import os
 import shutil
+import time
 import uuid
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def is_url(location: str) -> bool:
     """Tell whether `location` is an fsspec URL (s3://…, memory://…) and not a local path."""
     scheme, mark, _ = location.partition("://")
     return bool(mark) and scheme.isalnum() and scheme not in {"file", "local"}
+
+
+class Entry(NamedTuple):
+    """A file below a folder."""
+
+    name: str
+    bytes: int
+    changed: float  # seconds since 1970
 
 
 class Folder:
@@ -117,6 +128,19 @@ class Folder:
         else:
             path.unlink(missing_ok=True)
 
+    def walk(self, below: str = "") -> Iterator[Entry]:
+        """Yield the visible files below a folder of this one, in the order of their names; none when there is none."""
+        top = self._path(below) if below else self.root
+        if self.remote is not None:
+            found = self.remote.find(top, detail=True)
+            listed = [Entry(path[len(self.root) + 1 :], int(info.get("size") or 0), _moment(info))
+                      for path, info in ((str(path), info) for path, info in found.items())]  # fmt: skip
+        else:
+            files = (item for item in Path(top).rglob("*") if item.is_file() and not item.is_symlink())
+            states = [(item.relative_to(self.root).as_posix(), item.stat()) for item in files]
+            listed = [Entry(name, state.st_size, state.st_mtime) for name, state in states]
+        yield from sorted(entry for entry in listed if not any(part.startswith(".") for part in entry.name.split("/")))
+
     def names(self, suffix: str = "") -> list[str]:
         """List the visible files directly in this folder whose name ends in `suffix`; none when it does not exist."""
         try:
@@ -127,3 +151,14 @@ class Folder:
         except FileNotFoundError:
             return []
         return [name for name in found if name.endswith(suffix) and not name.startswith(".")]
+
+
+def _moment(info: dict[str, Any]) -> float:
+    """Return when a remote file was changed; now where its file system does not tell, so that it counts as new."""
+    for name in ("LastModified", "mtime", "updated", "last_modified", "created"):
+        value = info.get(name)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return time.time()

@@ -17,6 +17,7 @@ from tasks.evaluation.metrics import Metric
 from tasks.ingestion.files import Data
 from tasks.platform.masking import mask_text
 from tasks.platform.run import Run, current_run
+from tasks.platform.server import reports_address
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.storage import Folder
@@ -173,16 +174,19 @@ def _rows(data: Data) -> int | None:
     if data.rows is not None:
         return data.rows
     tables = [data.frame, *([data.quarantine] if data.quarantine else [])]
-    counts = [table.summary.get("rows") for table in tables]
-    return None if any(count is None for count in counts) else sum(map(int, counts))
+    counts = [int(table.summary["rows"]) for table in tables if "rows" in table.summary]
+    return sum(counts) if len(counts) == len(tables) else None
 
 
 def report_url(path: Path) -> str:
-    """Return the address of a report: where the output folder is served, else as a file."""
+    """Return the address of a report: where the output folder is served, else as a file.
+
+    The UI shows no `file://` links, so a run that a command started gives the address of `make serve` where that runs.
+    """
     base = settings().reports_url.rstrip("/")
     if base and path.is_relative_to(settings().output):
         return f"{base}/{path.relative_to(settings().output).as_posix()}"
-    return path.as_uri()
+    return reports_address(path) or path.as_uri()
 
 
 def _show_in_prefect(report: Report, path: Path) -> None:

@@ -6,6 +6,7 @@ used when the setting `mlflow_uri` names one.
 
 import logging
 import os
+import sqlite3
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -76,6 +77,7 @@ def mlflow_client(uri: str = "") -> Iterator[Any]:
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import alembic.util
         import mlflow.exceptions
         import sqlalchemy.exc
         from mlflow import MlflowClient
@@ -85,7 +87,7 @@ def mlflow_client(uri: str = "") -> Iterator[Any]:
             yield MlflowClient(tracking_uri=uri, registry_uri=uri)
         except mlflow.exceptions.MlflowException as error:
             raise _translated(error, error.error_code, uri) from error
-        except sqlalchemy.exc.SQLAlchemyError as error:
+        except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, alembic.util.CommandError) as error:
             raise _translated(error, "", uri) from error
 
 

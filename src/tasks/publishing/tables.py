@@ -22,7 +22,7 @@ def figure_block(drawing: "Drawing", alt: str, caption: str = "", dots_per_inch:
     return Figure(svg=figure_to_svg(drawing, dots_per_inch), alt=alt, caption=caption)
 
 
-def data_record(source: Source, rows: int) -> DataRecord:
+def data_record(source: Source, rows: int | None) -> DataRecord:
     """Say what data the run rests on."""
     return DataRecord(source=source.source, sha256=source.sha256, rows=rows, note=source.note)
 

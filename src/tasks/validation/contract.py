@@ -156,7 +156,7 @@ def _sifted(
 def _share(taken: pd.DataFrame, unreadable: pd.DataFrame, rows: int, contract: Contract) -> RuleResult:
     """State whether quarantine has taken too many rows, those that could not be read among them, and for what."""
     quarantined, rows = len(taken) + len(unreadable), rows + len(unreadable)
-    apart = f", {len(unreadable):,} of them because they cannot be read" if len(unreadable) else ""
+    apart = f", {len(unreadable):,} of them put aside when they were read" if len(unreadable) else ""
     passed = quarantined <= contract.max_quarantined * rows + 1e-9
     reasons = pd.concat([unreadable["reason"], taken[BROKEN_RULES]]).astype(str).value_counts()
     named = [f"{shorten(str(reason), 100).rstrip('.')} ({count:,})" for reason, count in reasons.head(REASONS).items()]

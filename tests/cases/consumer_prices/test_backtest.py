@@ -11,11 +11,10 @@ from tasks.cases.consumer_prices.evaluation.backtest import (
     coverage_by_step,
     first_test,
     interval_coverage,
+    origin_cases,
     origin_scores,
-    rival_model,
 )
 from tasks.cases.consumer_prices.training.forecasts import BASELINES, CANDIDATES
-from tasks.evaluation.champion import ChampionRecord
 from tasks.platform.errors import UsageError
 
 
@@ -91,13 +90,10 @@ def test_groups_are_whole_horizons() -> None:
 
 def test_the_champion_is_scored_on_the_present_forecasts() -> None:
     scores = origin_scores.fn(made(), Choice(model="drift", why="", first_test=250))
-    record = ChampionRecord(model="m", version="3", run_id="r", config={"model": "theta"}, primary="x", test_data="old")
-    rival = rival_model.fn(record, np.ones(3), scores, "new", "mape")
-    assert (rival.record.test_data, rival.record.primary) == ("new", "mape")  # type: ignore[union-attr]
-    np.testing.assert_array_equal(rival.scores, scores["theta"])
-    for odd in ({"model": "origin"}, {"model": 3}, {}):
-        kept = rival_model.fn(record.model_copy(update={"config": odd}), np.ones(3), scores, "new", "mape")
-        assert not len(kept.scores)
-        assert kept.record.test_data == "old"  # type: ignore[union-attr]
-    assert rival_model.fn(record, np.ones(3), scores, "old", "mape").scores.tolist() == [1, 1, 1]
-    assert rival_model.fn(None, np.empty(0), scores, "old", "mape").record is None
+    cases = origin_cases.fn(scores, "theta")
+    np.testing.assert_array_equal(cases.scores, scores["theta"])
+    np.testing.assert_array_equal(cases.baseline, scores["seasonal_naive"])
+    np.testing.assert_array_equal(cases.groups, scores["group"])
+    for odd in ("origin", "3", "None"):
+        with pytest.raises(ValueError, match="no model of this backtest"):
+            origin_cases.fn(scores, odd)

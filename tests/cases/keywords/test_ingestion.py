@@ -16,7 +16,7 @@ PROSE = "the quick brown fox jumps over the lazy dog and runs away from it all, 
 
 def read(folder: Path, split: str = "auto") -> tuple[pd.DataFrame, pd.DataFrame]:
     texts = read_texts.fn(sorted(folder.iterdir()), split)
-    return texts.documents, texts.quarantine
+    return texts.frame, texts.quarantine
 
 
 def test_the_sample_is_read_chapter_by_chapter(tmp_path: Path):
@@ -136,5 +136,5 @@ def test_any_text_is_read_or_put_aside(tmp_path_factory: pytest.TempPathFactory,
     file = tmp_path_factory.mktemp("texts") / "any.txt"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     texts = read_texts.fn([file])
-    assert len(texts.documents) + len(texts.quarantine) >= 1
-    assert all(len(tokenise(text)) >= FEWEST_WORDS for text in texts.documents["text"])
+    assert len(texts.frame) + len(texts.quarantine) >= 1
+    assert all(len(tokenise(text)) >= FEWEST_WORDS for text in texts.frame["text"])

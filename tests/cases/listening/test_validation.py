@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.cases.listening.validation import plays_contract, sift_plays
 from tasks.platform.errors import ContractError
-from tasks.validation.contract import check_table
+from tasks.validation.contract import check_table, enforce
 
 LATEST = "2026-01-01"
 NOTHING = pd.DataFrame({"path": [], "reason": [], "detail": []}, dtype="string")
@@ -44,7 +44,7 @@ def test_each_reason_is_told() -> None:
         ("1970-01-01", "A", "T"), ("2001-12-31 23:59:59", "A", "T"), ("2002-01-01", "A", "T"),
         ("2026-01-01", "A", "T"), ("2025-12-31 23:59:59", "A", "T"), (500, None, "T"), (501, "A", None),
     )  # fmt: skip
-    sifted = sift_plays.fn(table, NOTHING, LATEST, 15, 1.0)
+    sifted = sift_plays.fn(table, NOTHING, LATEST, 15)
     assert reasons(sifted) == {
         "3": "counted twice", "4": "counted twice", "6": "counted twice",
         "9": "impossible date: before there was Last.fm", "10": "impossible date: before there was Last.fm",
@@ -53,19 +53,19 @@ def test_each_reason_is_told() -> None:
     assert len(sifted.frame) + len(sifted.quarantine) == len(table)
     assert sifted.frame["moment"].is_monotonic_increasing
     assert sum(sifted.counts.values()) == len(sifted.quarantine)
-    assert sift_plays.fn(table, NOTHING, LATEST, 0, 1.0).counts["counted twice"] == 1
+    assert sift_plays.fn(table, NOTHING, LATEST, 0).counts["counted twice"] == 1
 
 
 def test_too_much_put_aside_stops_with_the_first_lines() -> None:
     table = frame((0, "A", "T"), (1, "A", "T"), (100, "A", "T"), ("1970-01-01", "A", "T"))
-    assert len(sift_plays.fn(table, NOTHING, LATEST, 15, 0.5).frame) == 2
-    with pytest.raises(
-        ContractError, match=r"2 of 4 lines are put aside.*f\.csv, line 3: counted twice.*max_quarantined"
-    ):
-        sift_plays.fn(table, NOTHING, LATEST, 15, 0.49)
+    sifted = sift_plays.fn(table, NOTHING, LATEST, 15)
+    enforce(check_table(sifted.frame, plays_contract(0.5), sifted.quarantine).report)
+    with pytest.raises(ContractError, match=r"2 of 4 lines are in quarantine.*counted twice \(1\)"):
+        enforce(check_table(sifted.frame, plays_contract(0.49), sifted.quarantine).report)
     unread = pd.DataFrame({"path": ["f.csv, line 9"], "reason": ["the date cannot be read"], "detail": [""]})
+    sifted = sift_plays.fn(table, unread.astype("string"), LATEST, 15)
     with pytest.raises(ContractError, match="3 of 5 lines"):
-        sift_plays.fn(table, unread.astype("string"), LATEST, 15, 0.5)
+        enforce(check_table(sifted.frame, plays_contract(0.5), sifted.quarantine).report)
 
 
 def test_nothing_at_all_breaks_the_contract_and_not_the_sieve() -> None:
@@ -95,8 +95,8 @@ def test_sifting_is_what_a_loop_would_do_in_any_order_and_once_is_enough(rows: l
         last[artist, track] = second
     order = np.random.default_rng(len(rows)).permutation(len(rows))
     table = frame(*[rows[place] for place in order])
-    sifted = sift_plays.fn(table, NOTHING, LATEST, 15, 1.0)
+    sifted = sift_plays.fn(table, NOTHING, LATEST, 15)
     seconds = ((sifted.frame["moment"] - START).dt.total_seconds()).astype(int)
     assert sorted(zip(seconds, sifted.frame["artist"], sifted.frame["track"], strict=True)) == sorted(expected)
-    again = sift_plays.fn(sifted.frame.assign(line="x"), NOTHING, LATEST, 15, 1.0)
+    again = sift_plays.fn(sifted.frame.assign(line="x"), NOTHING, LATEST, 15)
     assert again.frame.equals(sifted.frame)

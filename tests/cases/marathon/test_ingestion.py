@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.cases.marathon.ingestion import locate_marathon, read_runners, seconds
+from tasks.cases.marathon.ingestion import read_runners, seconds
 from tasks.cases.marathon.sample import QUIRKS, RUNNERS, runners, write_marathon
+from tasks.ingestion.files import Ways, locate
 from tasks.platform.errors import CasebookError, ContractError, UsageError
 
 HEADER = "age,gender,split,final,nationality,size,weight"
@@ -82,7 +83,7 @@ def test_what_is_no_table_of_runners_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CasebookError, match="line 2"):
         read_runners.fn(written(tmp_path, f"{HEADER}\n{'9' * 20_000}\n"))
     with pytest.raises(UsageError, match="no such file"):
-        locate_marathon.fn(str(tmp_path / "none.csv"))
+        locate.fn(str(tmp_path / "none.csv"), Ways())
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))

@@ -1,6 +1,7 @@
 """The search for patterns: the planted ones and only those, independent of the tests' own formulas."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,25 @@ def test_the_patterns_of_the_published_runners_as_sentences(published: Patterns)
     absent = published.known[published.known["state"] == "absent"]
     assert set(absent["relation"]) == {"height and weight"}
     assert not (published.known["state"] == "reversed").any()
+
+
+def test_the_interval_of_an_effect_is_that_of_hedges_and_olkin() -> None:
+    """Cohen's d of n against m cases has the variance (n + m) / (n m) + d^2 / (2 (n + m))."""
+
+    def half(effect: Any, n: Any, m: Any) -> Any:
+        return stats.norm.ppf(0.975) * np.sqrt((n + m) / (n * m) + effect**2 / (2 * (n + m)))
+
+    frame = measured(count=2_000)
+    found = find_patterns.fn(frame, 0.05, 0.2)
+    told = found.tests[found.tests["kind"] == "location"]
+    assert told["effect"].abs().max() > 1
+    expected = half(told["effect"], told["n"], told["n_rest"])
+    np.testing.assert_allclose(told["effect_high"] - told["effect"], expected, rtol=1e-6)
+    np.testing.assert_allclose(told["effect"] - told["effect_low"], expected, rtol=1e-6)
+    sexes = found.known[found.known["kind"] == "Cohen's d"]
+    assert sexes["value"].abs().max() > 1
+    women, men = (frame["sex"] == "women").sum(), (frame["sex"] == "men").sum()
+    np.testing.assert_allclose(sexes["high"] - sexes["value"], half(sexes["value"], women, men), rtol=1e-6)
 
 
 def test_two_groups_that_stand_out_are_measured_against_the_rest_without_either() -> None:

@@ -39,6 +39,13 @@ def test_a_single_small_film_joins_the_band_above() -> None:
     assert len(split_films.fn(dear, 0.8, 42).test) == 80
 
 
+def test_bands_of_very_few_films() -> None:
+    assert revenue_bands(np.array([5.0])).tolist() == [0]
+    assert revenue_bands(np.array([5.0, 7])).tolist() == [0, 0]
+    assert revenue_bands(np.array([5.0, 210, 220])).tolist() == [2, 2, 2]
+    assert revenue_bands(np.empty(0)).tolist() == []
+
+
 def test_too_small_a_training_part_is_refused_by_name() -> None:
     known = films().assign(revenue=np.linspace(0, 390, 400)).head(110)
     with pytest.raises(ContractError, match=r"train_share of 0\.05 leaves 5 of 110 films"):

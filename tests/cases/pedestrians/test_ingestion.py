@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cases.pedestrians.ingestion import locate_pedestrians, read_hystreet
-from tasks.cases.pedestrians.validation import describe_records, pedestrian_contract
+from tasks.cases.pedestrians.ingestion import read_hystreet
+from tasks.cases.pedestrians.validation import pedestrian_contract
+from tasks.ingestion.files import Ways, locate
 from tasks.platform.errors import CasebookError, ContractError, UsageError
-from tasks.validation.contract import check_table
+from tasks.validation.contract import check_table, enforce
 
 HEADER = "location;time_of_measurement;counted_pedestrians;type;incidents"
 GOOD = 'Platz , Ort;2020-03-29 03:00:00 +0200;7;regular;""'
@@ -53,12 +54,12 @@ def test_other_names_a_bom_and_missing_incidents_are_taken(tmp_path: Path) -> No
     ],
 )
 def test_a_damaged_row_is_named_by_its_line(tmp_path: Path, line: str, reason: str) -> None:
-    frame, quarantine = read_hystreet.fn([export(tmp_path, GOOD, line, GOOD)], 0.5)
+    frame, quarantine = read_hystreet.fn([export(tmp_path, GOOD, line, GOOD)])
     assert len(frame) == 2
     assert list(quarantine["path"]) == ["x.csv, line 3"]
     assert reason in quarantine["reason"][0]
-    with pytest.raises(ContractError, match="line 3"):
-        read_hystreet.fn([export(tmp_path, GOOD, line, GOOD)], 0.1)
+    with pytest.raises(ContractError, match=reason):
+        enforce(check_table(frame, pedestrian_contract(0.1), quarantine).report)
 
 
 @pytest.mark.parametrize("header", ["a;b;c", HEADER.replace(";", ","), "", "location;time_of_measurement;type"])
@@ -74,7 +75,7 @@ def test_an_empty_export_is_refused(tmp_path: Path) -> None:
 
 def test_a_path_that_does_not_exist_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="no such file"):
-        locate_pedestrians.fn("/no/such/export.csv")
+        locate.fn("/no/such/export.csv", Ways(several=True))
 
 
 @settings(max_examples=25, deadline=None)
@@ -83,7 +84,7 @@ def test_nonsense_ends_in_rows_or_in_one_sentence(tmp_path_factory: pytest.TempP
     path = tmp_path_factory.mktemp("odd") / "odd.csv"
     path.write_bytes("\n".join([HEADER, GOOD, *lines]).encode())
     try:
-        frame, quarantine = read_hystreet.fn([path], 1.0)
+        frame, quarantine = read_hystreet.fn([path])
     except CasebookError:  # a field without an end, for one
         return
     assert len(frame) >= 1
@@ -93,7 +94,7 @@ def test_nonsense_ends_in_rows_or_in_one_sentence(tmp_path_factory: pytest.TempP
 def test_an_offset_that_was_not_in_force_is_a_warning(tmp_path: Path) -> None:
     rows = [f'Platz;2020-07-01 {hour:02}:00:00 +0200;7;regular;""' for hour in range(24)]
     frame, _ = read_hystreet.fn([export(tmp_path, *rows, rows[0].replace("+0200", "+0100"))])
-    report = check_table(describe_records.fn(frame, "Europe/Berlin"), pedestrian_contract()).report
+    report = check_table(frame, pedestrian_contract()).report
     assert report.passed
     assert [(r.severity, r.broken) for r in report.results if not r.passed] == [("warning", 1)]
 
@@ -102,6 +103,6 @@ def test_impossible_records_break_the_contract(tmp_path: Path) -> None:
     rows = [f'Platz;2020-07-01 {hour:02}:00:00 +0200;7;regular;""' for hour in range(24)]
     odd = ['Platz;1999-07-01 00:00:00 +0200;7;regular;""', 'Platz;2020-07-02 00:00:00 +0200;999999;regular;""']
     frame, _ = read_hystreet.fn([export(tmp_path, *rows, *odd)])
-    checked = check_table(describe_records.fn(frame, "Europe/Berlin"), pedestrian_contract())
+    checked = check_table(frame, pedestrian_contract())
     assert len(checked.quarantine) == 2
     assert not checked.report.passed

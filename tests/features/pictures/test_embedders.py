@@ -1,7 +1,9 @@
 """Choosing an embedder; what the handcrafted features and MobileNetV2 see."""
 
+import hashlib
 import re
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -42,6 +44,56 @@ def mirror(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def noise(seed: int, size: tuple[int, int] = (90, 70)) -> Image.Image:
     small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+
+
+class FakeNetwork:
+    """Stands for LiteRT: notes how large the pictures are, and gives even features and rising scores."""
+
+    sides: ClassVar[list[int]] = []
+
+    def __init__(self, **_: object) -> None:
+        self.shape: list[int] = []
+
+    def resize_tensor_input(self, index: int, shape: list[int]) -> None:
+        self.shape = shape
+
+    def allocate_tensors(self) -> None: ...
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        return [{"index": 0}]
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        return [{"index": 2, "quantization": (0.5, 1)}]
+
+    def get_tensor_details(self) -> list[dict[str, Any]]:
+        grid = {"index": 1, "shape": [1, 6, 6, litert.CHANNELS], "quantization": (1.0, 0)}
+        return [grid, {"index": 3, "shape": [1, 1, 1, litert.CHANNELS]}, {"index": 4, "shape": [1, 6, 6, 32]}]
+
+    def set_tensor(self, index: int, values: np.ndarray) -> None:
+        assert list(values.shape) == self.shape
+        self.sides.append(values.shape[1])
+
+    def invoke(self) -> None: ...
+
+    def get_tensor(self, index: int) -> np.ndarray:
+        return np.ones((1, 6, 6, litert.CHANNELS), np.uint8) if index == 1 else np.array([[1, 3, 2]], np.uint8)
+
+
+def test_the_network_embeds_small_pictures_and_classifies_those_it_was_trained_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    files = {"mobilenet_v2": b"weights", "imagenet_labels": "nothing\ncup\nkätzchen\n".encode()}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        pinned = ORIGINALS[name].model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
+        monkeypatch.setitem(ORIGINALS, name, pinned)
+    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", FakeNetwork)
+    monkeypatch.setattr(FakeNetwork, "sides", [])
+    network = litert.MobileNet(tmp_path / "mobilenet_v2", tmp_path / "imagenet_labels")
+    vectors = network.embed([noise(1), noise(2)])
+    np.testing.assert_allclose(vectors, 1 / np.sqrt(litert.DIMENSIONS), rtol=1e-6)
+    assert network.classify(noise(1)) == [("cup", 1.0), ("kätzchen", 0.5), ("nothing", 0.0)]
+    assert FakeNetwork.sides == [168, 168, 224]
 
 
 # --- choosing

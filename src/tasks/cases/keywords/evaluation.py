@@ -5,24 +5,15 @@ the first half looks for the second among the second halves of all documents. We
 about find it; the baseline, plain counts, is led astray by the words that all documents share.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.features.text.words import most_documents, tokenise
 from tasks.platform.stage import stage
-
-
-class HalfScores(NamedTuple):
-    """The reciprocal rank of every document's second half, by key words and by plain counts; all (n,)."""
-
-    scores: np.ndarray
-    baseline: np.ndarray
-    groups: np.ndarray  # every document is a case of its own
 
 
 def _reciprocal_ranks(first: object, second: object) -> np.ndarray:
@@ -33,8 +24,8 @@ def _reciprocal_ranks(first: object, second: object) -> np.ndarray:
 
 
 @stage(phase="Evaluation")
-def halves_find_each_other(documents: pd.DataFrame, max_share: float, limit: int = 4000) -> HalfScores:
-    """Score the weighting: each document's first half looks for its second half.
+def halves_find_each_other(documents: pd.DataFrame, max_share: float, limit: int = 4000) -> Cases:
+    """Score the weighting: each document's first half looks for its second half; every document is a case of its own.
 
     The weights of the second halves' collection are not told to the first halves: document frequencies come from the
     first halves alone.
@@ -58,10 +49,10 @@ def halves_find_each_other(documents: pd.DataFrame, max_share: float, limit: int
     kept = np.flatnonzero(containing <= most_documents(len(words), max_share))
     if not len(kept):  # the documents share all their words: nothing tells one half from another, all of them tie
         nothing = sparse.csr_matrix((len(words), 1))
-        return HalfScores(_reciprocal_ranks(nothing, nothing), plain, np.arange(len(plain)))
+        return Cases(_reciprocal_ranks(nothing, nothing), np.arange(len(plain)), plain)
     weigh = TfidfTransformer().fit(ours)
     weighed = [normalize(weigh.transform(half, copy=True).tocsc()[:, kept]).tocsr() for half in (ours, theirs)]
-    return HalfScores(_reciprocal_ranks(*weighed), plain, np.arange(len(plain)))
+    return Cases(_reciprocal_ranks(*weighed), np.arange(len(plain)), plain)
 
 
 class Recall(BaseModel):

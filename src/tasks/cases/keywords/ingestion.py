@@ -15,7 +15,7 @@ import pandas as pd
 
 from tasks.cases.keywords.sample import write_keywords
 from tasks.features.text.words import tokenise
-from tasks.ingestion.files import Source, locate_files
+from tasks.ingestion.files import Data, Ways, read
 from tasks.platform.progress import progress
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -53,18 +53,13 @@ class Chapter(NamedTuple):
 class Texts(NamedTuple):
     """Documents: `document` (name), `file`, `number` (chapter, 0 for none), `title`, `text`; and what was put aside."""
 
-    documents: pd.DataFrame
+    frame: pd.DataFrame
     quarantine: pd.DataFrame
 
 
-@stage(phase="Data understanding", live=True)
-def locate_texts(source: str) -> Source:
-    """Find the texts: `sample`, `public` (Moby-Dick and Tom Sawyer), a .txt file, a folder of them, or an address.
-
-    Raises:
-        UsageError: there is no such file or folder, or no text in it.
-    """
-    return locate_files(source, write_keywords, ORIGINALS, (".txt",), several=True)
+def read_documents(source: str, split: str) -> Data:
+    """Find and read the documents of a source (`sample`, `public`, a .txt file, a folder of them, or an address)."""
+    return read(source, Ways(write_keywords, ORIGINALS, (".txt",), several=True), read_texts, split)
 
 
 @stage(phase="Data understanding")

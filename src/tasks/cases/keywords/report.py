@@ -1,18 +1,14 @@
 """What does the report on key words say? The words of each document, how they were counted, and how good they are."""
 
-from datetime import UTC, datetime
-
 import pandas as pd
 
 from tasks.cases.keywords.evaluation import Recall
 from tasks.cases.keywords.figures import draw_keywords, draw_minhash, draw_zipf
 from tasks.evaluation.metrics import Metric
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Section, Table, Text
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import data_record, figure_block
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
 
 GOOD_GAIN = 0.1
 SHOWN = 60
@@ -26,34 +22,26 @@ MAP_REDUCE = (
 
 
 @stage(phase="Deployment")
-def compose_keywords(
-    where: Source,
+def describe_keywords(
     documents: pd.DataFrame,
-    quarantine: pd.DataFrame,
-    contract: ContractReport,
     keywords: pd.DataFrame,
     frequencies: pd.DataFrame,
     exact: pd.DataFrame,
     metrics: list[Metric],
-    champion: str,
     settings: dict[str, float | int | str],
     steps: pd.DataFrame | None = None,
     engines: dict[str, float] | None = None,
     found: pd.DataFrame | None = None,
     recall: Recall | None = None,
-) -> Report:
-    """Put a run's findings into a report.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the data.
         documents: `document`, `file`, `title`, `text`.
-        quarantine: files and chapters put aside.
-        contract: how each rule fared.
         keywords: `document`, `rank`, `word`, `count`, `weight`, `documents`.
         frequencies: `rank`, `word`, `count`.
         exact: similar pairs, complete for the documents they were looked for among.
         metrics: of the run.
-        champion: the sentence about champion and challenger.
         settings: `engine`, `max_share`, `similar`, `tables`.
         steps: rows after each step of the map-reduce; None without Spark.
         engines: how the weights of both engines compare; None when one ran.
@@ -73,20 +61,12 @@ def compose_keywords(
         _counting(steps, engines, frequencies),
         _similar(exact, found, recall, settings),
     ]
-    return Report(
-        flow="keywords",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=_answer(documents, keywords, metrics),
         verdict=_verdict(metrics, engines),
         hero=hero,
         sections=sections,
         metrics=metrics,
-        champion=champion,
-        data=[data_record(where, len(documents))],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=quarantine_rows(quarantine),
         limits=_limits(settings),
     )
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 from tasks.validation.contract import Contract, Rule
 from tasks.validation.rules import between
@@ -35,7 +34,6 @@ def sift_plays(
     unread: pd.DataFrame,
     latest: str,
     double_seconds: int = 15,
-    max_quarantined: float = 0.1,
 ) -> Sifted:
     """Put aside plays at impossible moments, plays without artist or track, and plays counted twice.
 
@@ -44,10 +42,6 @@ def sift_plays(
         unread: quarantine of the reader: `path`, `reason`, `detail`.
         latest: day (UTC) before which a play must have been, such as 2026-03-05.
         double_seconds: a play of the same track at most so many seconds after the one before was counted twice.
-        max_quarantined: the share of lines that may be put aside.
-
-    Raises:
-        ContractError: more lines than that are put aside; with the first of them.
     """
     reasons = _reasons(frame, latest)
     order = frame[reasons.isna()].sort_values("moment", kind="stable")
@@ -57,7 +51,6 @@ def sift_plays(
     details = (told["moment"] + " UTC, " + told["artist"] + ", " + told["track"]).str.slice(0, LONGEST_DETAIL)
     aside = pd.DataFrame({"path": taken["line"], "reason": reasons[reasons.notna()], "detail": details})
     quarantine = pd.concat([unread, aside], ignore_index=True).astype("string")
-    _enough(len(quarantine), len(frame) + len(unread), quarantine, max_quarantined)
     kept = order.drop(index=order.index[reasons[order.index].notna()])
     counts = {str(reason): int(count) for reason, count in quarantine["reason"].value_counts().items()}
     columns = kept[["moment", "artist", "track", "album"]].reset_index(drop=True)
@@ -79,19 +72,12 @@ def _doubles(plays: pd.DataFrame, seconds: int) -> pd.Index:
     return plays.index[gaps <= pd.Timedelta(seconds=seconds)]
 
 
-def _enough(taken: int, lines: int, quarantine: pd.DataFrame, most: float) -> None:
-    """Stop when too many lines are put aside."""
-    if taken <= most * lines + 1e-9:
-        return
-    first = "; ".join((quarantine["path"] + ": " + quarantine["reason"] + ", " + quarantine["detail"]).head(3))
-    raise ContractError(
-        f"{taken:,} of {lines:,} lines are put aside, more than the share of {most:.4g} allowed ({first}); {REMEDY}, or"
-        " raise max_quarantined."
-    )
+def plays_contract(max_quarantined: float = 0.1) -> Contract:
+    """Return what the plays promise once the impossible ones are put aside.
 
-
-def plays_contract() -> Contract:
-    """Return what the plays promise once the impossible ones are put aside."""
+    Args:
+        max_quarantined: the share of lines that may be put aside.
+    """
 
     def there(column: str, sentence: str, severity: str) -> Rule:
         return Rule(rule=sentence, expectation="ExpectColumnValuesToNotBeNull", arguments={"column": column},
@@ -101,6 +87,7 @@ def plays_contract() -> Contract:
         name="plays",
         unit="plays",
         key="track",
+        max_quarantined=max_quarantined,
         rules=[
             there("artist", "Every play names its artist.", "critical"),
             there("track", "Every play names its track.", "critical"),

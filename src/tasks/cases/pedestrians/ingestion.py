@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from tasks.cases.pedestrians.sample import write_pedestrians
-from tasks.ingestion.files import Source, locate_files
+from tasks.ingestion.files import Data, Ways, read
 from tasks.platform.downloads import ORIGINALS
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
@@ -29,40 +29,39 @@ SHIFT = 2  # lines: the header, and that lines count from one
 class Recorded(NamedTuple):
     """Records that can be read, and rows that cannot."""
 
-    frame: pd.DataFrame  # export, place, utc (naive), offset (minutes), count, kind, incident
+    frame: pd.DataFrame  # export, place, utc (naive), offset (minutes), count, kind, incident, year, offset_error
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-@stage(phase="Data understanding", live=True)
-def locate_pedestrians(source: str) -> Source:
-    """Find the exports: the sample, the public originals of Ulm's Münsterplatz, a file or a folder of files."""
+def read_pedestrians(source: str, zone: str) -> Data:
+    """Find and read the exports of a source (`sample`, `public`, a file, a folder or an address), in a time zone."""
     originals = sorted(name for name in ORIGINALS if name.startswith("pedestrians_"))
-    return locate_files(source, write_pedestrians, originals, (".csv",), several=True)
+    return read(source, Ways(write_pedestrians, originals, several=True), read_hystreet, zone)
 
 
 @stage(phase="Data understanding")
-def read_hystreet(files: list[Path], max_quarantined: float = 0.01) -> Recorded:
+def read_hystreet(files: list[Path], zone: str = "Europe/Berlin") -> Recorded:
     """Read exports of hystreet.
 
     Args:
         files: the exports.
-        max_quarantined: stop when a larger share of the rows cannot be read.
+        zone: time zone whose offsets the records should bear.
 
     Raises:
-        ContractError: a file is no such export, or too many of its rows cannot be read.
+        ContractError: a file is no such export.
         UsageError: a file is larger than 1 GiB.
     """
-    read = [_read_export(file) for file in files]
-    frame = pd.concat([part.frame for part in read], ignore_index=True)
-    quarantine = pd.concat([part.quarantine for part in read], ignore_index=True)
-    rows = len(frame) + len(quarantine)
-    if len(quarantine) > max_quarantined * rows:
-        first = quarantine.iloc[0]
-        raise ContractError(
-            f"{len(quarantine):,} of {rows:,} rows cannot be read, the first in {first['path']} ({first['reason']}:"
-            f" {first['detail']}); mend the files, or raise max_quarantined."
-        )
-    return Recorded(frame, quarantine)
+    parts = [_read_export(file) for file in files]
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    quarantine = pd.concat([part.quarantine for part in parts], ignore_index=True)
+    return Recorded(described(frame, zone), quarantine)
+
+
+def described(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """Add what the contract looks at: `year`, and `offset_error` in minutes against the zone's own offset."""
+    local = frame["utc"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+    right = (local - frame["utc"]).dt.total_seconds() / 60
+    return frame.assign(year=frame["utc"].dt.year, offset_error=frame["offset"] - right)
 
 
 def _read_export(path: Path) -> Recorded:

@@ -1,7 +1,5 @@
 """When did the square empty, by how much, and has it recovered? Everything of one run, put into its report."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
@@ -11,13 +9,11 @@ from tasks.cases.pedestrians.features import MergeReport
 from tasks.cases.pedestrians.figures import plain_date
 from tasks.evaluation.metrics import Metric
 from tasks.figures.style import percent
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
 from tasks.publishing.blocks import Block, Figure, Section, Table, Text
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
 
 GOOD_DAYS, GOOD_WIDTH = 3, 0.20  # of the change date either way, and of the drop's interval
 RECOVERED = -0.10  # the last days are at most this much below the expected week, surely
@@ -36,12 +32,7 @@ class Answered(BaseModel):
 
 
 @stage(phase="Deployment")
-def compose_pedestrians(
-    where: Source,
-    records: pd.DataFrame,
-    unreadable: pd.DataFrame,
-    broken: pd.DataFrame,
-    contract: ContractReport,
+def describe_pedestrians(
     merged: MergeReport,
     hours: pd.DataFrame,
     days: pd.DataFrame,
@@ -52,18 +43,12 @@ def compose_pedestrians(
     months: pd.DataFrame,
     scored: pd.DataFrame,
     metrics: list[Metric],
-    champion: str,
     place: str,
     false_alarms: float,
-) -> Report:
-    """Put a run's findings into a report; name, time and stages of the run are filled in when it is published.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the exports.
-        records: all that can be read.
-        unreadable: rows that cannot be read.
-        broken: rows that break the contract.
-        contract: how each rule fared.
         merged: what merging has come across.
         hours: of all places.
         days: of all places.
@@ -74,7 +59,6 @@ def compose_pedestrians(
         months: averages by month.
         scored: held-out days with their errors.
         metrics: of the run.
-        champion: the sentence about champion and challenger.
         place: which the answer is about.
         false_alarms: accepted for each place.
     """
@@ -83,11 +67,7 @@ def compose_pedestrians(
         name: frame[frame["place"] == place]
         for name, frame in {"hours": hours, "days": expected, "weekdays": weekdays, "months": months}.items()
     }
-    return Report(
-        flow="pedestrians",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=answered.sentence,
         verdict=answered.verdict,
         hero=[_daily(here["days"], answered)],
@@ -100,10 +80,6 @@ def compose_pedestrians(
             _merging(merged, days),
         ],
         metrics=metrics,
-        champion=champion,
-        data=[data_record(where, len(records) + len(unreadable))],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=[*quarantine_rows(unreadable), *broken_rows(broken, "place")],
         limits=limits(days, places, answered),
     )
 

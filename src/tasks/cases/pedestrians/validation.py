@@ -1,21 +1,22 @@
 """Can these counts be trusted? The contract of hystreet's records."""
 
-import pandas as pd
-
-from tasks.platform.stage import stage
 from tasks.validation.contract import Contract, Rule
 from tasks.validation.rules import between
 
 MOST_PEDESTRIANS = 200_000  # an hour; no street of Europe has had more
 
 
-def pedestrian_contract() -> Contract:
-    """Return what the records of hystreet exports promise."""
+def pedestrian_contract(max_quarantined: float = 0.01) -> Contract:
+    """Return what the records of hystreet exports promise.
+
+    Args:
+        max_quarantined: the share of records that may be put aside.
+    """
     return Contract(
         name="pedestrian counts",
         unit="records",
         key="place",
-        max_quarantined=0.01,
+        max_quarantined=max_quarantined,
         min_rows=24,
         rules=[
             Rule(
@@ -41,11 +42,3 @@ def pedestrian_contract() -> Contract:
             ),
         ],
     )
-
-
-@stage(phase="Data understanding")
-def describe_records(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """Add what the contract looks at: `year`, and `offset_error` in minutes against the zone's own offset."""
-    local = frame["utc"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
-    right = (local - frame["utc"]).dt.total_seconds() / 60
-    return frame.assign(year=frame["utc"].dt.year, offset_error=frame["offset"] - right)

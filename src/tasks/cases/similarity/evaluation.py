@@ -1,6 +1,6 @@
 """How does a run compare: with chance, with simpler features, with the champion, on the same pictures?"""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,22 @@ from tasks.platform.stage import stage
 COMPARED = ("precision@1", "precision@5", "map@10")
 
 
+class PictureCases(NamedTuple):
+    """The precision@5 of each scored picture, near-duplicates left out; all (n,) but the table it was taken from."""
+
+    scores: np.ndarray
+    groups: np.ndarray  # near-duplicates are one case
+    baseline: np.ndarray  # of a random ranking
+    per_query: pd.DataFrame
+
+
 @stage(phase="Evaluation")
-def chance_scores(per_query: pd.DataFrame) -> np.ndarray:
-    """Return what a random ranking scores in precision@5 for each scored picture, near-duplicates left out."""
+def picture_cases(per_query: pd.DataFrame) -> PictureCases:
+    """Take the test cases out of the leave-one-out scores of the labelled pictures."""
     kept = per_query[per_query["p5_no_duplicates"].notna()]
-    return random_ranking(kept["relevant_no_duplicates"].to_numpy(), kept["others_no_duplicates"].to_numpy()).p5
+    chance = random_ranking(kept["relevant_no_duplicates"].to_numpy(), kept["others_no_duplicates"].to_numpy()).p5
+    groups = pd.factorize(kept["group"])[0].astype(np.int64)
+    return PictureCases(kept["p5_no_duplicates"].to_numpy(np.float64), groups, chance, per_query)
 
 
 @stage(phase="Evaluation")

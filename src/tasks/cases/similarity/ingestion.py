@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field
 
 from tasks.cases.similarity.sample import sample_folder
+from tasks.ingestion.files import Data, Source, noted
+from tasks.ingestion.pictures.manifest import Labels, read_pictures, scan_pictures
 from tasks.platform.errors import IntegrityError, UsageError
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
@@ -30,6 +32,22 @@ class Place(BaseModel):
     query: str = Field(description='path of a picture or a folder of pictures; "" when none was given')
     sha256: str = Field("", description="SHA-256 of an archive; empty for a folder")
     note: str = ""
+
+
+def read_collection(place: Place, labels: Labels, exclude: list[str], merge: list[str], limit: int) -> Data:
+    """List and read the pictures of a collection; the parts are its manifest and what cannot be used.
+
+    Args:
+        place: as `locate_pictures` finds it.
+        labels: whether top sub-folders are labels.
+        exclude: labels to leave out.
+        merge: labels to put together.
+        limit: read at most this many files; 0 reads all.
+    """
+    pictures = read_pictures(scan_pictures(place.collection), place.collection, labels, exclude, merge, limit or None)
+    sha256 = place.sha256 or pictures.manifest.digest  # that of a folder is its manifest's: names and contents
+    where = Source(name=place.name, source=place.source, files=[], sha256=sha256, note=place.note)
+    return noted(Data(where, pictures.manifest, pictures.quarantine, pictures))
 
 
 @stage(phase="Data understanding", live=True)

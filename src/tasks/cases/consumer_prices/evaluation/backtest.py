@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tasks.cases.consumer_prices.training.forecasts import CANDIDATES, steps_ahead
-from tasks.evaluation.champion import ChampionRecord
+from tasks.evaluation.champion import Cases
 from tasks.evaluation.change_points import Verdict
 from tasks.evaluation.intervals import bootstrap, paired_difference
 from tasks.evaluation.metrics import Metric
@@ -154,7 +154,7 @@ def price_metrics(
     choice: Choice,
     verdicts: list[Verdict],
     alarms: pd.DataFrame,
-    champion: ChampionRecord | None = None,
+    champion: np.ndarray | None = None,
 ) -> list[Metric]:
     """Return the figures of a run.
 
@@ -164,16 +164,15 @@ def price_metrics(
         choice: the model.
         verdicts: what the test of changes says.
         alarms: how often it errs.
-        champion: the champion; its model is measured on the same origins.
+        champion: the champion's error at the same origins, (n,); None without one.
     """
     groups, ours = scores["group"], scores[choice.model]
-    theirs = str(champion.config.get("model")) if champion else ""
     low, high = bootstrap(ours, groups=groups)
     gain = paired_difference(scores[BASELINE], ours, groups=groups)
     metrics = [
         Metric(name="mape", value=float(ours.mean()), unit="%", low=low, high=high, n=len(ours),
                baseline=float(scores[BASELINE].mean()),
-               champion=float(scores[theirs].mean()) if theirs in CANDIDATES else None,
+               champion=None if champion is None or len(champion) != len(ours) else float(champion.mean()),
                note=f"mean absolute error over all steps; the baseline is the {BASELINE.replace('_', ' ')} forecast"),
         Metric(name="mape_gain", value=gain.value, unit="%", low=gain.low, high=gain.high, n=len(ours),
                note="paired difference to the seasonal naive forecast of the same origins"),
@@ -228,30 +227,18 @@ def check_memory(every: int, memory_years: int, per_year: int) -> None:
         )
 
 
-class Rival(NamedTuple):
-    """The champion on the present origins."""
-
-    record: ChampionRecord | None
-    scores: np.ndarray  # (n,); empty when it cannot be measured
-
-
 @stage(phase="Evaluation")
-def rival_model(
-    record: ChampionRecord | None, recorded: np.ndarray, scores: pd.DataFrame, test_data: str, primary: str
-) -> Rival:
-    """Score the champion: as recorded when it was measured on the same data, else anew by its model's forecasts.
+def origin_cases(scores: pd.DataFrame, model: str) -> Cases:
+    """Return the error of a model at each origin, with that of the seasonal naive forecast as its baseline.
 
     Args:
-        record: the champion; None while there is none.
-        recorded: its scores then.
-        scores: of all models at the present origins.
-        test_data: digest of the present data.
-        primary: the metric that decides.
+        scores: as `origin_scores` returns them.
+        model: name of the model.
+
+    Raises:
+        ValueError: no such model was scored.
     """
-    if record is None or record.test_data == test_data:
-        return Rival(record, recorded)
-    model = record.config.get("model")
-    if not isinstance(model, str) or model not in CANDIDATES or model not in scores:
-        return Rival(record, np.empty(0))
-    same = record.model_copy(update={"test_data": test_data, "primary": primary})
-    return Rival(same, scores[model].to_numpy(np.float64))
+    if model not in CANDIDATES or model not in scores:
+        raise ValueError(f"{model!r} is no model of this backtest")
+    ours, naive = (scores[name].to_numpy(np.float64) for name in (model, BASELINE))
+    return Cases(ours, scores["group"].to_numpy(np.int64), naive)

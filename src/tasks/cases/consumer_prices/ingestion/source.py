@@ -1,19 +1,20 @@
 """Where do the consumer prices lie? The sample, Bavaria's index as published, or the user's own GENESIS export."""
 
+from tasks.cases.consumer_prices.features import with_jumps
+from tasks.cases.consumer_prices.ingestion.genesis import read_genesis
 from tasks.cases.consumer_prices.sample import write_consumer_prices
-from tasks.ingestion.files import Source, locate_files
-from tasks.platform.stage import stage
+from tasks.ingestion.files import Data, Source, Ways, locate, noted
+
+WAYS = Ways(write_consumer_prices, ("consumer_prices",))
 
 
-@stage(phase="Data understanding", live=True)
-def locate_prices(source: str) -> Source:
-    """Find the export.
+def read_prices(source: str, series: str) -> Data:
+    """Find and read one column of an export, with the jumps from value to value that its contract looks at.
 
     Args:
         source: `sample`, `public` (Bavaria since 1970), a .csv file, a folder with one, or the https address of one.
-
-    Raises:
-        UsageError: a path that does not exist, or a folder with no or several such files.
-        CasebookError: a download that failed.
+        series: heading of the column, or a part of it; the first when empty.
     """
-    return locate_files(source, write_consumer_prices, ("consumer_prices",), (".csv",))
+    where = locate(source, WAYS).load(Source)
+    export = read_genesis(where.files, series)
+    return noted(Data(where, with_jumps(export.prices), export.quarantine, export))

@@ -1,7 +1,5 @@
 """How do prices rise, and how unsteady has it become? Everything of one run, put into its report."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 
@@ -21,13 +19,11 @@ from tasks.cases.consumer_prices.report.words import answer, named, p_value, pac
 from tasks.cases.consumer_prices.training.trend import Trend
 from tasks.evaluation.change_points import Verdict as Test
 from tasks.evaluation.metrics import Metric
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
 from tasks.publishing.blocks import Block, Section, Table, Text
-from tasks.publishing.report import Report, quarantine_rows
-from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings
+from tasks.publishing.tables import figure_block
 
 MODEL_NAMES = {
     "naive": "naive: prices stay",
@@ -41,12 +37,8 @@ MODEL_NAMES = {
 
 
 @stage(phase="Deployment")
-def compose_prices(
-    source: Source,
+def describe_prices(
     table: GenesisTable,
-    unread: pd.DataFrame,
-    broken: pd.DataFrame,
-    contract: ContractReport,
     series: pd.DataFrame,
     line: pd.DataFrame,
     trend: Trend,
@@ -60,16 +52,11 @@ def compose_prices(
     coverage: pd.DataFrame,
     ahead: pd.DataFrame,
     metrics: list[Metric],
-    champion: str,
-) -> Report:
-    """Put a run's findings into a report; name, time and stages of the run are filled in when it is published.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        source: where the export lies.
         table: what the export says about itself.
-        unread: rows that could not be read.
-        broken: rows that broke the contract.
-        contract: how each rule fared.
         series: the index without gaps, with its increments.
         line: the regression line.
         trend: what the line says.
@@ -83,16 +70,11 @@ def compose_prices(
         coverage: of the intervals, by step.
         ahead: the forecast.
         metrics: the run's figures.
-        champion: what became of the model.
     """
     unit = _unit(table)
     last = ahead.iloc[-1]
     forecast = f"{last['period']:%B %Y} is forecast at {last['forecast']:.1f} ({last['low']:.1f} to {last['high']:.1f})"
-    return Report(
-        flow="consumer_prices",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=answer(trend, tests, forecast),
         verdict=verdict(metrics),
         hero=[_spread_figure(yearly, tests), _forecast_figure(series, ahead, unit, forecast)],
@@ -104,10 +86,6 @@ def compose_prices(
             _reading(table, series),
         ],
         metrics=metrics,
-        champion=champion,
-        data=[data_record(source, len(series))],
-        contract=[rule.model_dump() for rule in contract.results],  # type: ignore[misc]
-        quarantine=[*quarantine_rows(unread), *broken_rows(broken, "period")],
         limits=_limits(series, table, tests),
     )
 

@@ -30,7 +30,7 @@ from tasks.cases.elevators.ingestion.snapshots import (
     write_names,
 )
 from tasks.cases.elevators.sample import write_elevators
-from tasks.ingestion.files import Source, locate_files
+from tasks.ingestion.files import Data, Source, locate_files, noted
 from tasks.platform.errors import CasebookError, ContractError, UsageError
 from tasks.platform.progress import progress
 from tasks.platform.settings import settings
@@ -51,6 +51,7 @@ class Service(BaseModel):
     requests: int = 0
     faults: dict[str, int] = {}
     unnamed: int = 0  # stations whose name is not known yet
+    snapshots: int = 0  # in the whole history
 
 
 class Observed(NamedTuple):
@@ -122,7 +123,9 @@ def read_snapshots(files: list[Path], names: list[str], max_quarantined: float =
             found[slot_of(snapshot.observed)] = snapshot
     _refuse_files(found, aside, len(files), max_quarantined)
     history = assemble(found.values(), stations)
-    return Observed(history.readings, history.lifts, _quarantine(aside), Service())
+    return Observed(
+        history.readings, history.lifts, _quarantine(aside), Service(snapshots=_snapshots(history.readings))
+    )
 
 
 def _refuse_files(found: dict[str, Snapshot], aside: list[tuple[str, str, str]], files: int, most: float) -> None:
@@ -213,8 +216,35 @@ def take_snapshot(
     service = Service(
         address=address, taken=slot_of(snapshot.observed), new=new, requests=client.requests,
         faults=dict(client.faults), unnamed=len(_missing(history.lifts, names)),
+        snapshots=_snapshots(history.readings),
     )  # fmt: skip
     return Observed(history.readings, history.lifts, _quarantine(aside), service)
+
+
+def _snapshots(readings: pd.DataFrame) -> int:
+    return int(readings["observed"].nunique())
+
+
+def read_elevators(source: str, per_minute: int, lookups: int, max_quarantined: float) -> Data:
+    """Find and read the states of the lifts: saved answers, or the history of a service with a new snapshot.
+
+    Args:
+        source: `sample`, `api`, the address of a server that speaks the API, or a file or folder of saved answers.
+        per_minute: requests a minute at most.
+        lookups: names of stations to ask for at most in this run.
+        max_quarantined: share of an answer's facilities, or of the files, that may be malformed.
+    """
+    where = locate_elevators(source).load(Source)
+    observed = (
+        read_snapshots(where.files, [file.name for file in where.files], max_quarantined)
+        if where.files
+        else take_snapshot(source, where.name, per_minute, lookups, max_quarantined)
+    )
+    service = observed.service.load(Service)
+    taken = f"; snapshot {service.taken} {'added' if service.new else 'was there already'}" if service.taken else ""
+    many = f"{service.snapshots:,} snapshot{'s' * (service.snapshots != 1)}"
+    told = where.model_copy(update={"note": f"{where.note}; {many}{taken}"})
+    return noted(Data(told, observed.readings, observed.quarantine, observed))
 
 
 def history_folder(name: str) -> Folder:

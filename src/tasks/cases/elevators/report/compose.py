@@ -1,7 +1,5 @@
 """What does whoever needs a lift, or has to mend it, learn from a run? The report about station lifts."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 
@@ -20,12 +18,9 @@ from tasks.cases.elevators.training import Network
 from tasks.cases.elevators.validation import EAST, NORTH, SOUTH, WEST
 from tasks.evaluation.metrics import Metric
 from tasks.figures.style import percent
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Section
-from tasks.publishing.report import DataRecord, Report, Verdict, quarantine_rows
-from tasks.publishing.tables import data_record
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict
 
 WIDEST = 0.1  # of the median lift's interval, for the answer to count as good
 
@@ -59,51 +54,39 @@ def _nights(readings: pd.DataFrame) -> pd.DataFrame:
 
 
 @stage(phase="Deployment")
-def compose_elevators(
-    where: Source,
+def describe_elevators(
+    source: str,
     service: Service,
     readings: pd.DataFrame,
     table: pd.DataFrame,
     outages: pd.DataFrame,
     network: Network,
-    readings_contract: ContractReport,
-    lifts_contract: ContractReport,
-    quarantine: pd.DataFrame,
     coverage: pd.DataFrame | None,
     by_day: pd.DataFrame | None,
     metrics: list[Metric],
-    champion: str,
     chosen: str,
-) -> Report:
-    """Compose the report.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the data.
+        source: what the user asked for.
         service: how the service answered.
         readings: one row per lift and snapshot.
         table: as `describe_lifts` returns it.
         outages: as `find_outages` returns them.
         network: what all lifts have in common.
-        readings_contract: how the contract of the readings fared.
-        lifts_contract: that of the lifts.
-        quarantine: what could not be read.
         coverage: as `check_coverage` returns it; None when there are too few snapshots.
         by_day: the forecasts' scores by horizon; None when there are too few snapshots.
         metrics: of the forecasts.
-        champion: what became of the model.
         chosen: the forecast in use.
     """
     labels = outages.merge(table[["equipment", "label"]], on="equipment", how="left")
     nights, now = _nights(readings), table[table["state"].notna()]
     last = nights["observed"].max()
-    credit = "Simulated lifts" if where.source == "sample" else "Data: FaSta, Deutsche Bahn, CC BY 4.0"
+    credit = "Simulated lifts" if source == "sample" else "Data: FaSta, Deutsche Bahn, CC BY 4.0"
     moment = f"{last.day} {last:%B %Y, %H:%M} UTC"
     figures = [*_figures_about_lifts(now, network, len(nights)), *metrics]
-    return Report(
-        flow="elevators",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=_answer(now, table, network, moment, len(nights)),
         verdict=_verdict(table, metrics, len(nights)),
         hero=[map_block(now, moment, credit)],
@@ -115,18 +98,9 @@ def compose_elevators(
             forecast_section(by_day, chosen, credit),
         ],
         metrics=figures,
-        champion=champion,
-        data=[_record(where, service, len(readings), len(nights))],
-        contract=[rule.model_dump() for rule in [*readings_contract.results, *lifts_contract.results]],
-        quarantine=quarantine_rows(quarantine),
+        champion="No forecast was tested, so none was registered.",
         limits=_limits(nights),
     )
-
-
-def _record(where: Source, service: Service, rows: int, snapshots: int) -> DataRecord:
-    record = data_record(where, rows)
-    taken = f"; snapshot {service.taken} {'added' if service.new else 'was there already'}" if service.taken else ""
-    return record.model_copy(update={"note": f"{record.note}; {plural(snapshots, 'snapshot')}{taken}"})
 
 
 def _answer(now: pd.DataFrame, table: pd.DataFrame, network: Network, moment: str, snapshots: int) -> str:

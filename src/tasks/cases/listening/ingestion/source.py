@@ -55,7 +55,6 @@ def _fetched(user: str) -> Source:
     return Source(name=slug, source=f"{PREFIX}{user}", files=[file], sha256=digest_file(file), note=note)
 
 
-@stage(phase="Data understanding", live=True)
 def latest_possible() -> str:
     """Return until when a play can have been, in UTC: the end of tomorrow, as clocks and zones differ."""
     return (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d")

@@ -1,7 +1,5 @@
 """What was my year in music? Everything of one run, put into its report."""
 
-from datetime import UTC, datetime
-
 import pandas as pd
 
 from tasks.cases.listening.evaluation.year import YearReview
@@ -19,11 +17,9 @@ from tasks.cases.listening.report.sections import (
 )
 from tasks.evaluation.metrics import Metric
 from tasks.figures.style import percent
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import data_record
+from tasks.publishing.report import Findings, Verdict
 from tasks.validation.contract import ContractReport
 
 GOOD_COMPLETE = 0.95  # of the plays have moment, artist, track and album
@@ -31,8 +27,7 @@ NO_MODEL = "This case counts and describes; it trains no model, so there is no c
 
 
 @stage(phase="Deployment")
-def compose_listening(
-    where: Source,
+def describe_listening(
     asked: Asked,
     review: YearReview,
     plays: pd.DataFrame,
@@ -43,15 +38,13 @@ def compose_listening(
     clock: pd.DataFrame,
     streaks: pd.DataFrame,
     sessions: pd.DataFrame,
-    quarantine: pd.DataFrame,
     counts: dict[str, int],
     contract: ContractReport,
     metrics: list[Metric],
-) -> Report:
-    """Put a run's findings into a report; name, time and stages of the run are filled in when it is published.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the data.
         asked: what was asked for.
         review: the year.
         plays: as `mark_plays` returns them.
@@ -62,18 +55,13 @@ def compose_listening(
         clock: of `describe_habits`, as are `streaks` and `sessions`.
         streaks: the longest first.
         sessions: the oldest first.
-        quarantine: lines put aside: `path`, `reason`, `detail`.
-        counts: how many of them, by reason.
+        counts: how many lines were put aside, by reason.
         contract: how each rule fared.
         metrics: of the run.
     """
     year = review.year
     recorded_from = plays["day"].min()
-    return Report(
-        flow="listening",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=answer(review),
         verdict=_verdict(metrics),
         hero=[by_day_figure(by_day, year), clock_figure(clock, year, asked.zone)],
@@ -87,9 +75,6 @@ def compose_listening(
         ],
         metrics=metrics,
         champion=NO_MODEL,
-        data=[data_record(where, asked.records)],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=quarantine_rows(quarantine),
         limits=_limits(review, asked, contract, recorded_from),
     )
 

@@ -118,15 +118,15 @@ def evaluate_films(
     absolute = np.abs(predictions["predicted"].to_numpy() - revenue)
     of_median = np.abs(revenue - float(train["revenue"].median()))
     r2, r2_low, r2_high = r_squared(model, mean)
-    same = champion is not None and len(champion) == len(model)
+    theirs = champion if champion is not None and len(champion) == len(model) else None
     rmse = rmse_metric(model, baseline=float(np.sqrt(mean.mean())), note="against the mean of the training films")
     mae_low, mae_high = bootstrap(absolute)
     covered = int(inside.sum())
     low, high = exact_binomial(covered, len(inside))
     metrics = [
-        rmse.model_copy(update={"champion": float(np.sqrt(np.mean(champion))) if same else None}),
+        rmse.model_copy(update={"champion": None if theirs is None else float(np.sqrt(theirs.mean()))}),
         Metric(name="r2", value=r2, low=r2_low, high=r2_high, n=len(model), baseline=0.0,
-               champion=1 - float(np.sum(champion) / mean.sum()) if same else None,
+               champion=None if theirs is None else 1 - float(theirs.sum() / mean.sum()),
                note="share of the squared error of the training mean that is explained"),
         Metric(name="mae", value=float(absolute.mean()), unit="M$", low=mae_low, high=mae_high, n=len(model),
                baseline=float(of_median.mean()), note="against the median of the training films"),

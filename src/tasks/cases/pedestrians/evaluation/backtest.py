@@ -93,13 +93,13 @@ def choose_place(places: pd.DataFrame, changes: pd.DataFrame, wanted: str = "") 
 
 @stage(phase="Evaluation")
 def measure_pedestrians(
-    scored: pd.DataFrame, rival: np.ndarray, changes: pd.DataFrame, places: pd.DataFrame, place: str
+    scored: pd.DataFrame, rival: np.ndarray | None, changes: pd.DataFrame, places: pd.DataFrame, place: str
 ) -> list[Metric]:
     """Return the figures of a run: the drop and the recent level of one place, and how good the expected week is.
 
     Args:
         scored: as `backtest_week` returns it.
-        rival: the champion's error of the same cases, or none.
+        rival: the champion's error of the same cases; None without one.
         changes: as `find_changes` returns them.
         places: one row per place.
         place: the place that the answer is about.
@@ -115,7 +115,7 @@ def measure_pedestrians(
     metrics.append(Metric(name="p_value", value=float(row["p_value"]), note="of the sup-F test of no change"))
     if len(scored):
         low, high = bootstrap(scored["error"], groups=scored["week"])
-        same = len(rival) == len(scored)
+        same = rival is not None and len(rival) == len(scored)
         metrics.append(
             Metric(
                 name=PRIMARY,
@@ -124,7 +124,7 @@ def measure_pedestrians(
                 high=None if np.isnan(high) else high,
                 n=len(scored),
                 baseline=float(scored["naive_error"].mean()),
-                champion=float(np.mean(rival)) if same else None,
+                champion=float(np.mean(rival)) if same and rival is not None else None,
                 note="of the logarithm of daily counts, forecast up to seven days ahead; baseline: a week earlier",
             )
         )

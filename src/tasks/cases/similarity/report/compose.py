@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,8 +31,7 @@ from tasks.figures.style import figure_to_svg
 from tasks.ingestion.pictures.manifest import thumbnail
 from tasks.ingestion.pictures.sources import open_source
 from tasks.platform.stage import Unkeyed, stage
-from tasks.publishing.report import DataRecord, Report, Verdict, quarantine_rows
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict, quarantine_rows
 
 GOOD_PRECISION = 0.8  # four of the first five neighbours show the same thing
 GOOD_RECALL = 0.95  # of the ten nearest pictures, found by the index
@@ -52,11 +50,9 @@ class Searched(BaseModel):
 
 
 @stage(phase="Deployment")
-def compose_similarity(
+def describe_similarity(
     searched: Searched,
     manifest: pd.DataFrame,
-    quarantine: pd.DataFrame,
-    contract: ContractReport,
     vectors: np.ndarray,
     queries: pd.DataFrame,
     scores: pd.DataFrame,
@@ -69,16 +65,13 @@ def compose_similarity(
     features: pd.DataFrame,
     per_query: pd.DataFrame,
     metrics: list[Metric],
-    champion: str,
     collection: Annotated[str, Unkeyed],
-) -> Report:
-    """Put a run's findings into a report; name, time and stages of the run are filled in when it is published.
+) -> Findings:
+    """Say what was found.
 
     Args:
         searched: what was asked for.
         manifest: usable pictures, n rows.
-        quarantine: files left out.
-        contract: how each rule fared.
         vectors: float16 (n, d).
         queries: `query`, `path`, `number`.
         scores: what the classifier calls the queries; may be empty.
@@ -91,14 +84,13 @@ def compose_similarity(
         features: `features`, `metric`, `value`, `low`, `high`, `n`, `near_duplicates`: kinds of features compared.
         per_query: leave-one-out scores of the labelled pictures.
         metrics: of the run, complete with baseline and champion.
-        champion: the sentence about champion and challenger.
         collection: path of the collection, for the thumbnails.
     """
     with Album(searched.place, collection) as album:
         answered = [_answered(album, row, found, scores, manifest) for row in queries.head(MOST_QUERIES).itertuples()]
         groups = list(_groups(album, duplicates, manifest))
         drawing = _map(album, manifest, coordinates, query_coordinates, found)
-    findings = SimilarityFindings(
+    shown = SimilarityFindings(
         answered=answered,
         duplicates=groups,
         duplicate_groups=int(duplicates["group"].nunique()) if len(duplicates) else 0,
@@ -109,22 +101,13 @@ def compose_similarity(
         features=features,
         by_label=_by_label(per_query),
     )
-    return Report(
-        flow="similarity",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=_answer(queries, found),
         verdict=_verdict(metrics),
-        hero=similarity_hero(findings),
-        sections=similarity_sections(findings),
+        hero=similarity_hero(shown),
+        sections=similarity_sections(shown),
         metrics=metrics,
-        champion=champion,
-        data=[_data(searched, manifest)],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=quarantine_rows(
-            pd.concat([quarantine, query_quarantine.assign(path="query: " + query_quarantine["path"])])
-        ),
+        quarantine=quarantine_rows(query_quarantine.assign(path="query: " + query_quarantine["path"])),
         limits=_limits(searched, manifest, per_query),
     )
 
@@ -313,15 +296,6 @@ def _verdict(metrics: list[Metric]) -> Verdict:
 def _sentence(parts: list[str]) -> str:
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _data(searched: Searched, manifest: pd.DataFrame) -> DataRecord:
-    """Say what data the run rests on; a folder's digest is that of its pictures' names and contents."""
-    import hashlib
-
-    lines = "".join(f"{path}\0{key}\n" for path, key in zip(manifest["path"], manifest["id"], strict=True))
-    digest = searched.place.sha256 or hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
-    return DataRecord(source=searched.place.source, sha256=digest, rows=len(manifest), note=searched.place.note)
 
 
 def _limits(searched: Searched, manifest: pd.DataFrame, per_query: pd.DataFrame) -> list[str]:

@@ -1,0 +1,116 @@
+"""A contest in a flow: the baseline, the champion as recorded, the champion scored anew, and who is crowned."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.evaluation.champion import Cases
+from tasks.evaluation.champions import champions
+from tasks.evaluation.contest import contest
+from tasks.platform.case import case
+from tasks.platform.stage import stage
+from tasks.publishing.publish import publish
+from tasks.publishing.report import Findings
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+MODEL = "contestants"
+
+
+@stage(phase="Evaluation")
+def score(level: float, shift: float) -> Cases:
+    """Score forty cases: the level of the model, plus the shift of the data."""
+    noise = np.random.default_rng(int(10 * level)).normal(0, 0.01, 40)
+    return Cases(level + shift + noise - noise.mean(), np.arange(40), np.full(40, shift + 0.1))
+
+
+@stage(phase="Deployment")
+def describe(answer: str) -> Findings:
+    """Say something."""
+    return Findings(answer=answer)
+
+
+asked: list[dict[str, Any]] = []
+
+
+@case
+def contestants(
+    level: float = 0.5, data: str = "t", metric: str = "accuracy", shift: float = 0.0, better: str = "higher"
+) -> Path:
+    """Who is better?"""
+
+    def rescore(config: dict[str, Any]) -> Any:
+        asked.append(config)
+        return score(float(config["level"]), shift)
+
+    held = contest(MODEL, {"level": level}, score(level, shift), on=data, metric=metric, better=better, rescore=rescore)  # type: ignore[arg-type]
+    return publish(describe("Done."), held)
+
+
+def champion_of(**given: Any) -> str:
+    report = Path(contestants(**given))
+    return str(json.loads((report.parent / "result.json").read_text())["champion"])
+
+
+def levels() -> list[float]:
+    return [item.config["level"] for item in champions(MODEL)]
+
+
+def test_crowned_once_then_named_then_beaten() -> None:
+    asked.clear()
+    assert champion_of().endswith("it becomes the champion.")
+    assert champion_of().startswith("It is the champion, version 1, since ")
+    assert champion_of().startswith("It is the champion, version 1, since ")
+    assert levels() == [0.5]
+    assert "over version 1 is -0.1" in champion_of(level=0.4)
+    assert levels() == [0.5]
+    assert "over version 1 is +0.2" in champion_of(level=0.7)
+    assert levels() == [0.7, 0.5]
+    assert asked == []  # all on the same data by the same metric: the recorded scores count
+
+
+def test_a_champion_of_other_data_is_scored_on_these() -> None:
+    asked.clear()
+    champion_of(level=0.5)
+    assert "over version 1 is -0.1" in champion_of(level=0.4, data="u", shift=0.3)
+    assert asked == [{"level": 0.5}]
+
+
+def test_a_champion_by_another_metric_is_scored_by_this_one() -> None:
+    """It used to be \u201ccannot be evaluated\u201d for ever."""
+    asked.clear()
+    champion_of(level=0.5)
+    assert "over version 1 is +0.2" in champion_of(level=0.7, metric="recall")
+    assert asked == [{"level": 0.5}]
+    assert [item.primary for item in champions(MODEL)] == ["recall", "accuracy"]
+
+
+def test_a_champion_whose_choices_are_odd_stays_and_is_told_why(home: Path) -> None:
+    champion_of(level=0.5)
+    file = next((home / "store" / "champions" / MODEL).glob("*.json"))
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps(record | {"config": {"depth": 3}}))
+    said = champion_of(level=0.9, data="u")
+    assert said.startswith("The champion, version 1, cannot be evaluated on the present test data, so it stays.")
+    assert "KeyError 'level'" in said
+    assert len(levels_of_any()) == 1
+
+
+def levels_of_any() -> list[Any]:
+    return champions(MODEL)
+
+
+def test_lost_scores_of_the_champion_are_made_anew(home: Path) -> None:
+    asked.clear()
+    champion_of(level=0.5)
+    scores = champions(MODEL)[0].scores
+    (home / "store" / scores.uri).unlink()  # type: ignore[union-attr]
+    assert "over version 1 is +0.2" in champion_of(level=0.7)
+    assert asked == [{"level": 0.5}]
+
+
+def test_worse_than_the_baseline_is_never_crowned() -> None:
+    assert champion_of(level=0.05).endswith("so nothing is promoted.")
+    assert champion_of(level=0.05, better="lower").endswith("it becomes the champion.")
