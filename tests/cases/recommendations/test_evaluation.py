@@ -9,11 +9,11 @@ from tasks.cases.recommendations.evaluation import (
     compare_lists,
     compare_stars,
     errors_by_popularity,
-    per_user_scores,
     score_lists,
     score_stars,
     summarise_recommendations,
 )
+from tasks.evaluation.champion import case_scores
 from tasks.platform.errors import ContractError
 
 ITEMS = 25
@@ -67,7 +67,7 @@ def test_lists_of_taste_beat_popularity_and_the_difference_is_told(parts: tuple,
     train, test = parts
     stars = score_stars.fn(train, test, np.zeros(21), np.full(ITEMS, 3.5), *taste)
     lists = score_lists.fn(train, test, np.full(ITEMS, 3.5), *taste, *taste, 4.0)
-    scores = per_user_scores.fn(lists.table)
+    scores = case_scores.fn(lists.table, "ndcg_implicit", "ndcg_popularity")
     assert scores.scores.mean() > scores.baseline.mean() + 0.1
     new = lists.table.set_index("user").loc[20]
     assert new["ndcg_implicit"] == new["ndcg_popularity"]

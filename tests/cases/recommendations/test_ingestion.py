@@ -11,14 +11,18 @@ import pandas as pd
 import pytest
 
 from tasks.cases.recommendations import ingestion as module
-from tasks.cases.recommendations.ingestion import locate_ratings, read_ratings
+from tasks.cases.recommendations.ingestion import WAYS, of_ratings, read_rating_files
 from tasks.cases.recommendations.sample import PLANTED, sample_ratings, write_ratings
-from tasks.ingestion.files import Source
+from tasks.ingestion.files import Source, locate
 from tasks.ingestion.zip_members import Limited
 from tasks.platform.errors import ContractError, UsageError
 
 HEADER = "userId,movieId,rating,timestamp\n"
 ROWS = "1,10,4.0,964982703\n2,20,3.5,964982704\n"
+
+
+def located(source: str) -> Source:
+    return of_ratings(locate.fn(source, WAYS))
 
 
 def _file(tmp_path: Path, text: str | bytes, name: str = "ratings.csv") -> Path:
@@ -37,9 +41,9 @@ def _zip(tmp_path: Path, members: dict[str, str]) -> Path:
 
 
 def test_the_sample_comes_back_and_its_broken_rows_are_named():
-    where: Source = locate_ratings.fn("sample")
+    where = located("sample")
     assert [file.name for file in where.files] == ["movies.csv", "ratings.csv"]
-    read = read_ratings.fn(where.files)
+    read = read_rating_files.fn(where.files)
     drawn = sample_ratings()
     assert len(read.quarantine) == PLANTED["unreadable"]
     assert read.quarantine["reason"].tolist() == [
@@ -68,24 +72,24 @@ def test_zip_folder_and_file_are_read_alike(tmp_path: Path):
     _file(folder, "a,b\n1,2\n", "links.csv")
     packed = _zip(tmp_path, {"ml/ratings.csv": text, "ml/movies.csv": films, "../../ratings.csv.txt": "x"})
     for source in (folder, packed):
-        read = read_ratings.fn(locate_ratings.fn(str(source)).files)
+        read = read_rating_files.fn(located(str(source)).files)
         assert read.ratings["film"].tolist() == [10, 20]
         assert read.films["title"].tolist() == ["Signal, The (1999)"]
-    alone = read_ratings.fn([_file(tmp_path, text, "mine.csv")])
+    alone = read_rating_files.fn([_file(tmp_path, text, "mine.csv")])
     assert alone.ratings["rating"].tolist() == [4.0, 3.5]
     assert alone.films.empty
 
 
 def test_columns_may_stand_in_any_order_and_be_more(tmp_path: Path):
     text = "\ufefftimestamp,note,Id,userId,rating\n5,x,10,1,4\n\n6,y,11,1, 3.5\n"
-    read = read_ratings.fn([_file(tmp_path, text)])
+    read = read_rating_files.fn([_file(tmp_path, text)])
     assert read.ratings.to_dict("list") == {"user": [1, 1], "film": [10, 11], "rating": [4.0, 3.5], "timestamp": [5, 6]}
     assert read.quarantine.empty
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "", "0x1", "five", "4,5"])
 def test_a_rating_that_is_no_number_goes_to_quarantine(tmp_path: Path, cell: str):
-    read = read_ratings.fn([_file(tmp_path, f'{HEADER}{ROWS}3,30,"{cell}",5\n')])
+    read = read_rating_files.fn([_file(tmp_path, f'{HEADER}{ROWS}3,30,"{cell}",5\n')])
     assert len(read.ratings) == 2
     assert read.quarantine["path"].tolist() == ["ratings.csv, line 4"]
     assert np.isfinite(read.ratings["rating"]).all()
@@ -104,17 +108,19 @@ def test_a_rating_that_is_no_number_goes_to_quarantine(tmp_path: Path, cell: str
 )
 def test_what_is_no_table_is_refused_with_a_remedy(tmp_path: Path, text: str | bytes, message: str):
     with pytest.raises(ContractError, match=message) as caught:
-        read_ratings.fn([_file(tmp_path, text)])
+        read_rating_files.fn([_file(tmp_path, text)])
     assert "give ratings.csv" in str(caught.value)
 
 
 def test_a_zip_without_ratings_and_a_damaged_one_are_refused(tmp_path: Path):
     with pytest.raises(ContractError, match=r"holds no ratings\.csv"):
-        read_ratings.fn([_zip(tmp_path, {"ml/.ratings.csv": "x", "__MACOSX/ratings.csv": "x", "ratings.csv/": ""})])
+        read_rating_files.fn(
+            [_zip(tmp_path, {"ml/.ratings.csv": "x", "__MACOSX/ratings.csv": "x", "ratings.csv/": ""})]
+        )
     packed = bytearray(_zip(tmp_path, {"ratings.csv": HEADER + ROWS * 50}).read_bytes())
     packed[60:80] = bytes(20)
     with pytest.raises(ContractError, match="cannot be read"):
-        read_ratings.fn([_file(tmp_path, bytes(packed), "bad.zip")])
+        read_rating_files.fn([_file(tmp_path, bytes(packed), "bad.zip")])
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -122,23 +128,23 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     packed = _zip(tmp_path, {"ratings.csv": HEADER + "1,10,4.0,964982703\n" * 500_000})
     assert packed.stat().st_size < 2**20
     with pytest.raises(ContractError, match="larger than 1 MB"):
-        read_ratings.fn([packed])
+        read_rating_files.fn([packed])
     with pytest.raises(ContractError, match="larger"):
         io.BufferedReader(Limited(io.BytesIO(b"x" * 20), 10, "it")).read()
 
 
 def test_paths_that_hold_nothing_are_named(tmp_path: Path):
     with pytest.raises(UsageError, match="no such file or folder"):
-        locate_ratings.fn(str(tmp_path / "missing"))
+        located(str(tmp_path / "missing"))
     _file(tmp_path, "a,b\n", "links.csv")
     _file(tmp_path, "a,b\n", "tags.csv")
     with pytest.raises(UsageError, match=r"holds no ratings\.csv"):
-        locate_ratings.fn(str(tmp_path))
+        located(str(tmp_path))
 
 
 def test_the_published_ratings_are_read_as_duckdb_reads_them(shared: Path):
     folder = shared / "data" / "ratings"
-    read = read_ratings.fn(locate_ratings.fn(str(folder)).files)
+    read = read_rating_files.fn(located(str(folder)).files)
     query = f"select count(*), avg(rating), sum(Id), min(timestamp), count(distinct userId) from '{folder}/ratings.csv'"
     expected = duckdb.sql(query).fetchall()[0]
     table = read.ratings

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tasks.cases.recommendations.report.compose import _verdict
+from tasks.cases.recommendations.report.compose import judge
 from tasks.cases.recommendations.report.sections import cold_section, next_section, similar_section
 from tasks.evaluation.metrics import Metric
 
@@ -27,7 +27,7 @@ def _metrics(gain_low: float, rmse: float, saved_low: float) -> dict[str, Metric
     ],
 )
 def test_the_criterion_can_be_missed(split: str, gain_low: float, rmse: float, saved_low: float, met: bool):
-    verdict = _verdict(_metrics(gain_low, rmse, saved_low), split)
+    verdict = judge(_metrics(gain_low, rmse, saved_low), split)
     assert verdict.met is met
     assert ("0.88" in verdict.sentence) == (split == "random")
 

@@ -27,14 +27,6 @@ class Lists(NamedTuple):
     shown: pd.DataFrame  # a row per film: watched (training ratings), <method>: on how many lists it is
 
 
-class PerUser(NamedTuple):
-    """NDCG@10 of every tested user, which decides about champion and challenger; all (n,)."""
-
-    scores: np.ndarray
-    baseline: np.ndarray
-    groups: np.ndarray
-
-
 @stage(phase="Evaluation")
 def score_stars(
     train: pd.DataFrame,
@@ -127,14 +119,6 @@ def ndcg_of_lists(
     return per_user_quality(ranker, train, test, relevant).table["ndcg"].to_numpy()
 
 
-@stage(phase="Evaluation")
-def per_user_scores(table: pd.DataFrame) -> PerUser:
-    """Take what decides out of the table of lists."""
-    return PerUser(
-        table["ndcg_implicit"].to_numpy(), table["ndcg_popularity"].to_numpy(), np.arange(len(table), dtype=np.int64)
-    )
-
-
 def rmse_with_interval(squared: np.ndarray, users: np.ndarray) -> tuple[float, float | None, float | None]:
     """Return the root of the mean of squared errors with its 95 % interval; whole users are drawn."""
     low, high = bootstrap(squared, groups=users)
@@ -183,7 +167,7 @@ def summarise_recommendations(
     stars_table: pd.DataFrame,
     lists: pd.DataFrame,
     lists_table: pd.DataFrame,
-    rival: np.ndarray | None,
+    champion: np.ndarray | None,
 ) -> list[Metric]:
     """Gather the figures of the run.
 
@@ -192,7 +176,7 @@ def summarise_recommendations(
         stars_table: as `compare_stars` returns it.
         lists: per user.
         lists_table: as `compare_lists` returns it.
-        rival: the champion's NDCG@10 of the same users; None without a champion.
+        champion: the champion's NDCG@10 of the same users; None without one.
     """
     star = stars_table.set_index("method")
     kind = lists_table.set_index("method")
@@ -202,11 +186,11 @@ def summarise_recommendations(
     saved = paired_difference(squares["item_mean"], squares["als"], groups=stars["user"].to_numpy())
     recall = lists["recall_implicit"].to_numpy()
     recall_low, recall_high = bootstrap(recall)
-    champion = float(np.mean(rival)) if rival is not None and len(rival) == len(ours) else None
+    theirs = float(np.mean(champion)) if champion is not None and len(champion) == len(ours) else None
     users, n = len(lists), len(stars)
     return [
         Metric(name="ndcg@10", value=kind.at["implicit", "ndcg"], low=kind.at["implicit", "low"],
-               high=kind.at["implicit", "high"], n=users, baseline=kind.at["popularity", "ndcg"], champion=champion,
+               high=kind.at["implicit", "high"], n=users, baseline=kind.at["popularity", "ndcg"], champion=theirs,
                note="baseline: the films liked by most, without those already seen"),
         Metric(name="ndcg@10_gain", value=gain.value, low=gain.low, high=gain.high, n=users, baseline=0.0,
                note="over popularity, user by user"),

@@ -8,17 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tasks.cases.recommendations.sample import write_ratings
 from tasks.ingestion.csv_text import NUMBER, read_strictly, unreadable
-from tasks.ingestion.files import Source, locate_files
+from tasks.ingestion.files import Data, Source, Ways, locate, noted
 from tasks.ingestion.zip_members import Limited, find_member
 from tasks.platform.errors import ContractError, UsageError
-from tasks.platform.stage import Unkeyed, stage
+from tasks.platform.stage import stage
 from tasks.platform.store import digest_file
 from tasks.platform.text import shorten
 
@@ -39,30 +39,44 @@ class Rated(NamedTuple):
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-@stage(phase="Data understanding", live=True)
-def locate_ratings(source: str) -> Source:
-    """Find the ratings: the sample, the public original, or a folder, CSV file or zip of the user's own.
+WAYS = Ways(write_ratings, ["ratings"], (".csv", ".zip"), several=True)
+
+
+def read_ratings(source: str) -> Data:
+    """Find and read the ratings of a source (`sample`, `public`, a folder, CSV file, zip or address).
+
+    Its parts are those of `Rated`.
 
     Raises:
         UsageError: no such file, or a folder without ratings.csv.
+        ContractError: what is found is no table of ratings.
     """
-    where = locate_files(source, write_ratings, ("ratings",), (".csv", ".zip"), several=True)
+    where = of_ratings(locate(source, WAYS).load(Source))
+    parts = read_rating_files(where.files)
+    return noted(Data(where, parts.ratings, parts.quarantine, parts))
+
+
+def of_ratings(where: Source) -> Source:
+    """Keep ratings.csv and movies.csv of the files of a folder; a single file is taken whatever its name.
+
+    Raises:
+        UsageError: the folder holds no ratings.csv.
+    """
     if len(where.files) == 1:
         return where
     kept = [file for file in where.files if file.name.lower() in {RATINGS, FILMS}]
     if not any(file.name.lower() == RATINGS for file in kept):
-        raise UsageError(f"{source}: the folder holds no {RATINGS}; name the file, or another folder.")
+        raise UsageError(f"{where.source}: the folder holds no {RATINGS}; name the file, or another folder.")
     whole = hashlib.sha256("".join(digest_file(file) for file in kept).encode()).hexdigest()
     return where.model_copy(update={"files": kept, "sha256": whole})
 
 
 @stage(phase="Data understanding")
-def read_ratings(files: list[Path], names: Annotated[list[str] | None, Unkeyed] = None) -> Rated:
+def read_rating_files(files: list[Path]) -> Rated:
     """Read ratings and the titles of films; a rating that cannot be read goes to quarantine.
 
     Args:
         files: `ratings.csv` and perhaps `movies.csv`, or a zip that holds them; a single CSV file is one of ratings.
-        names: of the files, for messages.
 
     Returns:
         The ratings in the order of the file, `user` and `film` (the publisher's numbers), `rating` (stars) and
@@ -72,12 +86,10 @@ def read_ratings(files: list[Path], names: Annotated[list[str] | None, Unkeyed] 
         ContractError: no CSV in UTF-8, a column that is lacking, a damaged zip, one without ratings.csv, or a file
             larger than is read.
     """
-    called = names or [file.name for file in files]
-    parts = dict(zip(called, files, strict=True))
-    named = {name.lower(): name for name in called}
-    first = named.get(RATINGS, called[0])
-    films = parts.get(named.get(FILMS, ""), parts[first] if _is_zip(parts[first]) else None)
-    ratings, quarantine = _ratings(parts[first], first)
+    named = {file.name.lower(): file for file in files}
+    first = named.get(RATINGS, files[0])
+    films = named.get(FILMS, first if _is_zip(first) else None)
+    ratings, quarantine = _ratings(first, first.name)
     return Rated(ratings, _titles(films) if films else _no_titles(), quarantine)
 
 

@@ -1,7 +1,5 @@
 """What the recommendations case has to say: what to watch next, how good the lists are, and for whom they are not."""
 
-from datetime import UTC, datetime
-
 import pandas as pd
 
 from tasks.cases.recommendations.figures import list_quality
@@ -14,11 +12,9 @@ from tasks.cases.recommendations.report.sections import (
     stars_section,
 )
 from tasks.evaluation.metrics import Metric
-from tasks.ingestion.files import Source
 from tasks.platform.stage import stage
-from tasks.publishing.report import Report, Verdict, quarantine_rows
-from tasks.publishing.tables import broken_rows, data_record, figure_block
-from tasks.validation.contract import ContractReport
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
 
 GOOD_RMSE = 0.88  # stars, on a random split
 SPLITS = {
@@ -29,11 +25,7 @@ SPLITS = {
 
 
 @stage(phase="Deployment")
-def compose_recommendations(
-    where: Source,
-    unreadable: pd.DataFrame,
-    broken: pd.DataFrame,
-    contract: ContractReport,
+def describe_recommendations(
     ratings: pd.DataFrame,
     users: pd.DataFrame,
     films: pd.DataFrame,
@@ -50,15 +42,10 @@ def compose_recommendations(
     metrics: list[Metric],
     split: str,
     relevant: float,
-    champion: str,
-) -> Report:
-    """Compose the report of the case.
+) -> Findings:
+    """Say what was found.
 
     Args:
-        where: the data.
-        unreadable: rows that could not be read.
-        broken: rows that break the contract.
-        contract: how each rule fared.
         ratings: `user`, `item`, `rating`: all that were used.
         users: their numbers.
         films: `film`, `title`, `genres`.
@@ -75,7 +62,6 @@ def compose_recommendations(
         metrics: on the test ratings.
         split: how the ratings were split.
         relevant: stars from which a film is liked.
-        champion: the sentence about champion and challenger.
     """
     by_name = {metric.name: metric for metric in metrics}
     gain = by_name["ndcg@10_gain"]
@@ -84,13 +70,9 @@ def compose_recommendations(
         "NDCG@10 of four ways to make lists, with 95 % intervals.",
         f"Tested on {SPLITS[split]}. Each list leaves out what the user had already rated in training.",
     )
-    return Report(
-        flow="recommendations",
-        run="",
-        started=datetime(1970, 1, 1, tzinfo=UTC),
-        question="",
+    return Findings(
         answer=_answer(by_name, recommended, split),
-        verdict=_verdict(by_name, split),
+        verdict=judge(by_name, split),
         hero=[hero],
         sections=[
             next_section(ratings, users, films, recommended, relevant),
@@ -101,10 +83,6 @@ def compose_recommendations(
             settings_section(tried_biases, tried_stars, tried_lists),
         ],
         metrics=metrics,
-        champion=champion,
-        data=[data_record(where, len(ratings) + len(unreadable) + len(broken))],
-        contract=[rule.model_dump() for rule in contract.results],
-        quarantine=[*quarantine_rows(unreadable), *broken_rows(broken)],
         limits=_limits(split),
     )
 
@@ -120,7 +98,8 @@ def _answer(metrics: dict[str, Metric], recommended: pd.DataFrame, split: str) -
     )
 
 
-def _verdict(metrics: dict[str, Metric], split: str) -> Verdict:
+def judge(metrics: dict[str, Metric], split: str) -> Verdict:
+    """Hold the run against the success criterion of its question."""
     gain, rmse, saved = metrics["ndcg@10_gain"], metrics["rmse"], metrics["mse_gain"]
     lists = (gain.low or 0) > 0
     ends = f"[{gain.low or 0:+.3f} to {gain.high or 0:+.3f}]"
