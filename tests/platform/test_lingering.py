@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tasks.platform import keys, server
+from tasks.platform.api import prefect_api
 from tasks.platform.errors import CasebookError
 from tasks.platform.lingering import LingeringServer, environment_digest, lingering_server, stop
 from tasks.platform.locks import alone, claim_life, in_use, note_of_lingering, starting_lock, unused_for
-from tasks.platform.server import TemporaryServer, is_ours, prefect_api, read_note, start_failure
+from tasks.platform.server import TemporaryServer, is_ours, read_note, start_failure
 from tasks.platform.settings import prefect_environment, settings
 
 

@@ -22,12 +22,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError
 from tasks.platform.parameters import completed
 from tasks.platform.places import check_run_of_the_api
 from tasks.platform.run import open_run
-from tasks.platform.server import prefect_api
 from tasks.platform.settings import apply_prefect_settings
 from tasks.platform.spark import spark_closed_at_the_end
 from tasks.platform.store import store

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tasks.platform import keys
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
@@ -25,22 +27,13 @@ def alone(file: Path, seconds: float) -> Iterator[None]:
     Raises:
         CasebookError: another one has held the lock for `seconds`.
     """
-    number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + seconds
     try:
-        while True:
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise CasebookError(
-                        f"{file} has been locked by another process for {seconds:g} seconds; wait for it or end it."
-                    ) from None
-            time.sleep(0.05)
-        yield
-    finally:
-        os.close(number)
+        with FileLock(file, timeout=seconds, mode=0o600):
+            yield
+    except Timeout:
+        raise CasebookError(
+            f"{file} has been locked by another process for {seconds:g} seconds; wait for it or end it."
+        ) from None
 
 
 def _file(name: str) -> Path:

@@ -1,0 +1,78 @@
+"""Which Prefect API does a run report to?
+
+In this order: the one that `PREFECT_API_URL` names; the server that `make serve` has started on this machine; else a
+server for commands, on the same database, so that the run shows up in the UI later on. That one stays for some minutes
+(the setting `server_minutes`), because its start is most of a cached run; with 0 it ends with its command.
+
+Such a server is started before Prefect is imported: both take seconds, and so they take them side by side. None is
+sent the key of this home before it has proved that it knows it: another user may have taken the port.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.platform import keys
+from tasks.platform.lingering import lingering_server
+from tasks.platform.server import Child, TemporaryServer, is_ours, running_server
+from tasks.platform.settings import apply_prefect_settings, settings
+
+
+@contextmanager
+def server_for_commands() -> Iterator[Child]:
+    """Yield the server that stays for some minutes, found or started, or one of this process alone."""
+    if settings().server_minutes:
+        with lingering_server() as found:
+            if found:
+                yield found
+                return
+    server = TemporaryServer()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def prefect_api() -> Iterator[Child | None]:
+    """Make a Prefect API known through the environment; call before Prefect is imported.
+
+    Yields the server for commands (call `wait` before the first flow), or None when an API is there.
+    """
+    apply_prefect_settings()
+    named = os.environ.get("PREFECT_API_URL")
+    if named:
+        # The profile of this home holds the key; a server elsewhere is not to be sent it.
+        with _environment(
+            {} if "PREFECT_API_AUTH_STRING" in os.environ else {"PREFECT_API_AUTH_STRING": _key_for(named)}
+        ):
+            yield None
+        return
+    if url := running_server():
+        with _environment({"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": keys.auth_string()}):
+            yield None
+        return
+    with (
+        server_for_commands() as server,
+        _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()}),
+    ):
+        yield server
+
+
+def _key_for(url: str) -> str:
+    return keys.auth_string() if is_ours(url) else ""
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
