@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
-from tasks.platform.errors import CasebookError
+from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.parameters import completed
 from tasks.platform.places import check_run_of_the_api
-from tasks.platform.run import open_run
+from tasks.platform.run import open_run, write_refusal
 from tasks.platform.settings import apply_prefect_settings
 from tasks.platform.spark import spark_closed_at_the_end
 from tasks.platform.store import store
@@ -65,7 +65,11 @@ def as_flow(fn: Callable[..., Path]) -> Any:
             run.question = (inspect.getdoc(fn) or fn.__name__).partition("\n")[0]
             run.data_docs = bool(bound.arguments.get("data_docs"))
             run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}
-            return str(fn(*args, **kwargs))
+            try:
+                return str(fn(*args, **kwargs))
+            except ContractError as error:
+                write_refusal(run, error)
+                raise
 
     return flow(name=fn.__name__, validate_parameters=True, persist_result=False)(body)
 

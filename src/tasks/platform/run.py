@@ -3,7 +3,7 @@
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
 
 
@@ -54,6 +55,23 @@ class Run:
             self.stages.append(record)
         took = f"{record.seconds:7.2f} s" if record.state != "cached" else f"{'':9}"
         print(f"  {record.phase:<19}  {record.name:<22}  {record.state:<6}  {took}", file=sys.stderr, flush=True)
+
+
+Refusal = Callable[[Run, CasebookError], Path | None]
+_refusals: list[Refusal] = []
+
+
+def on_refusal(tell: Refusal) -> Refusal:
+    """Let `tell` write down a run that was refused; publishing does, which the platform does not know."""
+    _refusals.append(tell)
+    return tell
+
+
+def write_refusal(run: Run, error: CasebookError) -> None:
+    """Write down that a run was refused, and say where."""
+    for tell in _refusals:
+        if path := tell(run, error):
+            print(f"  What was refused, and why, row by row: {path}", file=sys.stderr, flush=True)
 
 
 _current: ContextVar[Run | None] = ContextVar("casebook_run", default=None)

@@ -15,15 +15,25 @@ from tasks.evaluation.champions import Champion, crown
 from tasks.evaluation.contest import Held
 from tasks.evaluation.metrics import Metric
 from tasks.ingestion.files import Data
+from tasks.platform.errors import CasebookError
 from tasks.platform.masking import mask_text
-from tasks.platform.run import Run, current_run
+from tasks.platform.run import Run, current_run, on_refusal
 from tasks.platform.server import reports_address
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.storage import Folder
 from tasks.platform.store import Stored, store
 from tasks.publishing.outbox import track
-from tasks.publishing.report import Findings, Report, csv_bytes, lineage_rows, masked, quarantine_rows, write_report
+from tasks.publishing.report import (
+    Findings,
+    Report,
+    Verdict,
+    csv_bytes,
+    lineage_rows,
+    masked,
+    quarantine_rows,
+    write_report,
+)
 from tasks.publishing.tables import broken_rows, data_record
 
 
@@ -167,6 +177,19 @@ def complete(run: Run, findings: Findings, champion: str = "") -> Report:
         command=run.command,
         limits=findings.limits,
     )
+
+
+@on_refusal
+def report_refusal(run: Run, error: CasebookError) -> Path | None:
+    """Write the report of a run whose data break their contract: what is wrong, rule by rule, and the quarantine.
+
+    Returns:
+        The path of report.html; None where nothing had been read.
+    """
+    if not (run.read or run.checked):
+        return None
+    verdict = Verdict(met=False, sentence="The data break their contract, so nothing was learned from them.")
+    return write_report(complete(run, Findings(answer=f"No answer: {error}", verdict=verdict)), run.folder)
 
 
 def _rows(data: Data) -> int | None:
