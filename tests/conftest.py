@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 os.environ.update({"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "GX_ANALYTICS_ENABLED": "false"})
 # Two test processes share the cores: threads of their linear algebra would only wait for each other.
@@ -23,6 +24,9 @@ for name in [name for name in os.environ if name.startswith("CASEBOOK_") or name
 os.environ["CASEBOOK_SERVER_MINUTES"] = "0"  # no server outlives its test
 
 from tasks.platform.settings import settings  # noqa: E402 - after the environment is set
+
+hypothesis_settings.register_profile("casebook", deadline=None)  # no test asserts a time
+hypothesis_settings.load_profile("casebook")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -92,7 +92,7 @@ def test_addresses_are_held_to_the_rules(monkeypatch: pytest.MonkeyPatch):
 def test_the_public_original_comes_from_the_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "marathon.csv").write_text("age\n31\n")
     digest = hashlib.sha256(b"age\n31\n").hexdigest()
-    item = downloads.ORIGINALS["marathon"].model_copy(update={"sha256": digest, "bytes": 7})
+    item = downloads.original("marathon").model_copy(update={"sha256": digest, "bytes": 7})
     monkeypatch.setitem(downloads.ORIGINALS, "marathon", item)
     monkeypatch.setenv("CASEBOOK_MIRROR", str(tmp_path))
     settings.cache_clear()
@@ -105,7 +105,7 @@ def test_the_pins_are_those_of_the_real_files(shared: Path):
     """Files marked as identical to the original in the folder of real files have the checksums that are pinned."""
     there = {path for path in shared.glob("data/*/*.*") if path.stat().st_size < 10**7}
     digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in there}
-    named = [item for item in downloads.ORIGINALS.values() if any(path.name == item.file_name for path in there)]
+    named = [item for item in downloads.all_originals().values() if any(path.name == item.file_name for path in there)]
     assert len(named) >= 14
     for item in named:
         assert digests[item.sha256].stat().st_size == item.bytes, item.name

@@ -26,7 +26,7 @@ from tasks.training.minhash import similar_by_minhash, similar_exactly
 def documents(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("books")
     write_keywords(folder)
-    return read_texts.fn(sorted(folder.iterdir())).documents
+    return read_texts.fn(sorted(folder.iterdir())).frame
 
 
 @pytest.fixture(scope="module")
