@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The machine's own certificates, as pip has them: some networks have an authority of their own.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: run test serve lint bench doctor lock clean
+.PHONY: run test case serve lint bench doctor lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -15,6 +15,10 @@ run: $(READY)
 
 test: $(READY)
 	@$(PY) -m pytest
+
+# make case NAME=ices QUESTION="How many ices are sold on a day of this temperature?"
+case: $(READY)
+	@$(PY) -m tasks.platform.new_case "$$NAME" --question="$$QUESTION"
 
 serve: $(READY)
 	@$(PY) deployments/serve.py

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.evaluation.intervals import bootstrap, exact_binomial, paired_difference
+from tasks.evaluation.intervals import bootstrap, exact_binomial, mean_metric, paired_difference
 from tasks.platform.errors import UsageError
 
 
@@ -171,3 +171,13 @@ def test_no_difference_is_found_where_there_is_none():
 def test_scores_of_other_cases_are_refused():
     with pytest.raises(UsageError, match="same cases"):
         paired_difference([1.0, 2.0], [1.0])
+
+
+def test_a_mean_is_told_with_its_interval_and_what_the_others_reach() -> None:
+    scores = np.r_[1.0:21.0]
+    metric = mean_metric("mae", scores, baseline=scores + 2, unit="€")
+    assert (metric.value, metric.n, metric.baseline, metric.champion) == (10.5, 20, 12.5, None)
+    assert (metric.low, metric.high) == bootstrap(scores)
+    grouped = mean_metric("mae", scores, np.arange(20) // 5, champion=scores)
+    assert (grouped.low, grouped.high) == bootstrap(scores, groups=np.arange(20) // 5)
+    assert grouped.champion == 10.5

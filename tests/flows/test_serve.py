@@ -1,5 +1,6 @@
 """`make serve` as a user meets it: the server, the flows with their schedule, a run from the form, a clean end."""
 
+import ast
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from tasks.platform.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY: dict[str, str] = {}
+ENTRIES = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))["deployments"]
 
 
 def call(url: str, body: dict[str, Any] | None = None) -> Any:
@@ -114,6 +116,17 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
 
 
 def test_every_flow_is_deployed_once() -> None:
-    entries = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
-    files = [entry["entrypoint"].partition(":")[0] for entry in entries]
+    files = [entry["entrypoint"].partition(":")[0] for entry in ENTRIES]
     assert sorted(files) == sorted(f"flows/{path.name}" for path in (ROOT / "flows").glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=[entry["entrypoint"].partition(":")[2] for entry in ENTRIES])
+def test_a_deployment_asks_the_question_of_its_flow(entry: dict[str, Any]) -> None:
+    file, _, name = entry["entrypoint"].partition(":")
+    [flow] = [
+        node
+        for node in ast.parse((ROOT / file).read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    question = (ast.get_docstring(flow) or "").partition("\n")[0]
+    assert entry["description"] == question, f"write it into deployments/prefect.yaml: {question}"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tasks.evaluation.metrics import Metric
 from tasks.platform.errors import UsageError
 
 LEVEL = 0.95
@@ -153,3 +154,25 @@ def paired_difference(
         raise UsageError(f"Paired scores belong to the same cases, but there are {a.shape} and {b.shape} of them.")
     low, high = bootstrap(a - b, level=level, seed=seed, resamples=resamples, groups=groups)
     return Difference(float(np.mean(a - b)), low, high)
+
+
+def mean_metric(
+    name: str, scores: Any, groups: Any = None, *, baseline: Any = None, champion: Any = None, unit: str = ""
+) -> Metric:
+    """Return the mean of a score with its interval, beside what baseline and champion reach on the same cases.
+
+    Args:
+        name: the field's short name, such as mae.
+        scores: one number per case, (n,).
+        groups: one label per case, where cases are not independent.
+        baseline: the baseline's scores, (n,); None without one.
+        champion: the champion's scores, (n,); None without one.
+        unit: of the figure.
+
+    Raises:
+        UsageError: as `bootstrap`.
+    """
+    low, high = bootstrap(scores, groups=groups)
+    others = {"baseline": baseline, "champion": champion}
+    means = {whose: float(np.mean(values)) for whose, values in others.items() if values is not None}
+    return Metric(name=name, value=float(np.mean(scores)), unit=unit, low=low, high=high, n=len(scores), **means)
