@@ -105,7 +105,7 @@ def best_changes(series: np.ndarray, least: int, lags: int = 1) -> Fits:
     memory = _memory(rest, lags)
     f1 = one.gain / np.maximum(total - one.gain, 1e-300) * (n - 2)
     f2 = two.gain / np.maximum(total - two.gain, 1e-300) * (n - 3) / 2
-    return Fits(f1, f2, one.places[:, 0], *two.places.T, memory)
+    return Fits(f1, f2, one.places[:, 0], two.places[:, 0], two.places[:, 1], memory)
 
 
 def _memory(rest: np.ndarray, lags: int) -> np.ndarray:
