@@ -10,8 +10,9 @@ from tasks.cases.consumer_prices.evaluation.alarms import SCENARIOS, alarms, mea
 from tasks.cases.consumer_prices.evaluation.regimes import season_by_regime, spread_by_regime
 from tasks.cases.consumer_prices.features import regular_series, yearly_spread
 from tasks.cases.consumer_prices.sample import planted_prices
-from tasks.evaluation.change_points import autocorrelated, best_changes, find_changes, no_change_test, search
+from tasks.evaluation.change_points import best_changes, find_changes, no_change_test, search
 from tasks.evaluation.intervals import exact_binomial
+from tasks.training.series.segmentation import autocorrelated
 
 YEARS = 40
 

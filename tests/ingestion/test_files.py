@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.ingestion.asked import name_of
 from tasks.ingestion.files import Source, locate_files
 from tasks.platform import downloads
 from tasks.platform.errors import CasebookError, UsageError
+from tasks.platform.originals import all_originals
 from tasks.platform.settings import settings
 
 
@@ -73,6 +75,15 @@ def test_what_is_not_there_is_named_with_the_choices(source: str):
         locate(source)
 
 
+def test_a_folder_has_one_name_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_two(tmp_path)
+    assert locate("~/a.csv").name == locate(str(tmp_path / "a.csv")).name
+    assert name_of("https://one.example/x/Plays!.csv?key=secret") == name_of("https://one.example/x/Plays!.csv")
+    assert name_of("https://one.example/x/Plays!.csv").startswith("plays-")
+    assert name_of("https://one.example/?key=secret", "pictures").startswith("pictures-")
+
+
 def test_an_empty_folder_is_named(tmp_path: Path):
     with pytest.raises(UsageError, match=r"holds no .csv or .txt file; give another folder"):
         locate(str(tmp_path), several=True)
@@ -92,7 +103,7 @@ def test_addresses_are_held_to_the_rules(monkeypatch: pytest.MonkeyPatch):
 def test_the_public_original_comes_from_the_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "marathon.csv").write_text("age\n31\n")
     digest = hashlib.sha256(b"age\n31\n").hexdigest()
-    item = downloads.original("marathon").model_copy(update={"sha256": digest, "bytes": 7})
+    item = all_originals()["marathon"].model_copy(update={"sha256": digest, "bytes": 7})
     monkeypatch.setitem(downloads.ORIGINALS, "marathon", item)
     monkeypatch.setenv("CASEBOOK_MIRROR", str(tmp_path))
     settings.cache_clear()
@@ -105,7 +116,7 @@ def test_the_pins_are_those_of_the_real_files(shared: Path):
     """Files marked as identical to the original in the folder of real files have the checksums that are pinned."""
     there = {path for path in shared.glob("data/*/*.*") if path.stat().st_size < 10**7}
     digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in there}
-    named = [item for item in downloads.all_originals().values() if any(path.name == item.file_name for path in there)]
+    named = [item for item in all_originals().values() if any(path.name == item.file_name for path in there)]
     assert len(named) >= 14
     for item in named:
         assert digests[item.sha256].stat().st_size == item.bytes, item.name

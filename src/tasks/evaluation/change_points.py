@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tasks.platform.stage import stage
+from tasks.training.series.segmentation import autocorrelated, levels, one_change, two_changes
 
 DRAWS = 2000
 GRID = np.round(np.arange(-0.3, 0.96, 0.1), 2)  # autocorrelations of the null
@@ -96,24 +97,15 @@ def best_changes(series: np.ndarray, least: int, lags: int = 1) -> Fits:
         least: years between two changes, and from a change to either end.
         lags: how far back the memory is looked for; see `_memory`.
     """
-    draws, n = series.shape
+    n = series.shape[1]
     centred = series - series.mean(axis=1, keepdims=True)
     total = (centred**2).sum(axis=1)
-    sums = np.ascontiguousarray(np.cumsum(centred, axis=1).T)
-    gains = np.array([sums[k - 1] ** 2 * (1 / k + 1 / (n - k)) for k in range(least, n - least + 1)])
-    one, best_one = least + gains.argmax(axis=0), gains.max(axis=0)
-    best = np.full(draws, -1.0)
-    first, second = np.zeros(draws, np.int64), np.zeros(draws, np.int64)
-    for a in range(least, n - 2 * least + 1):
-        for b in range(a + least, n - least + 1):
-            gain = sums[a - 1] ** 2 / a + (sums[b - 1] - sums[a - 1]) ** 2 / (b - a) + sums[b - 1] ** 2 / (n - b)
-            better = gain > best
-            best[better], first[better], second[better] = gain[better], a, b
-    rest = centred - levels(centred, np.column_stack([first, second]))
+    one, two = one_change(series, least), two_changes(series, least)
+    rest = centred - levels(centred, two.places)
     memory = _memory(rest, lags)
-    f1 = best_one / np.maximum(total - best_one, 1e-300) * (n - 2)
-    f2 = best / np.maximum(total - best, 1e-300) * (n - 3) / 2
-    return Fits(f1, f2, one, first, second, memory)
+    f1 = one.gain / np.maximum(total - one.gain, 1e-300) * (n - 2)
+    f2 = two.gain / np.maximum(total - two.gain, 1e-300) * (n - 3) / 2
+    return Fits(f1, f2, one.places[:, 0], two.places[:, 0], two.places[:, 1], memory)
 
 
 def _memory(rest: np.ndarray, lags: int) -> np.ndarray:
@@ -125,27 +117,6 @@ def _memory(rest: np.ndarray, lags: int) -> np.ndarray:
     total = np.maximum((rest**2).sum(axis=1), 1e-300)
     by_lag = [(rest[:, lag:] * rest[:, :-lag]).sum(axis=1) / total for lag in range(1, lags + 1)]
     return np.max([np.sign(value) * np.abs(value) ** (1 / lag) for lag, value in enumerate(by_lag, 1)], axis=0)
-
-
-def levels(series: np.ndarray, changes: np.ndarray) -> np.ndarray:
-    """Return the mean of the part that each year is in; `series` (R, n), `changes` (R, m) in rising order."""
-    part = (np.arange(series.shape[1])[None, None, :] >= changes[:, :, None]).sum(axis=1)
-    result = np.zeros(series.shape)
-    for number in range(changes.shape[1] + 1):
-        inside = part == number
-        means = (series * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
-        result += inside * means[:, None]
-    return result
-
-
-def autocorrelated(memory: float, shape: tuple[int, int], chance: np.random.Generator) -> np.ndarray:
-    """Return AR(1) series of `shape` (R, n) with variance 1 and autocorrelation `memory` at lag 1."""
-    steps = chance.normal(size=(shape[1], shape[0]))
-    series = np.empty_like(steps)
-    series[0] = steps[0]
-    for year in range(1, shape[1]):
-        series[year] = memory * series[year - 1] + np.sqrt(1 - memory**2) * steps[year]
-    return np.ascontiguousarray(series.T)
 
 
 @lru_cache(maxsize=64)
@@ -211,11 +182,8 @@ def _place_intervals(series: np.ndarray, places: list[int], memory: float) -> li
     for number, place in enumerate(places):
         left, right = edges[number], edges[number + 2]
         noise = autocorrelated(memory, (1000, right - left), chance) * deviation
-        drawn = noise + fitted[left:right]
-        sums = np.cumsum(drawn - drawn.mean(axis=1, keepdims=True), axis=1)
-        at = np.arange(1, right - left)
-        gain = sums[:, :-1] ** 2 * (1 / at + 1 / (right - left - at))
-        low, high = np.quantile(left + 1 + gain.argmax(axis=1), [0.025, 0.975])
+        again = left + one_change(noise + fitted[left:right], 1).places
+        low, high = np.quantile(again, [0.025, 0.975])
         intervals.append((min(round(low), place), max(round(high), place)))
     return intervals
 

@@ -5,25 +5,22 @@ public original, and which endings its files have; what lies inside a file is th
 """
 
 import hashlib
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, Field
 
+from tasks.ingestion.asked import FETCHED, OWN, existing, fetched, is_address, name_of
 from tasks.platform.errors import UsageError
 from tasks.platform.run import current_run
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.store import Stored, digest_file
-from tasks.platform.text import shorten
 
-MOST_BYTES = 20 * 2**30  # of a file behind an address
 MOST_FILES = 10_000  # of a folder
 
 
@@ -121,7 +118,8 @@ def locate_files(
     files, note = _files(source, sample, originals, suffixes, several)
     digests = [digest_file(file) for file in files]
     whole = digests[0] if len(files) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Source(name=_name(source, files), source=source, files=files, sha256=whole, note=note)
+    name = source if source in {"sample", "public"} else name_of(source)
+    return Source(name=name, source=source, files=files, sha256=whole, note=note)
 
 
 def _files(
@@ -139,25 +137,20 @@ def _files(
         items = [original(name) for name in originals]
         note = "; ".join(dict.fromkeys(f"{item.what}, {item.licence}" for item in items))
         return [fetch(item.name) for item in items], note
-    if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
-        return [_fetched(source, suffixes)], "fetched from the given address; its content is not pinned"
+    if is_address(source):
+        return [fetched(source, suffixes)], FETCHED
     ways = [name for name, there in (("sample", sample), ("public", originals)) if there]
     kinds = " or ".join(suffixes)
-    path = Path(source).expanduser().absolute()
-    if not source or not path.exists():
-        raise UsageError(
-            f"{source or 'an empty source'}: no such file or folder;"
-            f" give {', '.join([*ways, f'a {kinds} file'])}{', or a folder of them' if several else ''}."
-        )
+    path = existing(source, f"{', '.join([*ways, f'a {kinds} file'])}{', or a folder of them' if several else ''}")
     if path.is_file():
-        return [path], "the user's own"
+        return [path], OWN
     found = sorted(item for item in path.iterdir() if item.is_file() and item.suffix.lower() in suffixes)
     if not found or len(found) > (MOST_FILES if several else 1):
         count = f"{len(found):,} {kinds} files" if found else f"no {kinds} file"
         raise UsageError(
             f"{source}: the folder holds {count}; {'give another folder' if several else 'name one file'}."
         )
-    return found, "the user's own"
+    return found, OWN
 
 
 def _written(sample: Callable[[Path], object]) -> list[Path]:
@@ -177,24 +170,3 @@ def _written(sample: Callable[[Path], object]) -> list[Path]:
             if not folder.is_dir():  # else another run was first, with the same bytes
                 raise
     return sorted(item for item in folder.rglob("*") if item.is_file())
-
-
-def _fetched(url: str, suffixes: Sequence[str]) -> Path:
-    """Fetch a file from an https address into the cache."""
-    from tasks.platform.downloads import fetch_address
-
-    suffix = Path(unquote(urlsplit(url).path)).suffix.lower()
-    if suffix and suffix not in suffixes:
-        raise UsageError(f"{shorten(url, 200)}: an address of a {' or '.join(suffixes)} file is wanted.")
-    return fetch_address(url, settings().cache_folder / "addresses", MOST_BYTES)
-
-
-def _name(source: str, files: Sequence[Path]) -> str:
-    """Return a name that tells data sets apart, from letters, digits and hyphens."""
-    if source in {"sample", "public"}:
-        return source
-    address = (
-        urlsplit(source)._replace(query="", fragment="").geturl() if "://" in source else str(Path(source).resolve())
-    )
-    words = re.sub(r"[^a-z0-9]+", "-", Path(urlsplit(source).path).stem.lower()).strip("-")[:32]
-    return f"{words or 'data'}-{hashlib.sha256(address.encode()).hexdigest()[:6]}"

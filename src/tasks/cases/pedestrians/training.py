@@ -12,8 +12,9 @@ import pandas as pd
 from tasks.features.calendars import calendar_columns, independent
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
-from tasks.training.series.change_dates import SEED, Effect, Step, find_steps, level_interval, step_columns
+from tasks.training.series.change_dates import SEED, Effect, Step, find_steps, level_interval
 from tasks.training.series.regression import persistence, whiten
+from tasks.training.series.segmentation import step_columns
 
 SHORTEST = 42  # whole days of a place: fewer do not show an expected week
 DAY = pd.Timedelta(days=1)

@@ -1,27 +1,24 @@
 """Where are the pictures? The sample, the public original, or the user's own folder, archive or address."""
 
-import hashlib
-import re
 import shutil
 import uuid
 import zipfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
 from tasks.cases.similarity.originals import ORIGINALS
 from tasks.cases.similarity.sample import sample_folder
+from tasks.ingestion.asked import FETCHED, MOST_BYTES, OWN, existing, fetched, is_address, name_of
 from tasks.ingestion.files import Data, Source, noted
 from tasks.ingestion.pictures.manifest import Labels, read_pictures, scan_pictures
-from tasks.platform.errors import IntegrityError, UsageError
+from tasks.platform.errors import IntegrityError
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.store import digest_file
 
 (PUBLIC,) = ORIGINALS
 INNER = "101_ObjectCategories.tar.gz"  # in the published zip, beside annotations
-MOST_BYTES = 20 * 2**30  # of an archive behind an address
 
 
 class Place(BaseModel):
@@ -65,17 +62,16 @@ def locate_pictures(source: str, query: str = "") -> Place:
         CasebookError: a download that failed.
     """
     path, note = _collection(source)
+    named = {"sample": "sample", "public": PUBLIC}
     if query:
-        asked: Path | None = Path(query).expanduser().absolute()
-        if asked is None or not asked.exists():
-            raise UsageError(f"{query}: no such file or folder; give a picture, or a folder of pictures, as the query.")
+        asked = str(existing(query, "a picture, or a folder of pictures, as the query"))
     else:
-        asked = sample_folder() / "queries" / "coffee.jpg" if source in {"sample", "public"} else None
+        asked = str(sample_folder() / "queries" / "coffee.jpg") if source in named else ""
     return Place(
-        name=_name(source, path),
+        name=named.get(source) or name_of(source, "pictures"),
         source=source,
         collection=str(path),
-        query=str(asked or ""),
+        query=asked,
         sha256=digest_file(path) if path.is_file() else "",
         note=note,
     )
@@ -90,15 +86,9 @@ def _collection(source: str) -> tuple[Path, str]:
 
         item = original(PUBLIC)
         return _unwrapped(fetch(PUBLIC)), f"{item.what}, {item.licence}"
-    if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
-        return _fetched(source), "fetched from the given address; its content is not pinned"
-    path = Path(source).expanduser().absolute()
-    if not path.exists():
-        raise UsageError(
-            f"{source}: no such file or folder;"
-            " give sample, public, a folder of pictures, or a zip or tar archive of them."
-        )
-    return path, "the user's own"
+    if is_address(source):
+        return fetched(source), FETCHED
+    return existing(source, "sample, public, a folder of pictures, or a zip or tar archive of them"), OWN
 
 
 def _unwrapped(archive: Path) -> Path:
@@ -123,19 +113,3 @@ def _unwrapped(archive: Path) -> Path:
         finally:
             part.unlink(missing_ok=True)
     return target
-
-
-def _fetched(url: str) -> Path:
-    """Fetch an archive from an https address into the cache."""
-    from tasks.platform.downloads import fetch_address
-
-    return fetch_address(url, settings().cache_folder / "addresses", MOST_BYTES)
-
-
-def _name(source: str, path: Path) -> str:
-    """Return a name that tells collections apart, from letters, digits and hyphens."""
-    if source in {"sample", "public"}:
-        return source if source == "sample" else PUBLIC
-    address = urlsplit(source)._replace(query="", fragment="").geturl() if "://" in source else str(path.resolve())
-    words = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:32]
-    return f"{words or 'pictures'}-{hashlib.sha256(address.encode()).hexdigest()[:6]}"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.training.series.regression import Scanned, coefficient, one_thread, persistence, scan, simulate, whiten
+from tasks.training.series.segmentation import candidates, step_columns
 
 CORRELATIONS = np.arange(0.0, 0.96, 0.08)
 PILOTS = 60  # simulated series for each correlation
@@ -43,18 +44,6 @@ class Step(NamedTuple):
     effect: Effect
     statistic: float
     p_value: float
-
-
-def step_columns(days: int, rows: np.ndarray) -> np.ndarray:
-    """Return (days, len(rows)) with ones from each row on."""
-    return (np.arange(days)[:, None] >= np.asarray(rows)[None, :]).astype(float)
-
-
-def _candidates(days: int, margin: int, taken: list[int]) -> np.ndarray:
-    """Return the rows at which a step may begin: `margin` days from both ends and from the steps that are there."""
-    rows = np.arange(margin, days - margin + 1)
-    near = np.array([any(abs(row - other) < margin for other in taken) for row in rows], dtype=bool)
-    return rows[~near]
 
 
 class Errors(NamedTuple):
@@ -189,7 +178,7 @@ def _found(
     rows: list[int] = []
     tests: list[tuple[float, float]] = []
     while len(rows) < most:
-        free = _candidates(len(series), margin, rows)
+        free = candidates(len(series), margin, rows)
         beside = np.column_stack([design, step_columns(len(series), np.array(rows, int))])
         if not len(free) or len(series) <= beside.shape[1] + 2 * margin:
             break
@@ -208,7 +197,7 @@ def _relocated(series: np.ndarray, design: np.ndarray, gaps: np.ndarray, margin:
         before = list(rows)
         for number in range(len(rows)):
             others = [row for place, row in enumerate(rows) if place != number]
-            free = _candidates(len(series), margin, others)
+            free = candidates(len(series), margin, others)
             beside = np.column_stack([design, step_columns(len(series), np.array(others, int))])
             found = scan(series[:, None], beside, step_columns(len(series), free), gaps)
             rows[number] = int(free[found.place[0]])
@@ -232,7 +221,7 @@ def _measured(
         # Between its neighbours: beyond them it would be another step.
         low = max([other for other in others if other < row], default=0)
         high = min([other for other in others if other > row], default=len(series))
-        free = _candidates(len(series), margin, others)
+        free = candidates(len(series), margin, others)
         free = free[(free > low) & (free < high)]
         beside = np.column_stack([design, step_columns(len(series), np.array(others, int))])
         found, effect, (first, last) = step_interval(series, beside, free, gaps, chance)
