@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from tasks.platform.addresses import refusal
 from tasks.platform.digests import digest_file
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
+from tasks.platform.masking import mask_addresses
 from tasks.platform.originals import ORIGINALS, Original, all_originals
 from tasks.platform.settings import settings
 from tasks.platform.transfer import Wanted, transfer
@@ -115,9 +117,8 @@ def fetch_address(url: str, folder: Path, most: int) -> Path:
         CasebookError: the network must not be used, or the server refuses for good.
     """
     shown = url.partition("?")[0]
-    local = url.startswith("http://127.0.0.1:")
-    if not (url.startswith("https://") or local):
-        raise UsageError(f"{shown}: only https addresses are fetched; give one, or the path of a file.")
+    if reason := refusal(url):
+        raise UsageError(f"{mask_addresses(shown)}: it {reason}; give an https address, or the path of a file.")
     if settings().offline:
         raise CasebookError(f"CASEBOOK_OFFLINE forbids to fetch {shown}; give the path of a file.")
     folder.mkdir(parents=True, exist_ok=True)

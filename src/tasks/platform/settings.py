@@ -68,6 +68,7 @@ class Settings(BaseSettings):
         "", description="folders that runs from the UI may write to, as a PATH; the output folder"
     )
     source_roots: str = Field("", description="folders that runs from the UI may read from, as a PATH; any when empty")
+    private_targets: bool = Field(False, description="whether addresses of the inner network may be fetched")
     network_timeout: float = Field(10.0, gt=0, le=600, description="seconds to wait for a connection or a read")
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from tasks.platform.addresses import refusal
 from tasks.platform.errors import CasebookError, IntegrityError, TransientError
 from tasks.platform.progress import progress
 from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
@@ -108,14 +109,10 @@ def _answer(client: "httpx.Client", wanted: Wanted, headers: dict[str, str]) -> 
 
 
 def check_address(wanted: Wanted, address: str) -> None:
-    """Refuse everything but https; only a file that itself lies on this machine may be fetched from it without."""
-    if address.startswith("https://"):
-        return
-    if wanted.url.startswith("http://127.0.0.1:") and address.startswith("http://127.0.0.1:"):
-        return
-    # The address itself stays out of the message: a redirect may carry a signature.
-    scheme = address.partition(":")[0]
-    raise CasebookError(f"{wanted.url} leads to a {scheme} address, but only https is followed: {wanted.remedy}.")
+    """Refuse what is not https, and what leads into the inner network (see `tasks.platform.addresses`)."""
+    if reason := refusal(address, wanted.url):
+        # The address itself stays out of the message: a redirect may carry a signature.
+        raise CasebookError(f"{wanted.url} leads to an address that {reason}: {wanted.remedy}.")
 
 
 def _judge_status(wanted: Wanted, answer: "httpx.Response", part: Path) -> None:

@@ -121,7 +121,7 @@ def test_an_address_that_is_refused_or_not_https(address: str, monkeypatch: pyte
         locate(f"{address}/nothing.zip")
     with pytest.raises(UsageError, match="only https"):
         locate("http://example.org/pictures.zip?token=secret")
-    with pytest.raises(UsageError, match="only https"):
+    with pytest.raises(UsageError, match="https address"):
         locate("file:///etc/passwd")
     monkeypatch.setenv("CASEBOOK_OFFLINE", "true")
     settings.cache_clear()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tasks.cases.elevators.ingestion.facilities import parse_answer
+from tasks.platform.addresses import refusal
 from tasks.platform.errors import CasebookError, ContractError, TransientError, UsageError
 from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
 from tasks.platform.settings import settings
@@ -48,8 +49,7 @@ def service_address(source: str) -> str:
     if source == "api":
         return SERVICE
     parts = urlsplit(source)
-    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
-    if not (parts.scheme == "https" or local) or not parts.hostname:
+    if refusal(source):
         raise UsageError("The address of a server that speaks the API starts with https:// (or http://127.0.0.1:).")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError("The address of the server holds a user, a query or a fragment; give it without.")

@@ -11,11 +11,11 @@ into the request and nowhere else: httpx would log the address with the key in i
 import contextlib
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasks.platform.addresses import refusal
 from tasks.platform.errors import CasebookError, TransientError, UsageError
 from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
 from tasks.platform.settings import settings
@@ -71,7 +71,7 @@ def api_address() -> str:
         UsageError: the address is not https.
     """
     address = os.environ.get(ADDRESS_VARIABLE, "") or ADDRESS
-    if not re.match(r"https://|http://127\.0\.0\.1:\d+/", address):
+    if refusal(address):
         raise UsageError(f"{ADDRESS_VARIABLE}: the key is sent to https addresses only; give one.")
     return address
 
