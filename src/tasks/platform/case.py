@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError, ContractError
+from tasks.platform.masking import conceal
 from tasks.platform.parameters import completed
 from tasks.platform.places import check_run_of_the_api
 from tasks.platform.run import open_run, write_refusal
@@ -57,7 +58,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
     def body(*args: Any, **kwargs: Any) -> Any:
         if skipped := _skip_when_late():
             return skipped
-        bound = inspect.signature(fn).bind(*args, **kwargs)
+        bound = inspect.signature(fn).bind(*conceal(args), **{name: conceal(value) for name, value in kwargs.items()})
         bound.apply_defaults()
         check_run_of_the_api(dict(bound.arguments))
         with spark_closed_at_the_end(), open_run(fn.__name__, bound.arguments.get("output")) as run:
@@ -66,7 +67,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
             run.data_docs = bool(bound.arguments.get("data_docs"))
             run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}
             try:
-                return str(fn(*args, **kwargs))
+                return str(fn(*bound.args, **bound.kwargs))
             except ContractError as error:
                 write_refusal(run, error)
                 raise
@@ -122,7 +123,7 @@ def _run(fn: Callable[..., Path], arguments: dict[str, Any]) -> str:
             _warm_up()
             server.wait()
         try:
-            return str(flow(**arguments))
+            return str(flow(**{name: conceal(value) for name, value in arguments.items()}))
         finally:
             _drain_logs()
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from tasks.platform.addresses import refusal
 from tasks.platform.digests import digest_file
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
-from tasks.platform.masking import mask_addresses
+from tasks.platform.masking import mask_addresses, reveal
 from tasks.platform.originals import ORIGINALS, Original, all_originals
 from tasks.platform.settings import settings
 from tasks.platform.transfer import Wanted, transfer
@@ -108,7 +108,7 @@ def fetch_address(url: str, folder: Path, most: int) -> Path:
 
     Args:
         url: the address.
-        folder: where the file is kept, under the digest of its address.
+        folder: where the file is kept, under the digest of its address (without what is secret in it).
         most: bytes; a longer answer is refused.
 
     Raises:
@@ -116,9 +116,10 @@ def fetch_address(url: str, folder: Path, most: int) -> Path:
         TransientError: the network failed.
         CasebookError: the network must not be used, or the server refuses for good.
     """
+    address, url = reveal(url), mask_addresses(url)
     shown = url.partition("?")[0]
-    if reason := refusal(url):
-        raise UsageError(f"{mask_addresses(shown)}: it {reason}; give an https address, or the path of a file.")
+    if reason := refusal(address):
+        raise UsageError(f"{shown}: it {reason}; give an https address, or the path of a file.")
     if settings().offline:
         raise CasebookError(f"CASEBOOK_OFFLINE forbids to fetch {shown}; give the path of a file.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +127,7 @@ def fetch_address(url: str, folder: Path, most: int) -> Path:
     target = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}{ending}"
     part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:
-        transfer(Wanted(url, most, "check the address"), part, ATTEMPTS, settings().network_timeout)
+        transfer(Wanted(address, most, "check the address", url), part, ATTEMPTS, settings().network_timeout)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -62,3 +62,26 @@ def mask_parameters(value: Any, name: str = "") -> Any:
     if is_secret(name):
         return HIDDEN
     return mask_text(value) if isinstance(value, str) else value
+
+
+_concealed: dict[str, str] = {}  # what was shown in place of an address -> the address; of this process, never stored
+
+
+def conceal(value: Any) -> Any:
+    """Return an argument with what its addresses carry hidden, from the moment of parsing: nothing else sees the rest.
+
+    `reveal` gives it back where the address is asked, in this process only.
+    """
+    if isinstance(value, list | tuple):
+        return [conceal(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    shown = mask_addresses(value)
+    if shown != value:
+        _concealed[shown] = value
+    return shown
+
+
+def reveal(shown: str) -> str:
+    """Return the address that `conceal` has hidden; any other text as it is."""
+    return _concealed.get(shown, shown)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tasks.platform.addresses import refusal
 from tasks.platform.errors import CasebookError, IntegrityError, TransientError
+from tasks.platform.masking import mask_text
 from tasks.platform.progress import progress
 from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
 
@@ -30,6 +31,12 @@ class Wanted(NamedTuple):
     url: str
     size: int  # bytes; a longer answer is cut off and refused
     remedy: str  # what a person can do when it does not work; ends every message
+    name: str = ""  # what messages call the address, where it holds secrets
+
+    @property
+    def shown(self) -> str:
+        """What messages call the address."""
+        return self.name or self.url
 
 
 def transfer(wanted: Wanted, part: Path, attempts: int, timeout: float) -> None:
@@ -50,13 +57,13 @@ def transfer(wanted: Wanted, part: Path, attempts: int, timeout: float) -> None:
     """
 
     def failed(fault: Exception, attempt: int) -> None:
-        log.warning("%s: %s (attempt %d of %d)", wanted.url, fault, attempt, attempts)
+        log.warning("%s: %s (attempt %d of %d)", wanted.shown, fault, attempt, attempts)
 
     try:
         ask_again(lambda: _request(wanted, part, timeout), attempts, failed)
     except PassingFaultError as fault:
         raise TransientError(
-            f"{wanted.url} could not be downloaded ({fault}; attempts: {attempts}): run again later, "
+            f"{wanted.shown} could not be downloaded ({fault}; attempts: {attempts}): run again later, "
             f"or {wanted.remedy}."
         ) from fault
 
@@ -87,11 +94,12 @@ def _request(wanted: Wanted, part: Path, timeout: float) -> None:
     except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise CasebookError(
-                f"{wanted.url} shows no certificate that this machine trusts: {wanted.remedy}."
+                f"{wanted.shown} shows no certificate that this machine trusts: {wanted.remedy}."
             ) from error
-        raise PassingFaultError(f"{type(error).__name__} {error}".strip()) from error
+        raise PassingFaultError(mask_text(f"{type(error).__name__} {error}".strip())) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise CasebookError(f"{wanted.url} cannot be downloaded ({error}): {wanted.remedy}.") from error
+        said = mask_text(str(error))
+        raise CasebookError(f"{wanted.shown} cannot be downloaded ({said}): {wanted.remedy}.") from error
 
 
 @contextlib.contextmanager
@@ -105,14 +113,14 @@ def _answer(client: "httpx.Client", wanted: Wanted, headers: dict[str, str]) -> 
                 yield answer
                 return
             address = str(answer.url.join(answer.headers["location"]))
-    raise CasebookError(f"{wanted.url} redirects more than {MOST_REDIRECTS} times: {wanted.remedy}.")
+    raise CasebookError(f"{wanted.shown} redirects more than {MOST_REDIRECTS} times: {wanted.remedy}.")
 
 
 def check_address(wanted: Wanted, address: str) -> None:
     """Refuse what is not https, and what leads into the inner network (see `tasks.platform.addresses`)."""
     if reason := refusal(address, wanted.url):
         # The address itself stays out of the message: a redirect may carry a signature.
-        raise CasebookError(f"{wanted.url} leads to an address that {reason}: {wanted.remedy}.")
+        raise CasebookError(f"{wanted.shown} leads to an address that {reason}: {wanted.remedy}.")
 
 
 def _judge_status(wanted: Wanted, answer: "httpx.Response", part: Path) -> None:
@@ -124,7 +132,7 @@ def _judge_status(wanted: Wanted, answer: "httpx.Response", part: Path) -> None:
         raise PassingFaultError("the server has no such range", wait=0.0)
     if answer.status_code in PASSING_STATUS:
         raise PassingFaultError(f"HTTP {answer.status_code}", retry_after(answer.headers.get("retry-after", "")))
-    raise CasebookError(f"{wanted.url} answers HTTP {answer.status_code}: {wanted.remedy}.")
+    raise CasebookError(f"{wanted.shown} answers HTTP {answer.status_code}: {wanted.remedy}.")
 
 
 def _resume_point(wanted: Wanted, answer: "httpx.Response", part: Path, have: int) -> int:
@@ -156,4 +164,4 @@ def _receive(wanted: Wanted, answer: "httpx.Response", file: BinaryIO, have: int
 
 
 def _too_long(wanted: Wanted) -> IntegrityError:
-    return IntegrityError(f"{wanted.url} has more than the {wanted.size:,} bytes that are pinned: {wanted.remedy}.")
+    return IntegrityError(f"{wanted.shown} has more than the {wanted.size:,} bytes that are pinned: {wanted.remedy}.")
