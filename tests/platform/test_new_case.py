@@ -41,7 +41,7 @@ def python(folder: Path, *words: str, **environment: str) -> subprocess.Complete
 
 @pytest.mark.slow
 def test_the_new_case_runs_and_passes_its_test(checkout: Path, tmp_path: Path, prefect_server: str) -> None:
-    shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("*.egg-info"))
+    shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("*.egg-info", "ices"))
     for name in ("pyproject.toml", "flows/__init__.py"):
         (checkout / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
@@ -50,13 +50,16 @@ def test_the_new_case_runs_and_passes_its_test(checkout: Path, tmp_path: Path, p
     for words in (["check"], ["format", "--check"]):
         checked = python(checkout, "-m", "ruff", *words, "flows", "src/tasks/cases/ices", "tests/flows")
         assert checked.returncode == 0, checked.stdout
-    places = {"PREFECT_API_URL": prefect_server, "CASEBOOK_HOME": str(tmp_path / "home")}
-    ran = python(checkout, "flows/ices.py", "--degree", "2", CASEBOOK_OUTPUT=str(tmp_path / "out"), **places)
-    assert ran.returncode == 0, ran.stderr
-    assert Path(ran.stdout.splitlines()[-1]).is_file()
-    places["CASEBOOK_HOME"] = str(tmp_path / "another")
+    places = {
+        "PREFECT_API_URL": prefect_server,
+        "CASEBOOK_HOME": str(tmp_path / "home"),
+        "CASEBOOK_OUTPUT": str(tmp_path / "out"),
+    }
     tested = python(checkout, "-m", "pytest", "-o", "addopts=--import-mode=importlib", "tests", **places)
     assert tested.returncode == 0, tested.stdout
+    ran = python(checkout, "flows/ices.py", **places)  # the command finds what the test has stored
+    assert ran.returncode == 0, ran.stderr
+    assert Path(ran.stdout.splitlines()[-1]).is_file()
 
 
 def test_the_files_are_few_and_the_deployment_asks_the_question(checkout: Path) -> None:

@@ -39,7 +39,7 @@ ENTRY = """\
 
 
 def write_case(name: str, question: str = QUESTION, root: Path | None = None) -> list[Path]:
-    """Write the files of a new case and its deployment; all of them or none.
+    """Write the files of a new case and its deployment; nothing at all where something is refused.
 
     Args:
         name: of the flow, its file and its folder.
