@@ -51,8 +51,21 @@ LAYOUT = {
     "xytext", "y", "zorder",
 }  # fmt: skip
 
-# Survivors that do not matter, by file and changed line, and why.
-HARMLESS: dict[tuple[str, str], str] = {}
+# Survivors that do not matter, by a part of the file's name and a part of the changed line, and why.
+HARMLESS = {
+    ("/sample.py", ""): "another sample: tests plant and look up by the same code",
+    ("/payments/sample/", ""): "another sample: tests plant and look up by the same code",
+    ("keywords/figures.py", "new_figure("): "layout",
+    ("figures/retrieval.py", "_log_ticks("): "layout: where the axis ends",
+    ("figures/pictures.py", "half = THUMBNAIL"): "layout: how much room a picture takes",
+    ("recommendations/figures.py", "CATEGORICAL["): "layout: which marker a line has",
+    ("pictures/manifest.py", "CHECKPOINT_SECONDS"): "how often progress is kept, not what is",
+    ("pedestrians/report.py", "shorten(place"): "width of a name on the page",
+    ("payments/report/tables.py", ".sum()), 2)"): "guards a division by 0; one cent in all is no ledger",
+    ("listening/ingestion/history.py", "since = max(1"): "the first second of 1970",
+    ("consumer_prices/ingestion/genesis.py", "LONGEST_LINE"): "a limit whose order of size counts",
+    ("rentals/training/with_sklearn.py", '"max_depth"'): "which hyperparameters are tried; the search measures them",
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ class Sites(ast.NodeVisitor):
         first = self.offsets[line - 1]
         text = self.source[first:start] + after + self.source[end : self.source.find("\n", end)]
         layout = "figures" in self.path and self.keyword in LAYOUT
-        reason = "layout" if layout else HARMLESS.get((self.path, text.strip()), "")
+        reason = "layout" if layout else _harmless(self.path, text)
         self.found.append(
             Mutant(self.path, start, end, line, self.source[start:end], after, text.strip(), harmless=reason)
         )
@@ -146,6 +159,10 @@ class Sites(ast.NodeVisitor):
             self.keyword = ""
         self.generic_visit(node)
         self.keyword = before
+
+
+def _harmless(path: str, text: str) -> str:
+    return next((why for (file, part), why in HARMLESS.items() if file in path and part in text), "")
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -262,7 +279,7 @@ def run_tests(copy: Path, files: list[str], whole: bool, seconds: int = SECONDS)
         os.waitpid(child, 0)
         return "undecided", f"no end after {seconds} s"
     printed, status = log.read_text("utf-8", "replace"), os.waitstatus_to_exitcode(done[1])
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", printed, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", printed, re.MULTILINE)
     if status in {0, 5}:  # 5: no test was left by the marks
         return "survived", "" if status == 0 else "no test looks at it"
     return ("killed", failed[1]) if failed else ("undecided", (printed.splitlines() or ["no word"])[-1])

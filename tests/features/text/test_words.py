@@ -95,7 +95,7 @@ def test_partitions_hold_pieces_of_documents_and_combine_leaves_more_than_reduce
 
 def test_both_engines_agree_on_the_public_books(shared: Path, spark: Any):
     files = [shared / "data" / "texts" / name for name in ("moby-dick.txt", "tom-sawyer.txt")]
-    documents = read_texts.fn(files).documents
+    documents = read_texts.fn(files).frame
     ours = weigh_words.fn(documents)
     found = compare_engines.fn(ours, count_words_mapreduce.fn(spark.createDataFrame(documents)).weights.toPandas())
     assert len(ours) > 100_000
