@@ -10,7 +10,7 @@ from tasks.cases.consumer_prices.evaluation.alarms import SCENARIOS, alarms, mea
 from tasks.cases.consumer_prices.evaluation.regimes import season_by_regime, spread_by_regime
 from tasks.cases.consumer_prices.features import regular_series, yearly_spread
 from tasks.cases.consumer_prices.sample import planted_prices
-from tasks.evaluation.change_points import best_changes, find_changes, no_change_test, search
+from tasks.evaluation.change_points import best_changes, find_changes, least_part, no_change_test, search
 from tasks.evaluation.intervals import exact_binomial
 from tasks.training.series.segmentation import autocorrelated
 
@@ -38,6 +38,10 @@ def test_the_best_changes_are_those_of_brute_force() -> None:
         assert (fits.first[number], fits.second[number]) == min(pairs, key=lambda pair: pairs[pair])
         least = min(ones.values())
         assert fits.f1[number] == pytest.approx((rest(row) - least) / least * 15)
+
+
+def test_a_level_lasts_a_tenth_of_the_years_and_four_at_least() -> None:
+    assert [least_part(years) for years in (15, 40, 60, 61, 200)] == [4, 4, 6, 6, 20]
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.5, 0.7])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.evaluation import duplicates
-from tasks.evaluation.duplicates import _similar_hashes, find_duplicates
+from tasks.evaluation.duplicates import find_duplicates, similar_hashes
 from tasks.platform.errors import UsageError
 
 
@@ -75,7 +75,7 @@ def test_similar_hashes_are_exactly_those_within_the_radius(radius):
         hashes = hashes ^ (np.uint64(1) << chance.integers(0, 64, 300).astype(np.uint64))
     found = [
         tuple(sorted(pair))
-        for i, j in _similar_hashes(hashes, radius)
+        for i, j in similar_hashes(hashes, radius)
         for pair in zip(i.tolist(), j.tolist(), strict=True)
     ]
     distance = np.bitwise_count(hashes[:, None] ^ hashes)

@@ -49,7 +49,7 @@ def test_the_components_of_a_known_plane_are_found():
 def test_rows_and_columns_give_the_same(monkeypatch: pytest.MonkeyPatch):
     raw = gaussian(60, 60).astype(np.float64)
     mean = raw.mean(axis=0)
-    by_rows, by_covariance = whitening._from_rows(raw, mean, 40), whitening._from_covariance(raw, mean, 40)
+    by_rows, by_covariance = whitening.spectrum_by_rows(raw, mean, 40), whitening.spectrum_by_covariance(raw, mean, 40)
     np.testing.assert_allclose(by_rows.values, by_covariance.values, rtol=1e-4)
     overlap = np.abs((by_rows.vectors[:, :10] * by_covariance.vectors[:, :10]).sum(axis=0))
     np.testing.assert_allclose(overlap, 1, atol=1e-3)
@@ -92,7 +92,7 @@ def test_shrinkage_falls_with_the_number_of_rows():
     shares = []
     for count in (20, 200, 2000):
         raw = gaussian(count, 20)
-        found = whitening._from_covariance(raw, raw.mean(axis=0), 20)
+        found = whitening.spectrum_by_covariance(raw, raw.mean(axis=0), 20)
         shares.append(shrinkage(found.trace, found.square, found.fourth, count, 20))
     assert shares[0] > shares[1] > shares[2] > 0
 

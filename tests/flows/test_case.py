@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from tasks.platform.case import _skip_when_late, case
+from tasks.platform.case import case
 from tasks.platform.run import current_run
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -64,10 +64,12 @@ def test_a_scheduled_run_that_is_late_is_skipped(
 ) -> None:
     from prefect.context import FlowRunContext
 
-    run = types.SimpleNamespace(auto_scheduled=scheduled, expected_start_time=datetime.now(UTC) - late)
+    run = types.SimpleNamespace(
+        auto_scheduled=scheduled, expected_start_time=datetime.now(UTC) - late, deployment_id=None
+    )
     monkeypatch.setattr(FlowRunContext, "get", classmethod(lambda cls: types.SimpleNamespace(flow_run=run)))
-    state = _skip_when_late()
-    assert (state is not None) == skipped
+    found = demo.fn()
+    assert isinstance(found, str) != skipped
     if skipped:
-        assert state.name == "Skipped"
-        assert "2.0 hours ago" in state.message
+        assert found.name == "Skipped"
+        assert "2.0 hours ago" in found.message

@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from tasks.cases.keywords.sample import truth
 from tasks.platform.errors import ContractError, UsageError
-from tasks.publishing.blocks import Table
 
 
 @pytest.mark.slow
@@ -52,22 +50,6 @@ def test_documents_without_key_words(prefect_server: str, tmp_path: Path):
     result = run(tmp_path / "none", [shared] * 4)
     assert result["answer"].startswith("No word tells the 4 documents apart")
     assert not result["verdict"]["met"]
-
-
-def test_the_table_of_documents_is_in_reading_order_and_names_those_without_key_words():
-    from tasks.cases.keywords.report import _words
-
-    documents = pd.DataFrame({"document": [f"book {n}" for n in range(1, 12)]})
-    own = documents["document"][documents["document"] != "book 3"]
-    words = pd.DataFrame(
-        [(name, word) for name in sorted(own) for word in ("whale", "sea")], columns=["document", "word"]
-    )
-    table = _words(words, documents).blocks[0]
-    assert isinstance(table, Table)
-    assert [row[0] for row in table.rows] == documents["document"].tolist()
-    assert [row[1] for row in table.rows[1:4]] == [
-        "whale, sea", "none: it shares all its words with too many others", "whale, sea"
-    ]  # fmt: skip
 
 
 def test_files_of_numbers_are_put_aside(prefect_server: str, tmp_path: Path):

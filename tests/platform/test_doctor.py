@@ -90,6 +90,14 @@ def test_missing_and_wrong_packages_are_named(versions):
     assert found.found == "prefect is 3.9.0, wanted ==3.8.8; skops is missing"
 
 
+def test_of_many_wrong_packages_six_are_named(versions):
+    six = dict.fromkeys(("prefect", "pandas", "pyspark", "tensorflow", "skops", "pyarrow"))
+    versions(**six)
+    assert "more" not in checks.packages().found
+    versions(**six, seaborn=None)
+    assert checks.packages().found.endswith(" is missing and 1 more")
+
+
 @pytest.mark.parametrize(
     ("pretended", "said", "remedy"),
     [

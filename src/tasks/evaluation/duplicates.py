@@ -83,7 +83,7 @@ def _follow(
     return np.concatenate(lonely)
 
 
-def _similar_hashes(hashes: np.ndarray, radius: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def similar_hashes(hashes: np.ndarray, radius: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield pairs of positions in the uint64 `hashes` that differ in 1 to `radius` bits, each pair once.
 
     Two hashes that differ in r bits have a band of 16 that differs in r // 4 bits at most, so it is enough to compare
@@ -141,7 +141,7 @@ def _edges(
     of_hash = pd.Series(leaders).groupby(hashes[leaders]).cumcount().to_numpy()
     leaders = leaders[of_hash < LEADERS]
     pairs: list[tuple[np.ndarray, np.ndarray]] = [(leaders[:0], leaders[:0])]
-    for i, j in _similar_hashes(hashes[leaders], radius):
+    for i, j in similar_hashes(hashes[leaders], radius):
         for start in range(0, len(i), 4096):
             a, b = leaders[i[start : start + 4096]], leaders[j[start : start + 4096]]
             differ = np.bitwise_count(hashes[a] ^ hashes[b]) / radius

@@ -111,7 +111,8 @@ def fit_whitening(raw: np.ndarray, dimensions: int = 256, strength: float = STRE
     """
     count, features = raw.shape
     mean = _mean(raw)
-    spectrum = _from_rows(raw, mean, dimensions) if count - 1 < features else _from_covariance(raw, mean, dimensions)
+    decompose = spectrum_by_rows if count - 1 < features else spectrum_by_covariance
+    spectrum = decompose(raw, mean, dimensions)
     values = spectrum.values
     # What is smaller than this is rounding of the 16-bit features, not a direction.
     kept = values > max(float(values[0]) * 4e-6 if len(values) else 0.0, 1e-12)
@@ -164,7 +165,7 @@ def _mean(raw: np.ndarray) -> np.ndarray:
     return total / max(1, len(raw))
 
 
-class _Spectrum(NamedTuple):
+class Spectrum(NamedTuple):
     """The largest eigenvalues of a covariance S (falling) with their vectors (D, k), and what else is known of S."""
 
     values: np.ndarray
@@ -190,7 +191,7 @@ def _largest(matrix: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     return values.astype(np.float64), vectors
 
 
-def _from_covariance(raw: np.ndarray, mean: np.ndarray, wanted: int) -> _Spectrum:
+def spectrum_by_covariance(raw: np.ndarray, mean: np.ndarray, wanted: int) -> Spectrum:
     """Return the spectrum by way of the covariance (D, D)."""
     total, fourth = np.zeros((raw.shape[1],) * 2), 0.0
     for start in range(0, len(raw), BLOCK):
@@ -199,19 +200,19 @@ def _from_covariance(raw: np.ndarray, mean: np.ndarray, wanted: int) -> _Spectru
         fourth += float((np.einsum("ij,ij->i", rows, rows, dtype=np.float64) ** 2).sum())
     total /= len(raw)
     values, vectors = _largest(total, wanted)
-    return _Spectrum(values, vectors, float(np.trace(total)), float((total**2).sum()), fourth / len(raw))
+    return Spectrum(values, vectors, float(np.trace(total)), float((total**2).sum()), fourth / len(raw))
 
 
-def _from_rows(raw: np.ndarray, mean: np.ndarray, wanted: int) -> _Spectrum:
+def spectrum_by_rows(raw: np.ndarray, mean: np.ndarray, wanted: int) -> Spectrum:
     """Return the same by way of the products between rows (n, n), for fewer rows than features."""
     if not len(raw):
-        return _Spectrum(np.zeros(0), np.zeros((raw.shape[1], 0)), 0.0, 0.0, 0.0)
+        return Spectrum(np.zeros(0), np.zeros((raw.shape[1], 0)), 0.0, 0.0, 0.0)
     rows = np.asarray(raw, np.float64) - mean
     products = rows @ rows.T / len(rows)
     values, left = _largest(products, wanted)
     vectors = rows.T @ left / np.sqrt(np.maximum(values * len(rows), 1e-30))
     fourth = float((np.diagonal(products) ** 2).mean()) * len(rows) ** 2
-    return _Spectrum(values, vectors, float(np.trace(products)), float((products**2).sum()), fourth)
+    return Spectrum(values, vectors, float(np.trace(products)), float((products**2).sum()), fourth)
 
 
 def _steady(components: np.ndarray) -> np.ndarray:

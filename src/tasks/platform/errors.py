@@ -20,10 +20,6 @@ class ContractError(CasebookError):
     """The data break a critical rule of their contract; exit status 1."""
 
 
-class GateError(CasebookError):
-    """The result is not good enough to be published; exit status 1."""
-
-
 class IntegrityError(CasebookError):
     """A file is not what its checksum says; the message names both checksums."""
 

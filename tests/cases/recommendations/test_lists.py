@@ -42,6 +42,16 @@ def test_quality_equals_plain_python(seed: int):
     assert (found.shown == shown).all()
 
 
+def test_of_too_many_users_a_regular_sample_is_tested(monkeypatch: pytest.MonkeyPatch):
+    train, test, ranker = _random(3)
+    every = per_user_quality(ranker, train, test, 1.0).table
+    monkeypatch.setattr("tasks.cases.recommendations.training.ranking.MOST_USERS", 4)
+    some = per_user_quality(ranker, train, test, 1.0).table
+    assert len(every) > 8
+    assert some["user"].tolist() == every["user"].iloc[np.linspace(0, len(every) - 1, 4).astype(int)].tolist()
+    pd.testing.assert_frame_equal(some, every[every["user"].isin(some["user"])].reset_index(drop=True))
+
+
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch):
     train, _, ranker = _random(3)
     whole = list(top_blocks(ranker, train, np.arange(12), 5))

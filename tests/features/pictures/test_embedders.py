@@ -26,7 +26,7 @@ choose = choose_embedder.fn
 @pytest.fixture(autouse=True)
 def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test with no embedder loaded, and without the network."""
-    embedders._load.cache_clear()
+    embedders.loaded.cache_clear()
     monkeypatch.setenv("CASEBOOK_OFFLINE", "1")
     settings.cache_clear()
 

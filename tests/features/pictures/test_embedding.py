@@ -13,7 +13,7 @@ from PIL import Image
 
 from tasks.features.pictures import embedding
 from tasks.features.pictures.embedders import EmbedderChoice
-from tasks.features.pictures.embedding import as_table, embed_pictures, embed_query, memo_of, recall
+from tasks.features.pictures.embedding import as_table, embed_pictures, memo_of, recall
 from tasks.platform.errors import CasebookError
 
 embed = embed_pictures.fn
@@ -172,9 +172,3 @@ def test_an_archive_gives_the_same_as_a_folder(mean: MeanColour, tmp_path: Path)
             archive.write(tmp_path / "c" / path, path)
     vectors = embed(manifest, CHOICE, str(tmp_path / "c.zip"))
     np.testing.assert_array_equal(vectors, expected(range(6)))
-
-
-def test_a_query_is_embedded_without_a_memory(mean: MeanColour):
-    images = [Image.new("RGB", (16, 16), (10, 20, 30))]
-    np.testing.assert_array_equal(embed_query(images, CHOICE), [[10, 20, 30]])
-    assert list(memo_of(CHOICE).segments()) == []

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(autouse=True)
 def nothing_loaded() -> None:
-    embedders._load.cache_clear()
+    embedders.loaded.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_the_number_of_features_is_remembered(classifier: Path, monkeypatch: pyt
 
 def test_a_kept_copy_that_is_damaged_is_noticed(classifier: Path):
     choice = choose(str(classifier))
-    kept = embedders._kept_path(choice.digest)
+    (kept,) = (settings().cache_folder / "models").glob("*.keras")
     kept.write_bytes(kept.read_bytes()[:-1])
     with pytest.raises(IntegrityError, match="run again"):
         load_embedder(choice)

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
-from tasks.ingestion.pictures import decoding
-from tasks.ingestion.pictures.decoding import decode, examine, perceptual_hash
+from tasks.ingestion.pictures.decoding import MAX_PIXELS, decode, examine, perceptual_hash
 from tasks.ingestion.pictures.entries import PictureError
 from tasks.ingestion.pictures.magic import recognise
 
@@ -197,6 +196,16 @@ def test_colour_profile_is_applied_and_a_broken_one_ignored(photo: Any, encode: 
     assert np.abs(pixels(encode(photo(1), "PNG", icc_profile=srgb)).astype(int) - plain).max() <= 1
 
 
+def test_a_colour_profile_that_is_too_long_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, photo: Any, encode: Any
+) -> None:
+    plain = pixels(encode(photo(1), "PNG")).astype(int)
+    longer = [encode(photo(1), "PNG", icc_profile=_linear_profile() + bytes(more)) for more in (4, 8)]
+    assert (pixels(longer[0]).astype(int) - plain).mean() > 10
+    monkeypatch.setattr("tasks.ingestion.pictures.decoding.MAX_PROFILE_BYTES", 100)
+    assert np.array_equal(pixels(longer[1]), plain)
+
+
 def _linear_profile() -> bytes:
     """An RGB profile with the primaries of sRGB and a straight tone curve: its pictures become brighter in sRGB."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
@@ -233,7 +242,7 @@ def test_every_hostile_file_has_its_reason(hostile: dict[str, tuple[str, bytes]]
 def test_a_bomb_is_refused_before_a_pixel_is_unpacked(
     monkeypatch: pytest.MonkeyPatch, hostile: dict[str, tuple[str, bytes]]
 ) -> None:
-    monkeypatch.setattr(decoding, "_pixels", lambda *_: pytest.fail("unpacked"))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("unpacked"))
     for name in ("huge-header.png", "inflates.png", "huge.gif", "huge.bmp", "scans.jpg"):
         with pytest.raises(PictureError, match="decompression-bomb"):
             decode(hostile[name][1])
@@ -260,7 +269,7 @@ def test_memory_and_unknown_errors_of_the_decoder_become_reasons(
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr(decoding, "_pixels", fail)
+        monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
         with pytest.raises(PictureError) as caught:
             decode(encode(photo(1)))
         assert caught.value.reason == reason
@@ -297,7 +306,7 @@ def _survives(content: bytes) -> None:
         assert error.reason and error.detail  # noqa: PT017, PT018 - either outcome will do
     else:
         assert picture.mode == "RGB"
-        assert header.width * header.height <= decoding.MAX_PIXELS
+        assert header.width * header.height <= MAX_PIXELS
         assert 0 <= perceptual_hash(picture) < 2**64
 
 

@@ -16,7 +16,7 @@ def test_candidates_are_those_that_share_a_cell_and_are_ranked_exactly():
     vectors, queries = directions(500), directions(20, seed=1).astype(np.float32)
     index = ClassicIndex(vectors, bits=4, tables=2)
     found = index.search(queries, 500)
-    keys, own = index._keys(vectors.astype(np.float32)), index._keys(queries)
+    keys, own = index.cells(vectors.astype(np.float32)), index.cells(queries)
     wide = vectors.astype(np.float64)
     for row, query in enumerate(queries.astype(np.float64)):
         members = np.flatnonzero((keys == own[row]).any(axis=1))
@@ -31,7 +31,7 @@ def test_probing_looks_one_plane_further():
     vectors, queries = directions(500), directions(20, seed=1).astype(np.float32)
     index = ClassicIndex(vectors, bits=6, tables=2, probe=True)
     found = index.search(queries, 500)
-    keys, own = index._keys(vectors.astype(np.float32)), index._keys(queries)
+    keys, own = index.cells(vectors.astype(np.float32)), index.cells(queries)
     for row in range(len(queries)):
         members = np.flatnonzero((np.bitwise_count(keys ^ own[row]) <= 1).any(axis=1))
         assert sorted(found.ids[row][found.ids[row] >= 0]) == sorted(members)
@@ -45,7 +45,7 @@ def test_a_cell_is_shared_as_often_as_the_angle_says():
     equal = []
     for seed in range(60):
         index = ClassicIndex(a, bits=1, tables=64, seed=seed)
-        equal.append((index._keys(a) == index._keys(b)).mean())
+        equal.append((index.cells(a) == index.cells(b)).mean())
     assert abs(np.mean(equal) - chance) < 0.03
 
 

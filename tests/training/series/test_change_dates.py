@@ -70,6 +70,19 @@ def test_a_step_of_known_height_in_a_clean_series_is_exact() -> None:
     assert found.step[0] == pytest.approx(-0.7, abs=1e-2)
 
 
+def test_the_best_step_is_that_of_brute_force_wherever_it_lies() -> None:
+    """Steps near an end, or beside a trend, have little of their own to explain anything with."""
+    chance = np.random.default_rng(4)
+    rows, ones = np.arange(3, 28), np.ones((30, 1))
+    steps = (np.arange(30)[:, None] >= rows).astype(float)
+    series = chance.normal(size=(30, 40))
+    series[26:, :20] += 1.5
+    found = scan(series, ones, steps, np.ones(29))
+    for number in np.flatnonzero(np.abs(found.raw) < 0.02):  # then nothing is whitened
+        rest = [np.linalg.lstsq(np.column_stack([ones, step]), series[:, number], rcond=None)[1] for step in steps.T]
+        assert found.place[number] == int(np.argmin(rest))
+
+
 def test_whitening_takes_out_what_colouring_puts_in_over_gaps_too() -> None:
     chance = np.random.default_rng(1)
     shocks, gaps = chance.normal(size=(60, 3)), chance.integers(1, 4, 59).astype(float)

@@ -16,8 +16,8 @@ MONTHS = (
     "Juli", "August", "September", "Oktober", "November", "Dezember",
 )  # fmt: skip
 QUARTERS = tuple(f"{number}. Quartal" for number in range(1, 5))
-FIRST_YEAR, FIRST_VALUE, KNOWN, DECIMALS = 1959, 28.98, 203, 3
-"""Of the sample: its first year, the index in that year's first quarter, and how many quarters are known."""
+FIRST_YEAR, KNOWN, DECIMALS = 1959, 203, 3
+"""Of the sample: its first year, how many quarters are known, and to how many decimals."""
 FOOTER = ("__________", "© Statistisches Amt, Musterstadt 2009", "Stand: 06.11.2009 / 09:42:11")
 
 

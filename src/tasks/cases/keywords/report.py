@@ -57,7 +57,7 @@ def describe_keywords(
         )
     ]
     sections = [
-        _words(keywords, documents),
+        words_section(keywords, documents),
         _counting(steps, engines, frequencies),
         _similar(exact, found, recall, settings),
     ]
@@ -109,7 +109,8 @@ def _verdict(metrics: list[Metric], engines: dict[str, float] | None) -> Verdict
     return Verdict(met=met, sentence=f"{said}.")
 
 
-def _words(keywords: pd.DataFrame, documents: pd.DataFrame) -> Section:
+def words_section(keywords: pd.DataFrame, documents: pd.DataFrame) -> Section:
+    """Return the key words of every document, in reading order."""
     words = keywords.groupby("document")["word"].agg(list).to_dict()
     table = documents[["document"]].copy()
     table["words"] = [", ".join(words.get(name, [])) or NO_WORDS for name in table["document"]]

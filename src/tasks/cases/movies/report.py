@@ -88,10 +88,10 @@ def describe_movies(
     by_name = {metric.name: metric for metric in metrics}
     sections = [
         _filled(filled, level),
-        _intervals(coverage, by_name["coverage"], level),
-        _error(concentration, by_name, len(test)),
-        _missing(films, lacking, medians, by_name, level),
-        _models(candidates, chosen, bands, source),
+        intervals_section(coverage, by_name["coverage"], level),
+        error_section(concentration, by_name, len(test)),
+        missing_section(films, lacking, medians, by_name, level),
+        models_section(candidates, chosen, bands, source),
     ]
     return Findings(
         answer=_answer(by_name, filled, level),
@@ -99,7 +99,7 @@ def describe_movies(
         hero=[_hero(test, predictions, by_name["r2"], level)],
         sections=sections,
         metrics=metrics,
-        limits=_limits(lacking),
+        limits=limits_of(lacking),
     )
 
 
@@ -166,7 +166,8 @@ def _filled(filled: pd.DataFrame, level: float) -> Section:
     )  # fmt: skip
 
 
-def _intervals(coverage: pd.DataFrame, covered: Metric, level: float) -> Section:
+def intervals_section(coverage: pd.DataFrame, covered: Metric, level: float) -> Section:
+    """Tell how many revenues lie in their intervals, and where fewest do."""
     titles = {
         "by": "By", "group": "Films of", "films": "Number", "coverage": "Covered", "low": "from", "high": "to",
         "width": "Median width (M$)",
@@ -199,7 +200,8 @@ def _least(coverage: pd.DataFrame) -> str:
     return f" Sorted by what they turned out to earn, films of {group}{greatest} are covered least ({share})."
 
 
-def _error(concentration: pd.DataFrame, metrics: dict[str, Metric], films: int) -> Section:
+def error_section(concentration: pd.DataFrame, metrics: dict[str, Metric], films: int) -> Section:
+    """Tell how much of the error comes from a few films."""
     share = share_of_worst(concentration)
     tree = metrics["rmse_published_tree"]
     return Section(
@@ -217,9 +219,10 @@ def _error(concentration: pd.DataFrame, metrics: dict[str, Metric], films: int) 
     )
 
 
-def _missing(
+def missing_section(
     films: pd.DataFrame, lacking: Missingness, medians: pd.DataFrame, metrics: dict[str, Metric], level: float
 ) -> Section:
+    """Tell whether the films without a revenue differ from the others, and what that means for the metrics."""
     title = "Who lacks a revenue, and what that means"
     missing = films["revenue"].isna().to_numpy()
     if not missing.any():
@@ -280,7 +283,8 @@ def _weighted(lacking: Missingness, metrics: dict[str, Metric], level: float) ->
     ]
 
 
-def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, source: str) -> Section:
+def models_section(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, source: str) -> Section:
+    """Compare the models, and how the films were split."""
     split = "The split is stratified on bands of revenue"
     if source == "public":
         split += (
@@ -310,7 +314,8 @@ def _models(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, source: 
     )
 
 
-def _limits(lacking: Missingness) -> list[str]:
+def limits_of(lacking: Missingness) -> list[str]:
+    """Return what the forecast cannot tell."""
     limits = [
         "Budget, number of screens, distributor and country are not in the list; with them more could be predicted.",
         "Votes may have been counted long after the release: this fills a table, it does not foretell a release.",

@@ -23,7 +23,6 @@ PLACE, TIME, COUNT, TYPE, INCIDENTS = "location", "time_of_measurement", "counte
 NAMES = {"pedestrians_count": COUNT, "collection_type": TYPE, "timestamp": TIME, "location_name": PLACE}
 LARGEST_FILE = 2**30  # bytes
 NO_INCIDENT = {"", "-", "none", "keine", "nan", "null"}
-SHIFT = 2  # lines: the header, and that lines count from one
 
 
 class Recorded(NamedTuple):

@@ -26,7 +26,6 @@ from PIL import __version__ as pillow_version
 
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
-from tasks.platform.stage import stage
 
 # Of the first 36 seeds the one that keeps planted pairs (at most 2 bits of perceptual hash apart) farthest from any
 # two other views (at least 8 bits): what is planted is then all there is to be found.
@@ -68,12 +67,6 @@ SCENES = {
     "rocket": "skimage/data/rocket.jpg",
     "text": "skimage/data/text.png",
 }
-
-
-@stage(phase="Data understanding", live=True)
-def make_sample() -> str:
-    """Return the folder of the embedded sample, made first where it is missing or damaged."""
-    return str(sample_folder())
 
 
 def sample_folder(seed: int = SEED) -> Path:

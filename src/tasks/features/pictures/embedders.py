@@ -93,7 +93,7 @@ def load_embedder(choice: EmbedderChoice) -> Embedder:
         IntegrityError: the weights are not those of the choice.
         CasebookError: the weights cannot be had.
     """
-    embedder = _load(choice.kind, choice.name, choice.digest)
+    embedder = loaded(choice.kind, choice.name, choice.digest)
     if embedder.digest != choice.digest:
         raise IntegrityError(
             f"{choice.name} has digest {embedder.digest} here, but the choice was made for {choice.digest}: "
@@ -103,7 +103,8 @@ def load_embedder(choice: EmbedderChoice) -> Embedder:
 
 
 @lru_cache(maxsize=2)
-def _load(kind: Kind, name: str, digest: str) -> Embedder:
+def loaded(kind: Kind, name: str, digest: str) -> Embedder:
+    """Load an embedder once for all stages of this process; `digest` is that of the choice."""
     if kind == "handcrafted":
         return handcrafted.Handcrafted()
     if kind == "imagenet":

@@ -6,7 +6,7 @@ pictures: a later run, and the next one after a kill -9, embeds only pictures wh
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,11 +78,6 @@ def embed_pictures(manifest: pd.DataFrame, choice: EmbedderChoice, source: Annot
             writing.result()
     log.info("%d pictures embedded, %d known before", len(new), len(known))
     return vectors
-
-
-def embed_query(images: Sequence[Image.Image], choice: EmbedderChoice) -> np.ndarray:
-    """Return the raw features of pictures that belong to no collection: float32 (n, D)."""
-    return load_embedder(choice).embed(images)
 
 
 def memo_of(choice: EmbedderChoice) -> Memo:

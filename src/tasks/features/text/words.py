@@ -4,8 +4,6 @@ import math
 import re
 import unicodedata
 
-import numpy as np
-
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 LONGEST = 100  # characters; what is longer is no word
 FEW_DOCUMENTS = 4  # with fewer, a word in most of them may still tell them apart
@@ -23,8 +21,3 @@ def most_documents(total: int, share: float) -> int:
     That is `share` of them and at least one; of fewer than `FEW_DOCUMENTS`, all.
     """
     return max(1, math.floor(share * total + 1e-9)) if total >= FEW_DOCUMENTS else total
-
-
-def inverse_document_frequency(documents: int, containing: np.ndarray) -> np.ndarray:
-    """Return ln((1 + n) / (1 + df)) + 1, smoothed as scikit-learn does it, for words in `containing` of n documents."""
-    return np.asarray(np.log((1.0 + documents) / (1.0 + containing)) + 1.0)

@@ -39,7 +39,7 @@ class ClassicIndex:
         keys, self._lengths = np.empty((tables, self._count), np.int32), np.empty(self._count, np.float32)
         for start, rows in self._rows.blocks(np.arange(self._count)):
             wide = widen(rows)
-            keys[:, start : start + len(rows)] = self._keys(wide).T
+            keys[:, start : start + len(rows)] = self.cells(wide).T
             self._lengths[start : start + len(rows)] = lengths_of(wide)
         # Per table, the numbers sorted by cell, and where each cell starts.
         self._members = np.argsort(keys, axis=1, kind="stable").astype(np.int32)
@@ -59,7 +59,7 @@ class ClassicIndex:
         """Bytes that one vector takes in all: tables, float16 vector and its length."""
         return self.bytes_per_vector + 2.0 * self.dimensions + 4
 
-    def _keys(self, vectors: np.ndarray) -> np.ndarray:
+    def cells(self, vectors: np.ndarray) -> np.ndarray:
         """Return the cell of each of float32 `vectors` (n, d) in each table, int64 (n, tables)."""
         signs = (vectors @ self._planes > 0).reshape(len(vectors), self.tables, self.bits)
         return signs @ (1 << np.arange(self.bits))
@@ -80,7 +80,7 @@ class ClassicIndex:
             UsageError: `k` is below 1, or the queries have a wrong shape or a value that is not finite.
         """
         scaled, found = begin_search(queries, k, self.dimensions)
-        for row, (query, keys) in enumerate(zip(scaled, self._keys(scaled), strict=True)):
+        for row, (query, keys) in enumerate(zip(scaled, self.cells(scaled), strict=True)):
             places = self._candidates(keys)
             similarity = cosine(self._rows.take(places), self._lengths[places], query)
             best = np.lexsort((places, -similarity))[:k]

@@ -61,7 +61,7 @@ def _hamming(code: np.ndarray, codes: np.ndarray, out: np.ndarray) -> np.ndarray
     return out
 
 
-def _within(distances: np.ndarray, count: int) -> np.ndarray:
+def within(distances: np.ndarray, count: int) -> np.ndarray:
     """Return the places of about the `count` smallest of `distances` (n,), half as many at least, ascending.
 
     A regular sample tells how far they lie: sorting all distances would take longer than computing them.
@@ -76,12 +76,12 @@ def _within(distances: np.ndarray, count: int) -> np.ndarray:
     return near
 
 
-def _nearest_codes(distances: np.ndarray, count: int, least: int) -> np.ndarray:
+def nearest_codes(distances: np.ndarray, count: int, least: int) -> np.ndarray:
     """Return the places of about the `count` smallest of `distances` (n,), never more and at least `least`, in order.
 
     The first ones among equals are kept.
     """
-    near = _within(distances, max(count, 2 * least))
+    near = within(distances, max(count, 2 * least))
     return near[np.argsort(distances[near].astype(np.int16), kind="stable")[:count]]
 
 
@@ -118,25 +118,25 @@ class HashIndex(Index):
         """Bytes that one vector takes in all: code, float16 vector, its length, its id."""
         return self.bits / 8 + super().bytes_with_vectors
 
-    def _encode(self, vectors: np.ndarray) -> np.ndarray:
+    def encode(self, vectors: np.ndarray) -> np.ndarray:
         """Return the codes of float32 `vectors` (n, d): uint8 (n, bits / 8)."""
         return np.packbits(vectors @ self._frame > 0, axis=1)
 
     def _derive(self, wide: np.ndarray) -> dict[str, np.ndarray]:
-        codes = self._encode(wide)
+        codes = self.encode(wide)
         return {**super()._derive(wide), "heads": codes[:, : self.bits // 16], "tails": codes[:, self.bits // 16 :]}
 
     def _search(self, queries: np.ndarray, k: int, found: Found) -> None:
         """Search for several queries at a time, one in each of the threads that faiss may use."""
         import faiss
 
-        codes = self._encode(queries)
+        codes = self.encode(queries)
         threads = max(1, min(faiss.omp_get_max_threads(), len(queries), MOST_THREADS))
 
         def part(first: int) -> None:
             scratch = np.empty((2, len(self)), np.int32)
             for row in range(first, len(queries), threads):
-                near, distances = self._scan(codes[row], max(self.candidates, k), k, scratch)
+                near, distances = self.scan(codes[row], max(self.candidates, k), k, scratch)
                 self._rerank(near, distances, queries[row], k, found, row)
 
         if threads == 1:
@@ -145,7 +145,7 @@ class HashIndex(Index):
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, range(threads)))
 
-    def _scan(self, code: np.ndarray, count: int, least: int, scratch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def scan(self, code: np.ndarray, count: int, least: int, scratch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the places of about `count` nearest codes, at least `least`, and their distances, both ascending.
 
         Of many codes only the first halves are all compared, and the second halves of the few per cent nearest by
@@ -156,14 +156,14 @@ class HashIndex(Index):
         kept = max(len(self) // 64, 4 * count)
         if kept > len(self) // 16:
             distances += _hamming(code[half:], self._derived["tails"], scratch[1])
-            near = _nearest_codes(distances, count, least)
+            near = nearest_codes(distances, count, least)
             return near, distances[near]
-        places = _within(distances, kept)
+        places = within(distances, kept)
         distances = distances[places]
         tails = np.take(np.asarray(self._derived["tails"]).view(np.uint64), places, axis=0)
         for column in np.bitwise_count(tails ^ code[half:].view(np.uint64)).T:
             distances += column
-        near = _nearest_codes(distances, count, least)
+        near = nearest_codes(distances, count, least)
         return places[near], distances[near]
 
     def _rerank(
