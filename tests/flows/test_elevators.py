@@ -66,7 +66,7 @@ def test_nights_of_a_failing_service_become_a_history(
     secrets = {"casebook-db-client-id": "client-4711-abc", "casebook-db-api-key": "key-0815-very-secret"}
     for name, value in secrets.items():
         Secret(value=value).save(name, overwrite=True)  # type: ignore[arg-type, unused-coroutine]
-    monkeypatch.setattr("tasks.cases.elevators.ingestion.fasta.random", SimpleNamespace(uniform=lambda low, high: 0.0))
+    monkeypatch.setattr("tasks.platform.retries.random", SimpleNamespace(uniform=lambda low, high: 0.0))
     api = Api(
         [
             facility(number, station=number // 3, state="INACTIVE" if number == 5 else "ACTIVE")

@@ -18,6 +18,7 @@ Regular expressions are searched for, not matched, in the text of the value: anc
 lets a trailing line break through). A lower bound alone lets infinity through.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -158,8 +159,8 @@ def _share(taken: pd.DataFrame, unreadable: pd.DataFrame, rows: int, contract: C
     quarantined, rows = len(taken) + len(unreadable), rows + len(unreadable)
     apart = f", {len(unreadable):,} of them put aside when they were read" if len(unreadable) else ""
     passed = quarantined <= contract.max_quarantined * rows + 1e-9
-    reasons = pd.concat([unreadable["reason"], taken[BROKEN_RULES]]).astype(str).value_counts()
-    named = [f"{shorten(str(reason), 100).rstrip('.')} ({count:,})" for reason, count in reasons.head(REASONS).items()]
+    reasons = Counter(map(str, [*unreadable["reason"], *taken[BROKEN_RULES]])).most_common()
+    named = [f"{shorten(reason, 100).rstrip('.')} ({count:,})" for reason, count in reasons[:REASONS]]
     why = f": {'; '.join(named)}" if named else ""
     more = f"; and {len(reasons) - REASONS} more reasons" if len(reasons) > REASONS else ""
     return RuleResult(
