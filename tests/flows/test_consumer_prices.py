@@ -33,7 +33,7 @@ def test_the_sample_end_to_end_and_then_from_the_store(prefect_server: str, tmp_
     assert metrics["mape"]["value"] < metrics["mape"]["baseline"]
     assert 0.9 < metrics["coverage@95"]["value"] <= 1
     assert metrics["power"]["value"] > metrics["false_alarm_rate"]["value"]
-    assert first["data"][0]["rows"] == 203
+    assert first["data"][0]["rows"] == 204  # one of them cannot be read
     assert {"forecast", "prices", "years"} <= set(first["artifacts"])
     page = Path(report).read_text()
     for words in (

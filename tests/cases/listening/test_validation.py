@@ -60,11 +60,11 @@ def test_too_much_put_aside_stops_with_the_first_lines() -> None:
     table = frame((0, "A", "T"), (1, "A", "T"), (100, "A", "T"), ("1970-01-01", "A", "T"))
     sifted = sift_plays.fn(table, NOTHING, LATEST, 15)
     enforce(check_table(sifted.frame, plays_contract(0.5), sifted.quarantine).report)
-    with pytest.raises(ContractError, match=r"2 of 4 lines are in quarantine.*counted twice \(1\)"):
+    with pytest.raises(ContractError, match=r"2 of 4 plays are in quarantine.*counted twice \(1\)"):
         enforce(check_table(sifted.frame, plays_contract(0.49), sifted.quarantine).report)
     unread = pd.DataFrame({"path": ["f.csv, line 9"], "reason": ["the date cannot be read"], "detail": [""]})
     sifted = sift_plays.fn(table, unread.astype("string"), LATEST, 15)
-    with pytest.raises(ContractError, match="3 of 5 lines"):
+    with pytest.raises(ContractError, match="3 of 5 plays"):
         enforce(check_table(sifted.frame, plays_contract(0.5), sifted.quarantine).report)
 
 
