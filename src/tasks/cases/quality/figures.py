@@ -86,8 +86,8 @@ def reliability_figure(reliability: pd.DataFrame, error: float) -> "Figure":
     """
     figure, axes = new_figure(WIDTH, 3.0)
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
-    for row in reliability.itertuples():
-        axes.plot([row.told, row.told], [row.low, row.high], color=SOFT, linewidth=2)
+    for row in reliability.to_dict("records"):
+        axes.plot([row["told"], row["told"]], [row["low"], row["high"]], color=SOFT, linewidth=2)
     axes.scatter(
         reliability["told"], reliability["happened"], s=28, color=BLUE, edgecolors=INK, linewidths=0.6, zorder=3
     )
@@ -113,9 +113,9 @@ def rules_figure(rules: pd.DataFrame) -> "Figure":
     if rules.empty:
         empty(axes, "no rule holds on the products that were kept aside")
         return figure
-    for place, row in enumerate(rules.itertuples()):
-        axes.plot([row.low, row.high], [place, place], color=SOFT, linewidth=3, solid_capstyle="butt")
-        axes.plot(row.precision, place, "o", color=BLUE, markersize=6, markeredgecolor=INK, markeredgewidth=0.6)
+    for place, row in enumerate(rules.to_dict("records")):
+        axes.plot([row["low"], row["high"]], [place, place], color=SOFT, linewidth=3, solid_capstyle="butt")
+        axes.plot(row["precision"], place, "o", color=BLUE, markersize=6, markeredgecolor=INK, markeredgewidth=0.6)
     axes.axvline(float(rules["base"].iloc[0]), color=VERMILLION, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(rules)), labels)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=8)

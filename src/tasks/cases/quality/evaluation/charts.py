@@ -82,7 +82,8 @@ def chart_inputs(train: pd.DataFrame, y: np.ndarray, recipe: Recipe, kind: Kind,
         failed = y != np.bincount(y.astype(int)).argmax()
     rng = np.random.default_rng(seed)
     expected = float(alarms_of(rng.standard_normal(IN_CONTROL), 0.0, 1.0).mean())
-    shifts = rng.integers(1, len(train), SHIFTS)
+    near = min(4 * WINDOW, len(train) // 4)  # a smaller shift leaves failures in the windows that they were in
+    shifts = rng.integers(near, len(train) - near, SHIFTS)
     rows, charts = [], {}
     for name in recipe.numbers[:MOST_COLUMNS]:
         values = train[name].to_numpy(np.float64)
@@ -130,11 +131,11 @@ def before_failures(alarm: np.ndarray, failed: np.ndarray, shifts: np.ndarray) -
     share = float(recent[failed].mean())
     drawn = np.array([recent[np.roll(failed, shift)].mean() for shift in shifts])
     leads = [
-        at - rows[0]
-        for at in np.flatnonzero(failed & recent)
-        if len(rows := np.flatnonzero(alarm[max(0, at - WINDOW) : at]) + max(0, at - WINDOW))
+        min(WINDOW, at) - int(np.argmax(alarm[max(0, at - WINDOW) : at]))
+        for at in np.flatnonzero(failed & recent).tolist()
     ]
-    p = float(((drawn >= share - 1e-12).sum() + 1) / (len(drawn) + 1))
+    as_many = np.asarray(drawn >= share - 1e-12)
+    p = (int(as_many.sum()) + 1) / (len(drawn) + 1)
     return {
         "before": share,
         "by_chance": float(drawn.mean()),

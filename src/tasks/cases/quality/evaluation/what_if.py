@@ -30,7 +30,7 @@ from tasks.platform.stage import stage
 NEIGHBOURS = 5
 FARTHEST = 0.99  # of the training products lie nearer to their neighbours: the border of what was seen
 MOST_COMPARED = 4_000  # training products that neighbours are looked for among
-REFITS = 12
+REFITS = 8
 MOST_CHANGES = 200
 STEPS, PAIR_STEPS = 81, 25
 Z = 1.96
@@ -244,7 +244,8 @@ def ask_what_if(
         base = typical(train, recipe)
         table = _asked(base, changes, answers, train, recipe, support)
         free = [item for item in (split_names(allowed, recipe.raw) or recipe.numbers) if item in recipe.numbers]
-        smallest, search = _nothing_searched(), {}
+        smallest = _nothing_searched()
+        search: dict[str, float | str | bool] = {}
         if kind != "number" and free:
             worst = test.iloc[[int(np.argmax(answers.of(test)))]].reset_index(drop=True)
             smallest, search = smallest_change(worst[recipe.raw], free, answers, train, recipe, support, goal)
@@ -325,7 +326,7 @@ def smallest_change(
     best: tuple[bool, float, dict[str, float]] | None = None
     for grid in grids:
         rows = pd.concat([product] * len(next(iter(grid.values()))), ignore_index=True).assign(**grid)
-        size = np.sqrt(sum(((rows[item] - start[item]) / spread[item]) ** 2 for item in grid)).to_numpy()
+        size = np.linalg.norm([(rows[item].to_numpy() - start[item]) / spread[item] for item in grid], axis=0)
         reached = np.flatnonzero(answers.of(rows) <= goal)
         reached = reached[np.argsort(size[reached])][:40]  # only the smallest need to be looked at
         if not len(reached):

@@ -26,9 +26,9 @@ def rules_section(rules: pd.DataFrame, roles: Roles, base: float) -> Section:
             title="By which rules do products fail?", intro=f"No rule holds on the products kept aside.{missed}"
         )
     lines = [
-        f"{row.rule}: {row.hits} of {row.n} products kept aside were {row.of} ({percent(row.low)} to"
-        f" {percent(row.high)}; among all {percent(row.base, 1)})."
-        for row in told.itertuples()
+        f"{row['rule']}: {row['hits']} of {row['n']} products kept aside were {row['of']} ({percent(row['low'])} to"
+        f" {percent(row['high'])}; among all {percent(row['base'], 1)})."
+        for row in told.to_dict("records")
     ]
     titles = {
         "rule": "Rule",

@@ -19,8 +19,8 @@ from tasks.platform.stage import stage
 
 MOST_NUMBERS = 10  # inputs whose pairs are tried: those that vary most with the result
 MOST_DERIVED = 4
-TRIED = 5  # of each round that are put into the model
-SURELY = 1.0  # standard errors of the gain over the folds by which a derived input has to help
+TRIED = 3  # of each round that are put into the model, and as many again that surely helped in an earlier one
+SURELY = 2.5  # standard errors of the gain over the folds by which a derived input has to help
 LEAST_GAIN = 0.01  # of the loss
 
 
@@ -73,9 +73,10 @@ def _search(train: pd.DataFrame, y: np.ndarray, recipe: Recipe, kind: Kind, fold
     candidates = pairs(_strongest(train, y, recipe.numbers), train)
     losses, residual = _cross_validate(prepare(train, recipe), y, kind, folds)
     rows: list[dict[str, Any]] = []
+    helped: dict[str, float] = {}  # name -> loss: what was good in an earlier round but not the best is tried again
     for number in range(1, MOST_DERIVED + 1):
         best: tuple[np.ndarray, np.ndarray, Recipe] | None = None
-        for item in _screen(train, recipe, candidates, residual, folds):
+        for item in _screen(train, recipe, candidates, residual, folds, helped):
             longer = recipe.model_copy(update={"derived": [*recipe.derived, item]})
             theirs, left = _cross_validate(prepare(train, longer), y, kind, folds)
             gain = losses - theirs
@@ -83,6 +84,8 @@ def _search(train: pd.DataFrame, y: np.ndarray, recipe: Recipe, kind: Kind, fold
             good = gain.mean() > max(SURELY * error, LEAST_GAIN * losses.mean())
             rows.append({"round": number, "input": item.name, "loss_before": float(losses.mean()),
                          "loss_after": float(theirs.mean()), "gain_se": error, "kept": False})  # fmt: skip
+            if good:
+                helped[item.name] = float(theirs.mean())
             if good and (best is None or theirs.mean() < best[0].mean()):
                 best = (theirs, left, longer)
         if best is None:
@@ -110,9 +113,10 @@ def _strongest(train: pd.DataFrame, y: np.ndarray, numbers: list[str]) -> list[s
 
 
 def _screen(
-    train: pd.DataFrame, recipe: Recipe, candidates: list[Derived], residual: np.ndarray, folds: np.ndarray
-) -> list[Derived]:
-    """Return the candidates that explain most of what the model gets wrong, beside the inputs that it has."""
+    train: pd.DataFrame, recipe: Recipe, candidates: list[Derived], residual: np.ndarray, folds: np.ndarray,
+    helped: dict[str, float],
+) -> list[Derived]:  # fmt: skip
+    """Return the candidates that explain most of what the model gets wrong, and those that helped before."""
     from sklearn.tree import DecisionTreeRegressor
 
     known = prepare(train, recipe).to_numpy()
@@ -130,7 +134,12 @@ def _screen(
             gain += float((residual[hold] ** 2).sum() - ((residual[hold] - tree.predict(given[hold])) ** 2).sum())
         gains.append((gain, item))
     ranked = sorted(gains, key=lambda pair: -pair[0])
-    return [item for _, item in ranked[:TRIED]]
+    first = [item for _, item in ranked[:TRIED]]
+    before = sorted(
+        (item for item in candidates if item.name in helped and item.name not in taken),
+        key=lambda item: helped[item.name],
+    )
+    return [*first, *(item for item in before[:TRIED] if item not in first)]
 
 
 def _cross_validate(given: pd.DataFrame, y: np.ndarray, kind: Kind, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -120,7 +120,8 @@ def compare_models(
     from threadpoolctl import threadpool_limits
 
     classes = int(y.max()) + 1 if kind == "classes" else 2
-    columns, rows = {}, []
+    columns: dict[str, np.ndarray] = {}
+    rows: list[dict[str, str | float]] = []
     kept: dict[str, np.ndarray] = {}
     with threadpool_limits(1):
         for name in (*MODELS, *BASELINES):
@@ -207,7 +208,7 @@ def fit_model(
 
     with threadpool_limits(1):
         model = build(name, kind, seed).fit(prepare(train, recipe_of(name, recipe)).to_numpy(), y)
-    mine = out_of_fold[[column for column in out_of_fold if column.rsplit(" ", 1)[0] == name]].to_numpy()
+    mine = out_of_fold[[column for column in out_of_fold if str(column).rsplit(" ", 1)[0] == name]].to_numpy()
     if kind == "number":
         left = np.sort(np.abs(y - mine[:, 0]))
         rank = min(int(np.ceil(LEVEL * (len(left) + 1))), len(left))

@@ -85,7 +85,9 @@ def find_rules(train: pd.DataFrame, y: np.ndarray, recipe: Recipe, names: list[s
         recipe: of the inputs.
         names: what the rules of each class lead to; of the class 0, which has none, too.
     """
-    given = prepare(train, recipe)
+    # Of a text of two values, one is told: line is B, and not line is not A.
+    twins = [f"{name} = {levels[0]}" for name, levels in recipe.texts.items() if len(levels) == 2]
+    given = prepare(train, recipe).drop(columns=twins)
     commonest = int(np.bincount(y.astype(int)).argmax()) if len(names) > 2 else 0
     found: list[Found] = []
     left = np.ones(len(y), bool)
