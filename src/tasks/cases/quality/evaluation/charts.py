@@ -104,7 +104,7 @@ def chart_inputs(train: pd.DataFrame, y: np.ndarray, recipe: Recipe, kind: Kind,
     if table.empty:
         return Charts(table, pd.DataFrame({"row": [], "value": [], "alarm": [], "faulty": []}), {})
     table["p"] = holm(table["p"].to_numpy())
-    table = table.sort_values(["p", "before"], ascending=[True, False], kind="stable").reset_index(drop=True)
+    table = table.sort_values(["p", "alarms"], kind="stable").reset_index(drop=True)
     first = str(table["input"].iloc[0])
     values, alarm, centre, sigma = charts[first]
     points = pd.DataFrame({"row": np.arange(1, len(values) + 1), "value": values, "alarm": alarm, "faulty": failed})

@@ -81,7 +81,7 @@ def what_if_section(
         "distance": "Distance",
         "outside": "Outside the data",
     }
-    form = ",.4g" if roles.kind == "number" else ".1%"
+    form = ",.4g" if roles.kind == "number" else ".2%"
     table = asked.assign(outside=asked["outside"].map({True: "yes: a guess", False: "no"}))
     blocks.append(
         Table.from_frame(

@@ -19,6 +19,7 @@ from tasks.platform.stage import stage
 
 MOST_NUMBERS = 10  # inputs whose pairs are tried: those that vary most with the result
 MOST_DERIVED = 4
+TRIED_FIRST = 6  # in the first round, which finds most of what helps
 TRIED = 3  # of each round that are put into the model, and as many again that surely helped in an earlier one
 SURELY = 2.5  # standard errors of the gain over the folds by which a derived input has to help
 LEAST_GAIN = 0.01  # of the loss
@@ -134,7 +135,7 @@ def _screen(
             gain += float((residual[hold] ** 2).sum() - ((residual[hold] - tree.predict(given[hold])) ** 2).sum())
         gains.append((gain, item))
     ranked = sorted(gains, key=lambda pair: -pair[0])
-    first = [item for _, item in ranked[:TRIED]]
+    first = [item for _, item in ranked[: TRIED if recipe.derived else TRIED_FIRST]]
     before = sorted(
         (item for item in candidates if item.name in helped and item.name not in taken),
         key=lambda item: helped[item.name],
