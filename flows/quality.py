@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.cases.quality.evaluation.charts import chart_inputs
-from tasks.cases.quality.evaluation.scores import evaluate_products, loss_of, measure_importance, score_products
+from tasks.cases.quality.evaluation.null import measure_importance
+from tasks.cases.quality.evaluation.scores import evaluate_products, loss_of, score_products
 from tasks.cases.quality.evaluation.what_if import ask_what_if, read_what_if
 from tasks.cases.quality.features.inputs import choose_inputs
 from tasks.cases.quality.features.split import split_products

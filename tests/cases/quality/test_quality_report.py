@@ -60,8 +60,8 @@ def test_what_lies_outside_is_warned_of_and_no_cause_is_claimed() -> None:
 
 
 def test_a_chart_is_told_to_announce_failures_only_when_it_does() -> None:
-    row = {"input": "heat [K]", "alarms": 0.5, "expected": 0.02, "autocorrelation": 0.9, "before": 0.5, "by_chance": 0.4,
-           "lead": 3.0, "p": 0.3}  # fmt: skip
+    row = {"input": "heat [K]", "alarms": 0.5, "expected": 0.02, "autocorrelation": 0.9, "before": 0.5,
+           "by_chance": 0.4, "lead": 3.0, "p": 0.3}  # fmt: skip
     points = pd.DataFrame({"row": [1, 2], "value": [1.0, np.nan], "alarm": [False, True], "faulty": [True, False]})
     limits: dict[str, float | str] = {"input": "heat [K]", "centre": 1.0, "low": 0.0, "high": 2.0}
     assert charts_section(pd.DataFrame([row]), points, limits, ROLES).intro.startswith(

@@ -7,12 +7,9 @@ import pandas as pd
 import pytest
 from quality_products import prepared, process
 
-from tasks.cases.quality.evaluation.scores import (
-    average_precision,
-    calibration_error,
-    shuffled,
-    threshold_of,
-)
+from tasks.cases.quality.evaluation.null import shuffled
+from tasks.cases.quality.evaluation.scores import threshold_of
+from tasks.cases.quality.evaluation.statistics import average_precision, calibration_error
 from tasks.cases.quality.training.derive import derive_inputs
 from tasks.cases.quality.training.models import (
     calibrated,
@@ -27,7 +24,7 @@ from tasks.cases.quality.training.rules import test_rules as hold_rules
 
 
 def test_the_planted_rules_are_recovered_and_hold_on_other_products() -> None:
-    _, split, recipe = prepared(process(1500, seed=5))
+    _, split, recipe = prepared(process(1100, seed=5))
     recipe = derive_inputs.fn(split.train, split.y_train, recipe, "faulty", split.folds).recipe
     names = ["sound", "faulty"]
     tested = hold_rules.fn(

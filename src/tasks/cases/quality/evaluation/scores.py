@@ -1,10 +1,4 @@
-"""How well are faulty products told from sound ones, is a chance what it says, and what do mistakes cost?
-
-PR-AUC is the average precision: among products ranked by their chance, the share that is faulty, averaged over the
-places of the faulty ones. With rare faults it says what the area under the ROC curve hides (T. Saito and M. Rehmsmeier,
-PLOS ONE, 2015). The expected calibration error is the mean gap, over ten equal parts of the products, between the
-chance that was told and the share that was faulty (M. Naeini and others, AAAI 2015).
-"""
+"""How well are faulty products told from sound ones, is a chance what it says, and what do mistakes cost?"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,16 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tasks.cases.quality.features.inputs import Recipe
+from tasks.cases.quality.evaluation.null import shuffled
+from tasks.cases.quality.evaluation.statistics import BINS, calibration_error, matrix, statistic_of
 from tasks.cases.quality.ingestion.roles import Kind
-from tasks.cases.quality.training.models import LEVEL, Calibration, losses, predict_products
+from tasks.cases.quality.training.models import LEVEL, losses
 from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
 
-BINS = 10
-DRAWS = 500  # of labels that are shuffled, for the null
 FOUND = 0.01  # the chance below which a shuffled result does as well
 
 
@@ -32,13 +25,6 @@ class Evaluation(NamedTuple):
     curve: pd.DataFrame  # recall, precision, baseline (precision of the baseline at that recall)
     reliability: pd.DataFrame  # told, happened, low, high, n: a row per part
     null: dict[str, float]  # value, mean, high, p: the metric under shuffled results
-
-
-def matrix(predictions: pd.DataFrame, kind: Kind, column: str = "chance") -> np.ndarray:
-    """Return predictions as `tasks.cases.quality.training.models.losses` takes them, (n, k)."""
-    if kind == "classes":
-        return predictions.to_numpy(np.float64)
-    return predictions[["value" if kind == "number" else column]].to_numpy(np.float64)
 
 
 @stage(phase="Evaluation")
@@ -61,76 +47,6 @@ def score_products(
 def loss_of(y: np.ndarray, predictions: pd.DataFrame, kind: Kind) -> np.ndarray:
     """Return the loss of each test product, (n,)."""
     return losses(matrix(predictions, kind), y, kind)
-
-
-def average_precision(score: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
-    """Return a function of drawn rows (…, n) that gives their average precision; equal scores count together."""
-    order = np.argsort(-score, kind="stable")
-    place = np.empty(len(y), np.int64)
-    place[order] = np.arange(len(y))
-    hit, rank = y[order], np.unique(-score[order], return_inverse=True)[1]
-
-    def statistic(rows: np.ndarray, axis: int = -1) -> np.ndarray:
-        drawn = np.sort(place[rows.astype(np.int64)], axis=-1)
-        right = np.cumsum(hit[drawn], axis=-1)
-        end = np.ones(drawn.shape, bool)
-        end[..., :-1] = rank[drawn][..., :-1] != rank[drawn][..., 1:]
-        upto = np.maximum.accumulate(np.where(end, right, 0), axis=-1)
-        before = np.concatenate([np.zeros((*drawn.shape[:-1], 1)), upto[..., :-1]], axis=-1)
-        precision = right / np.arange(1, drawn.shape[-1] + 1)
-        return np.where(end, (right - before) * precision, 0).sum(axis=-1) / np.maximum(right[..., -1], 1)
-
-    return statistic
-
-
-def calibration_error(chance: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
-    """Return a function of drawn rows (…, n) that gives their expected calibration error, over fixed equal parts."""
-    parts = parts_of_chance(chance)
-
-    def statistic(rows: np.ndarray, axis: int = -1) -> np.ndarray:
-        drawn = rows.astype(np.int64)
-        gap = (chance - y)[drawn]
-        return (
-            sum(np.abs(np.where(parts[drawn] == part, gap, 0).sum(axis=-1)) for part in np.unique(parts))
-            / (drawn.shape[-1])
-        )
-
-    return statistic
-
-
-def parts_of_chance(chance: np.ndarray) -> np.ndarray:
-    """Return the tenth of the products that each belongs to by its chance, (n,)."""
-    place = np.argsort(np.argsort(chance, kind="stable"), kind="stable")
-    return place * BINS // len(chance)
-
-
-def macro_f1(guess: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
-    """Return a function of drawn rows (…, n) that gives the mean over classes of their F1."""
-
-    def statistic(rows: np.ndarray, axis: int = -1) -> np.ndarray:
-        drawn = rows.astype(np.int64)
-        given, true = guess[drawn], y[drawn]
-        parts = []
-        for label in np.unique(y):
-            both = ((given == label) & (true == label)).sum(axis=-1)
-            parts.append(2 * both / np.maximum((given == label).sum(axis=-1) + (true == label).sum(axis=-1), 1))
-        return np.mean(parts, axis=0)
-
-    return statistic
-
-
-def root_mean(squared: np.ndarray) -> Callable[..., Any]:
-    """Return a function of drawn rows (…, n) that gives the root of their mean squared error."""
-    return lambda rows, axis=-1: np.sqrt(squared[rows.astype(np.int64)].mean(axis=-1))
-
-
-def statistic_of(predictions: pd.DataFrame, y: np.ndarray, kind: Kind) -> Callable[..., Any]:
-    """Return the function of drawn rows that gives the metric that decides."""
-    if kind == "faulty":
-        return average_precision(predictions["score"].to_numpy(np.float64), y)
-    if kind == "classes":
-        return macro_f1(predictions.to_numpy().argmax(axis=1), y)
-    return root_mean(losses(matrix(predictions, kind), y, kind))
 
 
 def threshold_of(miss_cost: float, alarm_cost: float) -> float:
@@ -304,71 +220,3 @@ def _reliability(y: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def shuffled(
-    predictions: pd.DataFrame, y: np.ndarray, kind: Kind, groups: np.ndarray, ordered: bool, seed: int
-) -> dict[str, float]:
-    """Return what the metric would be if predictions and results had nothing to do with each other.
-
-    Independent products are shuffled. Where neighbours in time or in a group may be alike, results are shifted round
-    instead, which keeps what neighbours have in common.
-
-    Returns:
-        `value`, `mean`, `best` (95 of 100 do worse) and `p`, the chance that a shuffled result does as well.
-    """
-    rng, n = np.random.default_rng(seed), len(y)
-    order = np.argsort(groups, kind="stable") if ordered else np.arange(n)
-    y, predictions = y[order], predictions.iloc[order].reset_index(drop=True)
-    shifts = rng.permutation(np.arange(1, n))[:DRAWS] if ordered else np.arange(DRAWS)
-    rows, sign = np.arange(n), -1.0 if kind == "number" else 1.0
-    value = float(statistic_of(predictions, y, kind)(rows))
-    drawn = np.array(
-        [
-            statistic_of(predictions, np.roll(y, shift) if ordered else rng.permutation(y), kind)(rows)
-            for shift in shifts
-        ]
-    )
-    as_good = float(((sign * drawn >= sign * value - 1e-12).sum() + 1) / (len(drawn) + 1))
-    best = float(np.quantile(drawn, 0.05 if kind == "number" else 0.95))
-    return {"value": value, "mean": float(drawn.mean()), "best": best, "p": as_good}
-
-
-@stage(phase="Evaluation")
-def measure_importance(
-    test: pd.DataFrame, y: np.ndarray, model: Any, recipe: Recipe, kind: Kind, name: str, classes: int, seed: int
-) -> pd.DataFrame:
-    """Measure how much worse the model does on the test products when one input is shuffled (L. Breiman, 2001).
-
-    Args:
-        test: the test products.
-        y: their results.
-        model: fitted.
-        recipe: of its inputs.
-        kind: of the result.
-        name: of the model.
-        classes: how many there are.
-        seed: of the shuffles.
-
-    Returns:
-        `input`, `loss` (how much the metric falls, or the error grows) and `spread` (standard deviation over shuffles),
-        the largest first; what is derived from an input is shuffled with it.
-    """
-    from threadpoolctl import threadpool_limits
-
-    rng, rows, sign = np.random.default_rng(seed), np.arange(len(y)), -1.0 if kind == "number" else 1.0
-
-    def value(products: pd.DataFrame) -> float:
-        found = predict_products.fn(products, model, Calibration(), recipe, kind, name, classes)
-        return float(statistic_of(found, y, kind)(rows))
-
-    lines = []
-    with threadpool_limits(1):
-        whole = value(test)
-        for column in recipe.raw:
-            falls = [
-                sign * (whole - value(test.assign(**{column: test[column].to_numpy()[rng.permutation(len(test))]})))
-                for _ in range(5)
-            ]
-            lines.append({"input": column, "loss": float(np.mean(falls)), "spread": float(np.std(falls, ddof=1))})
-    return pd.DataFrame(lines).sort_values("loss", ascending=False, kind="stable").reset_index(drop=True)

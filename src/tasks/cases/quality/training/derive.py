@@ -21,7 +21,7 @@ MOST_NUMBERS = 10  # inputs whose pairs are tried: those that vary most with the
 MOST_DERIVED = 4
 TRIED_FIRST = 6  # in the first round, which finds most of what helps
 TRIED = 3  # of each round that are put into the model, and as many again that surely helped in an earlier one
-SURELY = 2.5  # standard errors of the gain over the folds by which a derived input has to help
+SURELY = 1.5  # standard errors of the gain over the folds by which a derived input has to help
 LEAST_GAIN = 0.01  # of the loss
 
 
