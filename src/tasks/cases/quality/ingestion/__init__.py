@@ -1,0 +1,1 @@
+"""Quality: Data understanding: the table and what its columns are."""

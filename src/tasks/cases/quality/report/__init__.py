@@ -1,0 +1,1 @@
+"""Quality: Deployment: what is said."""
