@@ -130,7 +130,7 @@ def test_a_history_behind_an_object_store() -> None:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """No backoff, so that no test waits."""
-    monkeypatch.setattr("tasks.cases.elevators.ingestion.fasta.random", SimpleNamespace(uniform=lambda low, high: 0.0))
+    monkeypatch.setattr("tasks.platform.retries.random", SimpleNamespace(uniform=lambda low, high: 0.0))
 
 
 def test_one_request_in_five_fails_and_the_run_is_complete(hasty: None) -> None:
