@@ -11,10 +11,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.platform.errors import TransientError, UsageError
+from tasks.platform.errors import UsageError
+from tasks.platform.locks import alone
 from tasks.platform.masking import mask_parameters
 from tasks.platform.settings import settings
 from tasks.platform.storage import Folder
@@ -105,14 +105,11 @@ def crown(record: Champion, against: int | None) -> Champion | None:
     place = _folder(record.model)
     lock = settings().home / "locks" / f"champion-{record.model}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock, timeout=LOCK_SECONDS):
-            reigning = champions(record.model)
-            if (reigning[0].version if reigning else None) != against:
-                return None
-            taken = [int(name[:6]) for name in place.names(".json") if re.fullmatch(r"\d{6}\.json", name)]
-            crowned = record.model_copy(update={"version": max(taken, default=0) + 1})
-            place.write_bytes(_file(crowned.version), crowned.model_dump_json(indent=1).encode())
-            return crowned
-    except Timeout:
-        raise TransientError(f"{lock} is held by another run; wait for it and run again.") from None
+    with alone(lock, LOCK_SECONDS):
+        reigning = champions(record.model)
+        if (reigning[0].version if reigning else None) != against:
+            return None
+        taken = [int(name[:6]) for name in place.names(".json") if re.fullmatch(r"\d{6}\.json", name)]
+        crowned = record.model_copy(update={"version": max(taken, default=0) + 1})
+        place.write_bytes(_file(crowned.version), crowned.model_dump_json(indent=1).encode())
+        return crowned

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tasks.platform import keys
-from tasks.platform.errors import CasebookError
+from tasks.platform.errors import TransientError
 from tasks.platform.settings import settings
 
 LOOK_SECONDS = 0.5
@@ -25,13 +25,13 @@ def alone(file: Path, seconds: float) -> Iterator[None]:
     """Keep other processes and threads out.
 
     Raises:
-        CasebookError: another one has held the lock for `seconds`.
+        TransientError: another one has held the lock for `seconds`.
     """
     try:
         with FileLock(file, timeout=seconds, mode=0o600):
             yield
     except Timeout:
-        raise CasebookError(
+        raise TransientError(
             f"{file} has been locked by another process for {seconds:g} seconds; wait for it or end it."
         ) from None
 

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from tasks.platform import keys
 from tasks.platform.errors import CasebookError
-from tasks.platform.settings import apply_prefect_settings, settings
+from tasks.platform.settings import apply_prefect_settings, python_path, settings
 
 LOOPBACK = ("127.0.0.1", "localhost")
 LITTLE_DISK = 20 * 2**20  # bytes; below that, SQLite's journal has no room
@@ -151,7 +151,7 @@ class Child:
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": _python_path()},
+                env=os.environ | {"PYTHONPATH": python_path()},
                 pass_fds=(number, *kept),
                 start_new_session=True,  # Ctrl+C is for the command, which ends the server when it is done with it
             )
@@ -203,10 +203,6 @@ class TemporaryServer(Child):
         """Ask the server to end, and wait until it has."""
         atexit.unregister(self.stop)
         super().stop()
-
-
-def _python_path() -> str:
-    return os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.getenv("PYTHONPATH")]))
 
 
 def prepare() -> None:

@@ -24,6 +24,11 @@ def project_root() -> Path:
     return root if (root / "pyproject.toml").is_file() and (root / "flows").is_dir() else Path.cwd()
 
 
+def python_path() -> str:
+    """Return the PYTHONPATH by which a child process finds this package, wherever it is started."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.getenv("PYTHONPATH")]))
+
+
 class Settings(BaseSettings):
     """What a site may set; the defaults make a laptop work with no setting at all."""
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from tasks.evaluation.contest import Held
 from tasks.platform.masking import mask_parameters
 from tasks.platform.run import Run, StageRecord
-from tasks.platform.settings import settings
+from tasks.platform.settings import python_path, settings
 from tasks.platform.storage import Folder
 from tasks.platform.store import Stored
 
@@ -104,14 +104,13 @@ def start_mirror() -> None:
     """Start the helper, a process of its own that ends by itself; `tracking = wait` waits for it."""
     folder = settings().home / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
-    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.getenv("PYTHONPATH")]))
     with (folder / "mirror.log").open("ab") as log:
         helper = subprocess.Popen(
             [sys.executable, "-m", "tasks.publishing.tracking"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=os.environ | {"PYTHONPATH": path},
+            env=os.environ | {"PYTHONPATH": python_path()},
             start_new_session=True,
         )
     if settings().tracking == "wait":

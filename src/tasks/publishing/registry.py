@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from tasks.platform.errors import CasebookError, TransientError
+from tasks.platform.locks import alone
 from tasks.platform.masking import mask_addresses
 from tasks.platform.settings import settings
 from tasks.platform.text import shorten
@@ -52,13 +51,8 @@ def one_at_a_time() -> Iterator[None]:
     """
     folder = mlflow_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "mlflow.lock", timeout=LOCK_SECONDS):
-            yield
-    except Timeout:
-        raise TransientError(
-            f"{folder / 'mlflow.lock'} is held: another run is tracking; wait for it and run again."
-        ) from None
+    with alone(folder / "mlflow.lock", LOCK_SECONDS):
+        yield
 
 
 @contextmanager
