@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The machine's own certificates, as pip has them: some networks have an authority of their own.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: run test case serve lint bench doctor lock clean
+.PHONY: run test case serve lint bench doctor lock audit sbom clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -34,6 +34,15 @@ bench: $(READY)
 
 doctor: $(READY)
 	@$(PY) -m tasks.platform.doctor
+
+# Known weaknesses of the pinned packages; says so where the advisory service cannot be reached.
+audit: $(READY)
+	@$(PY) -m tasks.platform.audit
+
+# Bill of materials (CycloneDX: packages, versions, licences, who needs whom) of what is installed from the pins.
+sbom: $(READY)
+	@$(PY) -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --validate \
+		--output-format JSON --output-file sbom.cdx.json $(PY) && echo sbom.cdx.json
 
 # Pins with hashes for every platform and Python version, without the address of any registry.
 lock: $(READY)

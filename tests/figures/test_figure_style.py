@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 
+from tasks.figures.labels import place_labels
 from tasks.figures.style import (
     CATEGORICAL,
     DARK,
@@ -22,6 +24,7 @@ from tasks.figures.style import (
     set_title,
     styled,
 )
+from tasks.publishing.svg import inline_svg
 
 
 def draw(title: str = "A finding", detail: str = "") -> str:
@@ -118,3 +121,35 @@ def test_missing_glyphs_raise_no_warning_inside_the_style() -> None:
 )
 def test_what_is_not_quite_all_is_never_shown_as_all(share: float, decimals: int, words: str) -> None:
     assert percent(share, decimals) == f"{words}\u202f%"
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\x1b[31m", "\u202e", "\x0b", "\ufffe", "\udcff", "\x9b"])
+def test_no_text_on_a_figure_does_harm_wherever_it_stands(odd: str) -> None:
+    text = f"Don{odd}Juan"
+
+    @styled
+    def figure():
+        made, axes = new_figure(WIDTH, 2)
+        axes.plot([1, 2], [3, 4], label=text)
+        axes.set_xticks([1, 2], [text, "b"])
+        axes.set(xlabel=text, ylabel=text)
+        axes.annotate(text, (1, 3))
+        axes.legend(title=text)
+        place_labels(axes, np.array([[1.5, 3.5]]), [text])
+        set_title(axes, text, text)
+        return made
+
+    svg = figure_to_svg(figure())
+    drawn = [node.text for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert sum("Juan" in (line or "") for line in drawn) >= 8
+    assert odd not in svg
+    inline_svg(svg, "f1", text)
+
+
+def test_a_text_written_outside_the_style_is_shown_too_and_an_endless_one_is_cut() -> None:
+    made, axes = new_figure(WIDTH, 2)
+    axes.set_title("a\x00b")
+    axes.set_xlabel("x" * 100_000)
+    svg = figure_to_svg(made)
+    assert "a␀b" in svg
+    assert len(svg) < 40_000

@@ -1,18 +1,24 @@
 """Cases: late runs are skipped, folders are the run's own, and the form comes from the signature."""
 
+import json
 import types
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import pytest
 from pydantic import Field
 
+from tasks.ingestion.files import Data, Source
 from tasks.platform.case import case
 from tasks.platform.run import current_run
+from tasks.platform.stage import stage
+from tasks.publishing import publish  # noqa: F401 - it writes the report of a run that breaks
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 seen: list[Any] = []
+SOURCE = Source(name="numbers", source="sample", files=[], sha256="")
 
 
 @case
@@ -73,3 +79,39 @@ def test_a_scheduled_run_that_is_late_is_skipped(
     if skipped:
         assert found.name == "Skipped"
         assert "2.0 hours ago" in found.message
+
+
+@stage(phase="Data understanding")
+def numbers() -> pd.DataFrame:
+    return pd.DataFrame({"n": [1, 2]})
+
+
+@stage(phase="Deployment")
+def broken(frame: pd.DataFrame) -> dict[str, int]:
+    raise ZeroDivisionError("nothing \x1b[31m to divide")
+
+
+@case
+def breaking(output: str | None = None) -> Path:
+    """Does it break?"""
+    run = current_run()
+    assert run is not None
+    frame = numbers()
+    run.read.append(Data(SOURCE, frame, None, frame, 2))
+    broken(frame)
+    return run.folder
+
+
+def test_a_run_that_breaks_leaves_a_report_of_how_far_it_came(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        breaking(output=str(tmp_path))
+    (folder,) = (tmp_path / "breaking").iterdir()
+    told = json.loads((folder / "result.json").read_text("utf-8"))
+    assert told["answer"].startswith(
+        "No answer yet: ZeroDivisionError: nothing ␛[31m to divide. What the stages before"
+    )
+    assert told["verdict"]["sentence"] == "The run broke in the stage broken."
+    assert [(row["name"], row["state"]) for row in told["stages"]] == [("numbers", "ran"), ("broken", "failed")]
+    assert f"How far the run came: {folder / 'report.html'}" in capsys.readouterr().err

@@ -29,6 +29,7 @@ from tasks.publishing.report import (
     QuarantineRow,
     Report,
     Verdict,
+    csv_bytes,
     jsonable,
     lineage_rows,
     masked,
@@ -36,7 +37,6 @@ from tasks.publishing.report import (
     result_record,
     write_report,
 )
-from tasks.publishing.svg import UnsafeFigureError
 from tasks.validation.contract import RuleResult
 
 START = datetime(2026, 3, 4, 13, 5, 11, tzinfo=UTC)
@@ -327,7 +327,8 @@ def test_spreadsheet_formulas_are_defused(tmp_path: Path) -> None:
     write_report(minimal(quarantine=[QuarantineRow(path=path, reason="r", detail=path) for path in evil]), tmp_path)
     with (tmp_path / "quarantine.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["path"] for row in rows] == [f"'{path}" for path in evil[:-2]] + evil[-2:]
+    told = [path.replace("\r", "␍") for path in evil]
+    assert [row["path"] for row in rows] == [f"'{path}" if path[0] != "␍" else path for path in told[:-2]] + told[-2:]
     assert rows[0]["detail"].startswith("'=")
 
 
@@ -341,12 +342,27 @@ def test_a_later_report_leaves_nothing_of_the_earlier_one(tmp_path: Path) -> Non
     assert "Another." in path.read_text("utf-8")
 
 
-def test_nothing_is_written_when_a_figure_is_unsafe(tmp_path: Path) -> None:
-    bad = Figure(svg='<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', alt="x")
-    before = write_report(minimal(), tmp_path).read_bytes()
-    with pytest.raises(UnsafeFigureError, match="script"):
-        write_report(minimal(sections=[Section(title="s", blocks=[bad])]), tmp_path)
-    assert (tmp_path / "report.html").read_bytes() == before
+def test_an_unsafe_figure_is_left_out_and_the_rest_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = Figure(svg='<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', alt="two <b>curves</b>")
+    page = write_report(minimal(sections=[Section(title="s", blocks=[bad])]), tmp_path).read_text("utf-8")
+    assert "A figure is left out (two &lt;b&gt;curves&lt;/b&gt;). The figure holds a &lt;script&gt;" in page
+    assert "alert(1)" not in page
+    assert "<script" not in page
+    assert "A figure is left out" in capsys.readouterr().err
+    assert json.loads((tmp_path / "result.json").read_text("utf-8"))["answer"] == minimal().answer
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\x1b[31m", "\u202e", "\u2066", "\x85", "\x7f", "\udcff"])
+def test_no_file_of_a_report_holds_what_cannot_be_seen(odd: str, tmp_path: Path) -> None:
+    text = f"gpj{odd}exe"
+    rows = [QuarantineRow(path=text, reason=text, detail=text)]
+    write_report(minimal(answer=text, quarantine=rows, parameters={text: text}, limits=[text]), tmp_path)
+    frame = pd.DataFrame({text: [text], "n": [1]})
+    written = [csv_bytes(frame), *(file.read_bytes() for file in tmp_path.iterdir())]
+    assert len(written) == 4
+    for content in written:
+        assert odd not in content.decode()
+        assert b"gpj" in content
 
 
 def test_a_failed_write_leaves_the_old_page_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from tasks.platform.text import printable, shorten
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 5.4  # inches: text stays legible on a phone and is not larger than the page's on a screen
 TITLE_SIZE = 10.5
+LONGEST_TEXT = 400  # characters of one text on a figure
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +75,27 @@ SETTINGS: Any = {
     "svg.hashsalt": "casebook",
 }
 
+
+def shown(text: Any) -> Any:
+    """Return what a figure shows for `text`: all of it visible, and the middle of what is endless cut out."""
+    if not isinstance(text, str):
+        return text
+    return printable(text) if len(text) <= LONGEST_TEXT else shorten(text, LONGEST_TEXT)
+
+
+@contextmanager
+def _texts_shown() -> Iterator[None]:
+    """Let every text that a figure is given (titles, labels, ticks, legends) pass `shown`: there is no other way in."""
+    from matplotlib.text import Text
+
+    given = Text.set_text
+    Text.set_text = lambda self, s: given(self, shown(s))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Text.set_text = given  # type: ignore[method-assign]
+
+
 _lock = threading.RLock()  # matplotlib's settings and Python's warning filters belong to the whole process
 
 
@@ -80,7 +104,7 @@ def casebook_style() -> Iterator[None]:
     """Make what is drawn inside this context look like Casebook; one thread at a time."""
     import matplotlib
 
-    with _lock, matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+    with _lock, matplotlib.rc_context(SETTINGS), _texts_shown(), warnings.catch_warnings():
         # Letters that DejaVu Sans lacks (emoji, Chinese) are only measured in it; the reader's font draws them.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         yield
@@ -140,7 +164,7 @@ def set_title(axes: "Axes", finding: str, detail: str = "") -> None:
     figure = axes.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes belong to no figure")
-    lines = _wrapped(figure, finding, TITLE_SIZE)
+    lines = _wrapped(figure, shown(finding), TITLE_SIZE)
     room = len(lines) * TITLE_SIZE * 1.35 + (14 if detail else 0) + 7
     width, height = figure.get_size_inches()
     points = height * 72 + room
@@ -188,7 +212,11 @@ def figure_to_svg(figure: "Figure", dots_per_inch: int = 150) -> str:
     Text whose gid starts with `halo` gets an outline in the colour of the paper. What is rasterised in the figure has
     `dots_per_inch`.
     """
+    from matplotlib.text import Text
+
     buffer = io.StringIO()
     with casebook_style():
+        for text in figure.findobj(Text):  # what was written outside the style
+            text.set_text(text.get_text())
         figure.savefig(buffer, format="svg", dpi=dots_per_inch, metadata={"Date": None, "Creator": None})
     return _HALO.sub(_HALO_STYLE, buffer.getvalue())

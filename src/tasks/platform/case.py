@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
-from tasks.platform.errors import CasebookError, ContractError
+from tasks.platform.errors import CasebookError
 from tasks.platform.masking import conceal
 from tasks.platform.parameters import completed
 from tasks.platform.places import check_run_of_the_api
@@ -32,6 +32,7 @@ from tasks.platform.run import open_run, write_refusal
 from tasks.platform.settings import apply_prefect_settings
 from tasks.platform.spark import spark_closed_at_the_end
 from tasks.platform.store import store
+from tasks.platform.text import printable
 
 FIRST_RUN = ("great_expectations", "matplotlib.figure")
 LATE = timedelta(hours=1)  # a scheduled run that starts later than this is skipped
@@ -68,7 +69,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
             run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}
             try:
                 return str(fn(*bound.args, **bound.kwargs))
-            except ContractError as error:
+            except Exception as error:
                 write_refusal(run, error)
                 raise
 
@@ -148,5 +149,5 @@ def _drain_logs() -> None:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(f"casebook: {message}", file=sys.stderr, flush=True)
+    print(f"casebook: {printable(message)}", file=sys.stderr, flush=True)
     raise SystemExit(status)

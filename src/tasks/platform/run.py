@@ -57,21 +57,27 @@ class Run:
         print(f"  {record.phase:<19}  {record.name:<22}  {record.state:<6}  {took}", file=sys.stderr, flush=True)
 
 
-Refusal = Callable[[Run, CasebookError], Path | None]
+Refusal = Callable[[Run, Exception], Path | None]
 _refusals: list[Refusal] = []
 
 
 def on_refusal(tell: Refusal) -> Refusal:
-    """Let `tell` write down a run that was refused; publishing does, which the platform does not know."""
+    """Let `tell` write down a run that was refused or broke; publishing does, which the platform does not know."""
     _refusals.append(tell)
     return tell
 
 
-def write_refusal(run: Run, error: CasebookError) -> None:
-    """Write down that a run was refused, and say where."""
+def write_refusal(run: Run, error: Exception) -> None:
+    """Write down that a run was refused or broke, and say where; whatever comes of it, `error` is what is told."""
+    what = "What was refused, and why, row by row" if isinstance(error, CasebookError) else "How far the run came"
     for tell in _refusals:
-        if path := tell(run, error):
-            print(f"  What was refused, and why, row by row: {path}", file=sys.stderr, flush=True)
+        try:
+            path = tell(run, error)
+        except OSError as fault:
+            print(f"  No report could be written ({fault.strerror or fault}).", file=sys.stderr, flush=True)
+            continue
+        if path:
+            print(f"  {what}: {path}", file=sys.stderr, flush=True)
 
 
 _current: ContextVar[Run | None] = ContextVar("casebook_run", default=None)

@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import math
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tasks.figures.style import DARK
 from tasks.platform.text import printable
 from tasks.publishing.blocks import Column
-from tasks.publishing.svg import inline_svg, natural_width
+from tasks.publishing.svg import UnsafeFigureError, inline_svg, natural_width
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -152,11 +153,16 @@ class _Drawings:
         self.count = 0
 
     def __call__(self, figure: Any) -> "Markup":
-        """Return the figure's SVG, checked, for the page."""
+        """Return the figure's SVG for the page; where it does not pass, what it would have shown and why not."""
         from markupsafe import Markup
 
         self.count += 1
-        return Markup(inline_svg(figure.svg, f"f{self.count}", printable(figure.alt)))  # noqa: S704 - checked
+        try:
+            return Markup(inline_svg(figure.svg, f"f{self.count}", printable(figure.alt)))  # noqa: S704 - checked
+        except UnsafeFigureError as error:
+            said = f"A figure is left out ({figure.alt}). {error}"
+            print(f"  {printable(said)}", file=sys.stderr, flush=True)
+            return Markup('<p class="nothing">{}</p>').format(shown(said))
 
 
 @functools.lru_cache(maxsize=1)
@@ -177,8 +183,7 @@ def _environment() -> "Environment":
 def render(report: Shown) -> str:
     """Return a report without secrets as one HTML page that loads nothing and runs nothing.
 
-    Raises:
-        UnsafeFigureError: a figure holds what a page must not take over.
+    A figure that holds what a page must not take over is left out, and the page says so in its place.
     """
     from markupsafe import Markup
 

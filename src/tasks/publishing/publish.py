@@ -15,7 +15,7 @@ from tasks.evaluation.champions import Champion, crown
 from tasks.evaluation.contest import Held
 from tasks.evaluation.metrics import Metric
 from tasks.ingestion.files import Data
-from tasks.platform.errors import CasebookError
+from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.masking import mask_text
 from tasks.platform.run import Run, current_run, on_refusal
 from tasks.platform.server import reports_address
@@ -23,6 +23,7 @@ from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.storage import Folder
 from tasks.platform.store import Stored, store
+from tasks.platform.text import shorten
 from tasks.publishing.outbox import track
 from tasks.publishing.report import (
     Findings,
@@ -180,16 +181,30 @@ def complete(run: Run, findings: Findings, champion: str = "") -> Report:
 
 
 @on_refusal
-def report_refusal(run: Run, error: CasebookError) -> Path | None:
-    """Write the report of a run whose data break their contract: what is wrong, rule by rule, and the quarantine.
+def report_refusal(run: Run, error: Exception) -> Path | None:
+    """Write the report of a run that came to no answer: how far it came, what is wrong rule by rule, the quarantine.
 
     Returns:
         The path of report.html; None where nothing had been read.
     """
     if not (run.read or run.checked):
         return None
-    verdict = Verdict(met=False, sentence="The data break their contract, so nothing was learned from them.")
-    return write_report(complete(run, Findings(answer=f"No answer: {error}", verdict=verdict)), run.folder)
+    return write_report(complete(run, _no_answer(run, error)), run.folder)
+
+
+def _no_answer(run: Run, error: Exception) -> Findings:
+    """Return what a refused run has to say, and one that broke by a fault that nobody foresaw."""
+    if isinstance(error, ContractError):
+        sentence = "The data break their contract, so nothing was learned from them."
+    elif isinstance(error, CasebookError):
+        sentence = "The run was refused, so there is nothing to judge."
+    else:
+        broken = next((record.name for record in run.stages if record.state == "failed"), "")
+        sentence = f"The run broke{f' in the stage {broken}' if broken else ''}."
+        kept = "What the stages before it made is kept in the store, and the same command goes on from there."
+        answer = f"No answer yet: {type(error).__name__}: {shorten(str(error), 300)}. {kept}"
+        return Findings(answer=answer, verdict=Verdict(met=None, sentence=sentence))
+    return Findings(answer=f"No answer: {error}", verdict=Verdict(met=False, sentence=sentence))
 
 
 def _rows(data: Data) -> int | None:

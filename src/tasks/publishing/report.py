@@ -24,7 +24,7 @@ from tasks.evaluation.metrics import Metric
 from tasks.platform.masking import mask_addresses, mask_parameters, mask_text
 from tasks.platform.run import StageRecord
 from tasks.platform.storage import Folder
-from tasks.platform.text import encodable
+from tasks.platform.text import printable
 from tasks.publishing.blocks import Block, Line, Part, Section
 from tasks.validation.contract import RuleResult
 
@@ -128,7 +128,7 @@ def lineage_rows(pedigree: Iterable[Mapping[str, Any]]) -> list[LineageRow]:
 
 
 def jsonable(value: Any) -> Any:
-    """Return `value` as plain JSON values: null for NaN and infinity, no lone surrogates, else the text of it."""
+    """Return `value` as plain JSON values: null for NaN and infinity, texts with everything visible, else its text."""
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, np.generic):
@@ -140,14 +140,14 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return jsonable(value.model_dump())
     if isinstance(value, Mapping):
-        return {encodable(str(key)): jsonable(item) for key, item in value.items()}
+        return {printable(str(key)): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
         return [jsonable(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted((jsonable(item) for item in value), key=str)
     if isinstance(value, bytes | bytearray):
         return base64.b64encode(value[:64]).decode() if len(value) <= 64 else f"{len(value):,} bytes"
-    return encodable(value.isoformat() if isinstance(value, date) else str(value))
+    return printable(value.isoformat() if isinstance(value, date) else str(value))
 
 
 def _without_secrets(value: Any) -> Any:
@@ -201,13 +201,22 @@ def _defused(text: str) -> str:
     return f"'{text}" if text[:1] in set("=+-@\t\r\n＝＋－＠") else text
 
 
+def _csv_cell(value: Any) -> Any:
+    plain = value is None or isinstance(value, bool | int | float | np.number | np.bool_)
+    return value if plain else _defused(printable(str(value)))
+
+
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a table as CSV, quoted throughout; text that a spreadsheet would take for a formula is defused."""
+    """Return a table as CSV, quoted throughout.
+
+    Text that a spreadsheet would take for a formula is defused; control characters, escapes and marks that turn the
+    reading direction are made visible.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow([_defused(str(name)) for name in frame.columns])
+    writer.writerow([_csv_cell(str(name)) for name in frame.columns])
     for row in frame.itertuples(index=False):
-        writer.writerow([_defused(encodable(cell)) if isinstance(cell, str) else cell for cell in row])
+        writer.writerow([_csv_cell(cell) for cell in row])
     return text.getvalue().encode()
 
 
@@ -221,7 +230,6 @@ def write_report(report: Report, folder: Path) -> Path:
     Each file is written whole or not at all, the page last: where it stands, the others stand.
 
     Raises:
-        UnsafeFigureError: a figure of the report holds what a page must not take over.
         OSError: the folder cannot be made or written.
     """
     from tasks.publishing.page import render
