@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from tasks.evaluation.intervals import bootstrap, exact_binomial, mean_metric, paired_difference
+from tasks.evaluation.intervals import bootstrap, cautious_difference, exact_binomial, mean_metric, paired_difference
 from tasks.platform.errors import UsageError
 
 
@@ -181,3 +182,40 @@ def test_a_mean_is_told_with_its_interval_and_what_the_others_reach() -> None:
     grouped = mean_metric("mae", scores, np.arange(20) // 5, champion=scores)
     assert (grouped.low, grouped.high) == bootstrap(scores, groups=np.arange(20) // 5)
     assert grouped.champion == 10.5
+
+
+def test_the_cautious_interval_is_students_for_many_cases_and_no_narrower_for_few() -> None:
+    rng = np.random.default_rng(3)
+    many, few = rng.normal(1, 2, 20_000), rng.normal(1, 2, 25)
+    student = stats.ttest_1samp(many, 0).confidence_interval(0.98)
+    found = cautious_difference(many, np.zeros(20_000), 0.98)
+    assert (found.low, found.high) == pytest.approx((student.low, student.high))
+    student = stats.ttest_1samp(few, 0).confidence_interval(0.98)
+    found = cautious_difference(few, np.zeros(25), 0.98)
+    assert found.low <= student.low + 1e-9
+    assert found.high >= student.high - 1e-9
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30), st.integers(1, 4))
+@settings(max_examples=30)
+def test_the_cautious_interval_holds_its_value_whatever_the_differences(values: list[float], size: int) -> None:
+    a = np.array(values)
+    groups = np.arange(len(a)) // size
+    found = cautious_difference(a, np.zeros(len(a)), 0.98, groups=groups)
+    if groups.max() == 0:
+        assert np.isnan(found.low)
+    else:
+        assert found.low <= found.value <= found.high
+        assert np.isfinite([found.low, found.high]).all()
+    assert found.value == pytest.approx(a.mean(), abs=1e-6)
+
+
+def test_differences_that_are_all_the_same_are_sure() -> None:
+    assert cautious_difference(np.full(20, 2.0), np.ones(20), 0.98) == (1.0, 1.0, 1.0)
+
+
+def test_one_great_group_is_one_case_however_many_it_holds() -> None:
+    groups = np.repeat(np.arange(20), [1000, *[1] * 19])
+    gain = np.where(groups == 0, 0.2, np.random.default_rng(0).normal(0, 0.1, 1019))
+    assert paired_difference(gain, np.zeros(1019)).low > 0.15
+    assert cautious_difference(gain, np.zeros(1019), 0.98, groups=groups).low < 0.05

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.cases.movies.ingestion import read_movies
+from tasks.cases.movies.report import zeros_of
 from tasks.cases.movies.sample import ROWS, sample_movies, write_movies
 from tasks.cases.movies.validation import movies_contract
 from tasks.ingestion.files import Ways, locate
@@ -69,7 +70,21 @@ def test_the_original_is_read_whole(shared: Path) -> None:
     films = read_movies.fn(shared / "data" / "movies" / "movies.csv")
     assert films.quarantine.empty
     assert len(films.frame) == 10_000
-    assert (films.frame["revenue"].isna().sum(), films.frame["metascore"].isna().sum()) == (2_527, 3_219)
+    assert (films.frame["revenue"].isna().sum(), films.frame["metascore"].isna().sum()) == (2_527 + 70, 3_219)
+    assert films.frame["stated_zero"].sum() == 70
     checked = check_table(films.frame, movies_contract())
     assert checked.report.passed
     assert checked.quarantine.empty
+
+
+def test_a_revenue_of_zero_is_unknown_and_never_learned(shared: Path) -> None:
+    films = read_movies.fn(shared / "cases" / "movies-zero-revenue" / "movies.csv").frame
+    assert films["stated_zero"].sum() == films["revenue"].isna().sum() == 278
+    assert films["revenue"].min() > 0
+    (rule,) = [row for row in check_table(films, movies_contract()).report.results if "No revenue is 0" in row.rule]
+    assert (rule.severity, rule.passed, rule.broken) == ("warning", False, 278)
+    assert zeros_of(films) == [
+        "278 films state a revenue of 0 (39.7\u202f% of the list): that is how providers write an unknown one, so it is"
+        " taken for missing and foretold like the others."
+    ]
+    assert zeros_of(films[~films["stated_zero"]]) == []

@@ -47,7 +47,8 @@ def read_movies(file: Path, name: Annotated[str, Unkeyed] = "") -> Films:
     Returns:
         The films in the order of the file: `rank`, `year`, `votes`, `runtime` (minutes) as int64, `score` (0 to 10),
         `metascore` (0 to 100) and `revenue` (millions of dollars) as float64, the last two NaN where they are missing,
-        `title`, `genres`, `director` and `description` as text, empty where nothing stands.
+        `title`, `genres`, `director` and `description` as text, empty where nothing stands. A revenue of 0 is taken
+        for missing, as the usual providers write 0 where they know none; `stated_zero` says of which films.
 
     Raises:
         ContractError: not a CSV file in UTF-8, or one without a column that is needed.
@@ -76,4 +77,6 @@ def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
             odd |= plain & (number % 1 != 0)
         reasons = reasons.mask(odd & (reasons == ""), f"{theirs} is no {'whole ' * (theirs in WHOLE)}number")
         table[ours] = number
+    table["stated_zero"] = table["revenue"] == 0
+    table["revenue"] = table["revenue"].mask(table["stated_zero"])
     return pd.DataFrame(table), reasons

@@ -99,7 +99,7 @@ def describe_movies(
         hero=[_hero(test, predictions, by_name["r2"], level)],
         sections=sections,
         metrics=metrics,
-        limits=limits_of(lacking),
+        limits=[*zeros_of(films), *limits_of(lacking)],
     )
 
 
@@ -312,6 +312,16 @@ def models_section(candidates: pd.DataFrame, chosen: str, bands: pd.DataFrame, s
             ),
         ],
     )
+
+
+def zeros_of(films: pd.DataFrame) -> list[str]:
+    """Return what was done with revenues of 0, where there are any."""
+    count = int(films["stated_zero"].sum())
+    if not count:
+        return []
+    films_with = f"{count:,} {'films state' if count > 1 else 'film states'} a revenue of 0"
+    told = "that is how providers write an unknown one, so it is taken for missing and foretold like the others"
+    return [f"{films_with} ({percent(count / len(films), 1)} of the list): {told}."]
 
 
 def limits_of(lacking: Missingness) -> list[str]:

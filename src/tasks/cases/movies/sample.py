@@ -14,6 +14,8 @@ import pandas as pd
 
 SEED = 20_181_104
 ROWS = 1_600
+ZEROS = 12  # missing revenues that are written as 0, as some providers do
+LEAST = 0.01  # millions of dollars: in the file 0 stands for a revenue that nobody knows
 SIGMA = 1.4  # standard deviation of the square root of the revenue (in millions of dollars) around the formula
 INTERCEPT, PER_LOG_VOTE, PER_SCORE, PER_YEAR = 0.8, 2.1, -0.5, -0.03
 GENRE_EFFECT = {
@@ -48,7 +50,7 @@ def sample_movies(rows: int = ROWS, seed: int = SEED) -> SampleMovies:
     chance = np.random.default_rng(seed)
     frame = _films(chance, rows)
     centre = formula(frame)
-    frame["Revenue"] = np.round(np.maximum(centre + chance.normal(0, SIGMA, rows), 0) ** 2, 2)
+    frame["Revenue"] = np.maximum(np.round(np.maximum(centre + chance.normal(0, SIGMA, rows), 0) ** 2, 2), LEAST)
     small = (10.3 - np.log(frame["Vote"].to_numpy(float))) + (2000 - frame["Year"].to_numpy(float)) / 25
     missing = chance.random(rows) < 1 / (1 + np.exp(1.2 - 1.1 * small))
     return SampleMovies(frame, centre, missing)
@@ -114,6 +116,7 @@ def write_movies(folder: Path) -> None:
     drawn = sample_movies()
     frame = drawn.frame.astype(object)
     frame.loc[drawn.missing, "Revenue"] = "NA"
+    frame.loc[frame.index[drawn.missing][:ZEROS], "Revenue"] = "0.0"
     frame.loc[frame["Metascore"].isna(), "Metascore"] = "NA"
     chance = np.random.default_rng(SEED + 1)
     places = chance.choice(len(frame), NO_NUMBER + IMPOSSIBLE + TWICE + 1, replace=False)

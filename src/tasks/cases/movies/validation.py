@@ -35,6 +35,12 @@ def movies_contract(max_quarantined: float = 0.05) -> Contract:
                 missing_ok=True,
             ),
             Rule(
+                rule="No revenue is 0, which stands for unknown and is taken for missing.",
+                expectation="ExpectColumnValuesToBeInSet",
+                arguments={"column": "stated_zero", "value_set": [False]},
+                severity="warning",
+            ),
+            Rule(
                 rule="Every film has a title.",
                 expectation="ExpectColumnValueLengthsToBeBetween",
                 arguments={"column": "title", "min_value": 1},
