@@ -1,11 +1,12 @@
 """The words of the rentals report hold for the data that they stand beside."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tasks.cases.rentals.evaluation.scaling import Scaling
 from tasks.cases.rentals.report.compose import judge, map_caption
-from tasks.cases.rentals.report.sections import MEASURED, engines_section, models_section
+from tasks.cases.rentals.report.sections import MEASURED, engines_section, known_hosts, models_section
 from tasks.evaluation.metrics import Metric
 
 
@@ -43,3 +44,20 @@ def test_captions_say_what_was_compared() -> None:
                             "median_ae": [1.0, 1], "seconds": [1.0, 1], "megabytes": [1.0, 1]})  # fmt: skip
     growth = Scaling(rows=[10, 20], pandas=[1, 2], spark=[3, 4], pandas_megabytes=[1, 1], spark_megabytes=[1, 1])
     assert "vectors that were prepared before" in engines_section(engines, growth).model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "words"),
+    [
+        (10.0, 30.0, "training data are easier (a mean absolute error of 10"),
+        (30.0, 10.0, "are harder"),
+        (20.0, 20.0, "no sure"),
+    ],
+)
+def test_known_hosts_are_called_easier_only_where_they_are(known: float, new: float, words: str) -> None:
+    rng = np.random.default_rng(0)
+    seen = np.arange(400) < 200
+    off = np.where(seen, known, new) + rng.uniform(-1, 1, 400)
+    table = pd.DataFrame({"price": 100.0, "forest": 100 + off * rng.choice([-1, 1], 400), "seen": seen})
+    assert words in known_hosts(table, "forest")
+    assert known_hosts(table[table["seen"]], "forest") == ""

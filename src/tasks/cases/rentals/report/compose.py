@@ -127,8 +127,8 @@ def _limits(scores: pd.DataFrame, kind: str, engine: str) -> list[str]:
     ]
     if row["n_new"]:
         limits.append(
-            f"Test listings of hosts in training make the errors lower than they are for new hosts"
-            f" (mean absolute error {row['mae_new']:.1f} € there, {row['mae']:.1f} € overall)."
+            f"Some test listings are of hosts who are in training too. For new hosts the mean absolute error is"
+            f" {row['mae_new']:.1f} €, overall {row['mae']:.1f} €."
         )
     if engine == "spark":
         limits.append("Spark's boosting has no Poisson deviance; it learns with the squared error.")

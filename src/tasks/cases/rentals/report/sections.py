@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tasks.cases.rentals.evaluation.scaling import Scaling
@@ -30,6 +31,29 @@ def score_table(scores: pd.DataFrame, caption: str, first: str = "model") -> Tab
     return Table(columns=columns, rows=rows, caption=caption)
 
 
+def known_hosts(predictions: pd.DataFrame, kind: str) -> str:
+    """Say whether the flats of hosts with other listings in training are easier; "" where there is only one sort.
+
+    The difference of the mean absolute errors is told as one when it is more than two standard errors from nothing.
+
+    Args:
+        predictions: `price`, a column named `kind` with the price foretold, and `seen`, a row per test listing.
+        kind: the model.
+    """
+    errors = (predictions["price"] - predictions[kind]).abs()
+    seen = predictions["seen"].astype(bool)
+    known, new = errors[seen], errors[~seen]
+    if min(len(known), len(new)) < 2:
+        return ""
+    sure = 2 * float(np.sqrt(known.var() / len(known) + new.var() / len(new)))
+    gap = float(known.mean() - new.mean())
+    told = f"a mean absolute error of {known.mean():.1f} € against {new.mean():.1f} €"
+    if abs(gap) <= sure:
+        return f"That a host has other listings in the training data makes no sure difference ({told} for other hosts)."
+    word = "easier" if gap < 0 else "harder"
+    return f"Flats of hosts who have other listings in the training data are {word} ({told} for other hosts)."
+
+
 def certainty_section(scores: pd.DataFrame, kind: str, predictions: pd.DataFrame, worst: pd.DataFrame) -> Section:
     """Return how far off the models are, and which listings carry the error."""
     row = scores.set_index("model").loc[kind]
@@ -42,9 +66,9 @@ def certainty_section(scores: pd.DataFrame, kind: str, predictions: pd.DataFrame
     ]
     if row["n_new"]:
         paragraphs.append(
-            f"A host who has other listings in the training data is easier: what that host charges is known. For the"
-            f" {int(row['n_new']):,} test listings of hosts never seen, the RMSE is {row['rmse_new']:.1f} € and the"
-            f" mean absolute error {row['mae_new']:.1f} €; expect these for a newcomer."
+            f"{known_hosts(predictions, kind)} For the {int(row['n_new']):,} test listings of hosts never seen, the"
+            f" RMSE is {row['rmse_new']:.1f} € and the mean absolute error {row['mae_new']:.1f} €; expect these for a"
+            " newcomer."
         )
     shown = worst.assign(seen=worst["seen"].map({True: "yes", False: "no"}))
     titles = {"name": "listing", "price": "price (€)", "foretold": "foretold (€)", "seen": "host known",
