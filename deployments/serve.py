@@ -1,4 +1,4 @@
-"""`make serve`: a Prefect server with its UI, the reports, MLflow, and every flow of flows/ with its schedule.
+"""`make serve`: the results, a Prefect server with its UI, MLflow, and every flow of flows/ with its schedule.
 
 The schedules come from deployments/prefect.yaml, as those of the work pool do; both give the same deployment its name,
 so that a flow that is served and deployed is still one deployment and runs once a night.
@@ -26,6 +26,7 @@ from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
 from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
 from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
 from tasks.platform.settings import apply_prefect_settings, settings  # noqa: E402
+from tasks.publishing.home import keep_home  # noqa: E402
 from tasks.publishing.registry import embedded_file, prepare_tracking  # noqa: E402
 
 MLFLOW_PORT = 4290
@@ -127,7 +128,7 @@ def noted(note: dict[str, Any]) -> Iterator[None]:
 def links(note: dict[str, Any]) -> str:
     """Return the addresses to open, each with a key that logs one browser in, once."""
     lines = []
-    for name, key in (("Prefect UI", "url"), ("Reports", "reports_url"), ("MLflow", "mlflow_url")):
+    for name, key in (("Results", "reports_url"), ("Prefect UI", "url"), ("MLflow", "mlflow_url")):
         url = str(note[key])
         port = urlsplit(url).port
         ours = url.startswith("http://127.0.0.1:") and port and (key != "mlflow_url" or embedded_file())
@@ -197,6 +198,7 @@ def run(options: argparse.Namespace) -> None:
         note = {"api_url": f"{url}/api", "url": url, "reports_url": reports, "mlflow_url": mlflow}
         note |= {"pid": str(os.getpid()), "boot": boot, "output": str(settings().output.expanduser().absolute())}
         with noted(note):
+            keep_home(settings().output)  # its links lead to the servers that have just started
             serve_flows(note)
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -113,6 +114,14 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
         assert b"<html" in page.read()
     result = json.loads(next((folder / "reports" / "similarity").glob("*/result.json")).read_text())
     assert result["parameters"]["neighbours"] == 5
+
+
+def test_the_results_come_first_among_the_addresses() -> None:
+    serve = runpy.run_path(str(ROOT / "deployments" / "serve.py"), run_name="serve")
+    note = {"url": "http://127.0.0.1:1", "reports_url": "http://127.0.0.1:2", "mlflow_url": "http://127.0.0.1:3"}
+    lines = serve["links"](note | {"boot": "b"}).splitlines()
+    assert [line.split()[0] for line in lines] == ["Results", "Prefect", "MLflow"]
+    assert lines[0].split()[1].startswith("http://127.0.0.1:2/?key=")
 
 
 def test_every_flow_is_deployed_once() -> None:

@@ -42,6 +42,8 @@ class Run:
         self.read: list[Any] = []  # what was read: tasks.ingestion.files.Data
         self.checked: list[Any] = []  # how it kept its contracts: tasks.validation.tables.Held
         self.links: dict[str, str] = {}  # files of the run's folder, by name
+        self.prefect = ""  # id of the flow run
+        self.answer = ""  # once it is published, without secrets
         self._lock = threading.Lock()
 
     @property
