@@ -148,19 +148,3 @@ def keep_home(output: Path, flow: str = "") -> Path | None:
         said = f"{type(error).__name__}: {error}"
     print(f"  The page of all results was not renewed ({printable(said)}).", file=sys.stderr, flush=True)
     return None
-
-
-def listed(output: Path, names: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the last run of each case, as plain values: case, answer, met, started, run; nulls where there is none."""
-    rows = []
-    for name in names:
-        found = read_runs(output, name, 1).runs
-        last = found[0] if found else None
-        rows.append({
-            "case": name,
-            "answer": last.answer if last else None,
-            "met": last.verdict.met if last and last.verdict else None,
-            "started": last.started.isoformat() if last else None,
-            "report": str(output / name / last.run / "report.html") if last else None,
-        })  # fmt: skip
-    return rows

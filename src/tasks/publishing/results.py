@@ -236,3 +236,19 @@ def files_of(output: Path, result: Result) -> dict[str, str]:
 def same_source(runs: Iterable[Result], like: Result) -> list[Result]:
     """Return the runs that asked the same source as `like`, in their order."""
     return [run for run in runs if run.source == like.source]
+
+
+def last_results(output: Path, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the last run of each case as plain values, nulls where there is none."""
+    rows = []
+    for name in names:
+        found = read_runs(output, name, 1).runs
+        last = found[0] if found else None
+        rows.append({
+            "case": name,
+            "answer": last.answer if last else None,
+            "met": last.verdict.met if last and last.verdict else None,
+            "started": last.started.isoformat() if last else None,
+            "report": str(output / name / last.run / "report.html") if last else None,
+        })  # fmt: skip
+    return rows
