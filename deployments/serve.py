@@ -171,6 +171,21 @@ def build(entry: dict[str, Any]) -> Any:
     )
 
 
+def retire(entries: list[dict[str, Any]]) -> None:
+    """Delete our deployments that prefect.yaml does not name any more (`similarity/nightly`)."""
+    from prefect.client.orchestration import get_client
+
+    kept = {(entry["entrypoint"].rpartition(":")[2], entry["name"]) for entry in entries}
+    flows = {flow for flow, _ in kept}
+    with get_client(sync_client=True) as client:
+        names = {flow.id: flow.name for flow in client.read_flows(limit=200)}
+        for found in client.read_deployments(limit=200):
+            name = (names.get(found.flow_id, ""), found.name)
+            if name[0] in flows and name not in kept and "casebook" in found.tags:
+                client.delete_deployment(found.id)
+                print(f"The deployment {'/'.join(name)} is gone: its case runs with the nightly one.", flush=True)
+
+
 def serve_flows(note: dict[str, Any]) -> None:
     """Serve every deployment until interrupted."""
     os.environ |= {
@@ -182,7 +197,9 @@ def serve_flows(note: dict[str, Any]) -> None:
     settings.cache_clear()
     from prefect import serve
 
-    deployments = [build(entry) for entry in read_deployments()]
+    entries = read_deployments()
+    retire(entries)
+    deployments = [build(entry) for entry in entries]
     print(f"{links(note)}\nEach address logs one browser in; --link makes new ones. Stop with Ctrl+C.", flush=True)
     serve(*deployments, pause_on_shutdown=False, limit=1)
 

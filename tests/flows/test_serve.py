@@ -62,7 +62,7 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     api = f"http://127.0.0.1:{port}/api"
     try:
-        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/nightly"), 120)
+        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/sample"), 120)
         assert process.poll() is None, (folder / "log").read_text()[-3000:]
         yield api, f"http://127.0.0.1:{reports}", folder
     finally:
@@ -89,9 +89,10 @@ def wait_for(question: Any, seconds: float) -> Any:
 @pytest.mark.slow
 def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tuple[str, str, Path]) -> None:
     api, reports, folder = served
-    deployment = call(f"{api}/deployments/name/similarity/nightly")
-    schedule = deployment["schedules"][0]["schedule"]
-    assert (schedule["cron"], schedule["timezone"]) == ("0 2 * * *", "Europe/Berlin")
+    deployment = call(f"{api}/deployments/name/similarity/sample")
+    night = call(f"{api}/deployments/name/nightly/all-cases")["schedules"][0]
+    assert (night["schedule"]["cron"], night["schedule"]["timezone"]) == ("0 2 * * *", "Europe/Berlin")
+    assert (night["active"], deployment["schedules"][0]["active"]) == (True, False)
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     assert deployment["parameter_openapi_schema"]["properties"]["neighbours"]["maximum"] == 100
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -104,7 +105,11 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
         state = call(f"{api}/flow_runs/{run['id']}")["state"]
         return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
 
-    assert wait_for(ended, 240)["type"] == "COMPLETED", (folder / "log").read_text()[-3000:]
+    last = wait_for(ended, 240)
+    assert last["type"] == "COMPLETED", (folder / "log").read_text()[-3000:]
+    found = call(f"{api}/flow_runs/{run['id']}")
+    assert found["name"].startswith("similarity sample 20")
+    assert {"casebook", "similarity", "sample"} <= set(found["tags"])
     artifacts = call(f"{api}/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
     assert {item["type"] for item in artifacts} >= {"markdown", "table"}
     answer = next(item["data"] for item in artifacts if item["key"] == "similarity-answer")
@@ -114,6 +119,7 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
         assert b"<html" in page.read()
     result = json.loads(next((folder / "reports" / "similarity").glob("*/result.json")).read_text())
     assert result["parameters"]["neighbours"] == 5
+    assert (result["prefect"], last["message"][:40]) == (run["id"], result["answer"][:40])
 
 
 def test_the_results_come_first_among_the_addresses() -> None:
@@ -122,6 +128,11 @@ def test_the_results_come_first_among_the_addresses() -> None:
     lines = serve["links"](note | {"boot": "b"}).splitlines()
     assert [line.split()[0] for line in lines] == ["Results", "Prefect", "MLflow"]
     assert lines[0].split()[1].startswith("http://127.0.0.1:2/?key=")
+
+
+def test_one_schedule_is_on() -> None:
+    on = [entry["name"] for entry in ENTRIES if any(item["active"] for item in entry["schedules"])]
+    assert on == ["all-cases"]
 
 
 def test_every_flow_is_deployed_once() -> None:

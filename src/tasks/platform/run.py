@@ -90,6 +90,18 @@ def current_run() -> Run | None:
     return _current.get()
 
 
+def the_run() -> Run:
+    """Return the run in progress.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    run = _current.get()
+    if run is None:
+        raise RuntimeError("this belongs into a flow made with @case")
+    return run
+
+
 @contextmanager
 def open_run(flow: str, output: str | Path | None = None) -> Iterator[Run]:
     """Open a run of `flow` whose report goes to a new folder `<output>/<flow>/<time>-<random>`."""

@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tasks.platform.questions import ROUND
 from tasks.platform.text import shorten
 
 MOST_BYTES = 2_000_000  # of a result.json; a usual one has 10 kB
@@ -218,8 +219,8 @@ def read_runs(output: Path, flow: str, most: int = MOST_RUNS) -> Past:
 
 
 def cases_with_runs(output: Path) -> list[str]:
-    """List the folders of cases below an output folder."""
-    return _folders(output)[:MOST_CASES]
+    """List the folders of cases below an output folder, that of the nightly round first."""
+    return sorted(_folders(output), key=lambda name: (name != ROUND, name))[:MOST_CASES]
 
 
 def files_of(output: Path, result: Result) -> dict[str, str]:
