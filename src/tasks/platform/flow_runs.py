@@ -130,5 +130,5 @@ def conclude(identity: str, failed: bool, message: str) -> None:
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(UUID(identity)).state
         if state is None or not state.is_final():
-            last = Crashed(message=message) if failed else Completed(message=message)
+            last: Any = Crashed(message=message) if failed else Completed(message=message)
             client.set_flow_run_state(UUID(identity), last, force=True)
