@@ -172,18 +172,19 @@ def build(entry: dict[str, Any]) -> Any:
 
 
 def retire(entries: list[dict[str, Any]]) -> None:
-    """Delete our deployments that prefect.yaml does not name any more (`similarity/nightly`)."""
+    """Delete the deployments of the earlier release: each is called `nightly`, with a schedule that nobody serves."""
     from prefect.client.orchestration import get_client
 
     kept = {(entry["entrypoint"].rpartition(":")[2], entry["name"]) for entry in entries}
-    flows = {flow for flow, _ in kept}
+    ours = {flow for flow, _ in kept}
     with get_client(sync_client=True) as client:
         names = {flow.id: flow.name for flow in client.read_flows(limit=200)}
         for found in client.read_deployments(limit=200):
-            name = (names.get(found.flow_id, ""), found.name)
-            if name[0] in flows and name not in kept and "casebook" in found.tags:
+            flow = names.get(found.flow_id, "")
+            old = found.name == "nightly" and flow in ours and "casebook" in found.tags
+            if old and (flow, found.name) not in kept:
                 client.delete_deployment(found.id)
-                print(f"The deployment {'/'.join(name)} is gone: its case runs with the nightly one.", flush=True)
+                print(f"The deployment {flow}/{found.name} is gone: the nightly run has its case.", flush=True)
 
 
 def serve_flows(note: dict[str, Any]) -> None:

@@ -130,6 +130,29 @@ def test_the_results_come_first_among_the_addresses() -> None:
     assert lines[0].split()[1].startswith("http://127.0.0.1:2/?key=")
 
 
+def test_deployments_of_the_earlier_release_go_and_others_stay(prefect_server: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    serve = runpy.run_path(str(ROOT / "deployments" / "serve.py"), run_name="serve")
+    with get_client(sync_client=True) as client:
+        made = {}
+        for flow, name, tags in (
+            ("similarity", "nightly", ["casebook"]),
+            ("similarity", "mine", ["casebook"]),
+            ("similarity", "sample", ["casebook"]),
+            ("rentals", "nightly", []),
+            ("of_another", "nightly", ["casebook"]),
+        ):
+            flow_id = client.create_flow_from_name(flow)
+            made[flow, name] = client.create_deployment(flow_id=flow_id, name=name, tags=tags)
+        serve["retire"](serve["read_deployments"]())
+        left = {item.id for item in client.read_deployments(limit=200)}
+        gone = {key for key, identity in made.items() if identity not in left}
+        for identity in left & set(made.values()):
+            client.delete_deployment(identity)
+    assert gone == {("similarity", "nightly")}
+
+
 def test_one_schedule_is_on() -> None:
     on = [entry["name"] for entry in ENTRIES if any(item["active"] for item in entry["schedules"])]
     assert on == ["all-cases"]

@@ -21,7 +21,7 @@ from tasks.platform.questions import ROUND
 from tasks.platform.text import shorten
 
 MOST_BYTES = 2_000_000  # of a result.json; a usual one has 10 kB
-MOST_RUNS = 200  # read of a case, the newest first
+MOST_RUNS = 120  # read of a case, the newest first
 MOST_CASES = 200
 LONGEST = 2_000  # characters of a text
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # of a folder or file that is linked to
