@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tasks.platform.masking import mask_addresses
+from tasks.platform.masking import mask_addresses, mask_parameters
 from tasks.platform.run import Run
 from tasks.platform.text import shorten
 
@@ -94,7 +94,18 @@ def announced(flow: Any, arguments: dict[str, Any]) -> Any:
 
 
 def announce(flow: str, parameters: dict[str, Any]) -> str:
-    """Create the flow run of a command that is about to start, below the flow run in progress; return its id."""
+    """Create the flow run of a command that is about to start, below the flow run in progress; return its id.
+
+    Where that cannot be done the command makes its own, and "" is returned.
+    """
+    try:
+        return _announce(flow, mask_parameters(parameters))
+    except Exception as error:  # noqa: BLE001 - a night is not to end because it cannot be shown
+        _logger().warning("%s is not shown below this run: %s", flow, error)
+        return ""
+
+
+def _announce(flow: str, parameters: dict[str, Any]) -> str:
     from prefect import Flow, Task
     from prefect.context import FlowRunContext
     from prefect.states import Pending
@@ -122,6 +133,13 @@ def _placeholder() -> None:
 
 def conclude(identity: str, failed: bool, message: str) -> None:
     """Give a flow run that was announced its last state, unless its process has done so."""
+    try:
+        _conclude(identity, failed, message)
+    except Exception as error:  # noqa: BLE001 - as above
+        _logger().warning("The state of the flow run %s is not the last: %s", identity, error)
+
+
+def _conclude(identity: str, failed: bool, message: str) -> None:
     from uuid import UUID
 
     from prefect.client.orchestration import get_client

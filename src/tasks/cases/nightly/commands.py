@@ -83,6 +83,10 @@ def run_case(item: Planned, run: Run, seconds: float) -> Outcome:
             stopped = False
         except subprocess.TimeoutExpired:
             stopped = True
+        except BaseException:  # the night itself is stopped
+            if identity:
+                conclude(identity, True, "the night was stopped")
+            raise
         finally:
             _end(child)
         printed.seek(0)
