@@ -1,4 +1,4 @@
-"""`make serve`: a Prefect server with its UI, the reports, MLflow, and every flow of flows/ with its schedule.
+"""`make serve`: the results, a Prefect server with its UI, MLflow, and every flow of flows/ with its schedule.
 
 The schedules come from deployments/prefect.yaml, as those of the work pool do; both give the same deployment its name,
 so that a flow that is served and deployed is still one deployment and runs once a night.
@@ -26,6 +26,7 @@ from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
 from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
 from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
 from tasks.platform.settings import apply_prefect_settings, settings  # noqa: E402
+from tasks.publishing.home import keep_home  # noqa: E402
 from tasks.publishing.registry import embedded_file, prepare_tracking  # noqa: E402
 
 MLFLOW_PORT = 4290
@@ -127,7 +128,7 @@ def noted(note: dict[str, Any]) -> Iterator[None]:
 def links(note: dict[str, Any]) -> str:
     """Return the addresses to open, each with a key that logs one browser in, once."""
     lines = []
-    for name, key in (("Prefect UI", "url"), ("Reports", "reports_url"), ("MLflow", "mlflow_url")):
+    for name, key in (("Results", "reports_url"), ("Prefect UI", "url"), ("MLflow", "mlflow_url")):
         url = str(note[key])
         port = urlsplit(url).port
         ours = url.startswith("http://127.0.0.1:") and port and (key != "mlflow_url" or embedded_file())
@@ -170,6 +171,22 @@ def build(entry: dict[str, Any]) -> Any:
     )
 
 
+def retire(entries: list[dict[str, Any]]) -> None:
+    """Delete the deployments of the earlier release: each is called `nightly`, with a schedule that nobody serves."""
+    from prefect.client.orchestration import get_client
+
+    kept = {(entry["entrypoint"].rpartition(":")[2], entry["name"]) for entry in entries}
+    ours = {flow for flow, _ in kept}
+    with get_client(sync_client=True) as client:
+        names = {flow.id: flow.name for flow in client.read_flows(limit=200)}
+        for found in client.read_deployments(limit=200):
+            flow = names.get(found.flow_id, "")
+            old = found.name == "nightly" and flow in ours and "casebook" in found.tags
+            if old and (flow, found.name) not in kept:
+                client.delete_deployment(found.id)
+                print(f"The deployment {flow}/{found.name} is gone: the nightly run has its case.", flush=True)
+
+
 def serve_flows(note: dict[str, Any]) -> None:
     """Serve every deployment until interrupted."""
     os.environ |= {
@@ -181,7 +198,9 @@ def serve_flows(note: dict[str, Any]) -> None:
     settings.cache_clear()
     from prefect import serve
 
-    deployments = [build(entry) for entry in read_deployments()]
+    entries = read_deployments()
+    retire(entries)
+    deployments = [build(entry) for entry in entries]
     print(f"{links(note)}\nEach address logs one browser in; --link makes new ones. Stop with Ctrl+C.", flush=True)
     serve(*deployments, pause_on_shutdown=False, limit=1)
 
@@ -197,6 +216,7 @@ def run(options: argparse.Namespace) -> None:
         note = {"api_url": f"{url}/api", "url": url, "reports_url": reports, "mlflow_url": mlflow}
         note |= {"pid": str(os.getpid()), "boot": boot, "output": str(settings().output.expanduser().absolute())}
         with noted(note):
+            keep_home(settings().output)  # its links lead to the servers that have just started
             serve_flows(note)
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -61,7 +62,7 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     api = f"http://127.0.0.1:{port}/api"
     try:
-        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/nightly"), 120)
+        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/sample"), 120)
         assert process.poll() is None, (folder / "log").read_text()[-3000:]
         yield api, f"http://127.0.0.1:{reports}", folder
     finally:
@@ -88,9 +89,10 @@ def wait_for(question: Any, seconds: float) -> Any:
 @pytest.mark.slow
 def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tuple[str, str, Path]) -> None:
     api, reports, folder = served
-    deployment = call(f"{api}/deployments/name/similarity/nightly")
-    schedule = deployment["schedules"][0]["schedule"]
-    assert (schedule["cron"], schedule["timezone"]) == ("0 2 * * *", "Europe/Berlin")
+    deployment = call(f"{api}/deployments/name/similarity/sample")
+    night = call(f"{api}/deployments/name/nightly/all-cases")["schedules"][0]
+    assert (night["schedule"]["cron"], night["schedule"]["timezone"]) == ("0 2 * * *", "Europe/Berlin")
+    assert (night["active"], deployment["schedules"][0]["active"]) == (True, False)
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     assert deployment["parameter_openapi_schema"]["properties"]["neighbours"]["maximum"] == 100
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -103,7 +105,11 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
         state = call(f"{api}/flow_runs/{run['id']}")["state"]
         return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
 
-    assert wait_for(ended, 240)["type"] == "COMPLETED", (folder / "log").read_text()[-3000:]
+    last = wait_for(ended, 240)
+    assert last["type"] == "COMPLETED", (folder / "log").read_text()[-3000:]
+    found = call(f"{api}/flow_runs/{run['id']}")
+    assert found["name"].startswith("similarity sample 20")
+    assert {"casebook", "similarity", "sample"} <= set(found["tags"])
     artifacts = call(f"{api}/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
     assert {item["type"] for item in artifacts} >= {"markdown", "table"}
     answer = next(item["data"] for item in artifacts if item["key"] == "similarity-answer")
@@ -113,6 +119,43 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
         assert b"<html" in page.read()
     result = json.loads(next((folder / "reports" / "similarity").glob("*/result.json")).read_text())
     assert result["parameters"]["neighbours"] == 5
+    assert (result["prefect"], last["message"][:40]) == (run["id"], result["answer"][:40])
+
+
+def test_the_results_come_first_among_the_addresses() -> None:
+    serve = runpy.run_path(str(ROOT / "deployments" / "serve.py"), run_name="serve")
+    note = {"url": "http://127.0.0.1:1", "reports_url": "http://127.0.0.1:2", "mlflow_url": "http://127.0.0.1:3"}
+    lines = serve["links"](note | {"boot": "b"}).splitlines()
+    assert [line.split()[0] for line in lines] == ["Results", "Prefect", "MLflow"]
+    assert lines[0].split()[1].startswith("http://127.0.0.1:2/?key=")
+
+
+def test_deployments_of_the_earlier_release_go_and_others_stay(prefect_server: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    serve = runpy.run_path(str(ROOT / "deployments" / "serve.py"), run_name="serve")
+    with get_client(sync_client=True) as client:
+        made = {}
+        for flow, name, tags in (
+            ("similarity", "nightly", ["casebook"]),
+            ("similarity", "mine", ["casebook"]),
+            ("similarity", "sample", ["casebook"]),
+            ("rentals", "nightly", []),
+            ("of_another", "nightly", ["casebook"]),
+        ):
+            flow_id = client.create_flow_from_name(flow)
+            made[flow, name] = client.create_deployment(flow_id=flow_id, name=name, tags=tags)
+        serve["retire"](serve["read_deployments"]())
+        left = {item.id for item in client.read_deployments(limit=200)}
+        gone = {key for key, identity in made.items() if identity not in left}
+        for identity in left & set(made.values()):
+            client.delete_deployment(identity)
+    assert gone == {("similarity", "nightly")}
+
+
+def test_one_schedule_is_on() -> None:
+    on = [entry["name"] for entry in ENTRIES if any(item["active"] for item in entry["schedules"])]
+    assert on == ["all-cases"]
 
 
 def test_every_flow_is_deployed_once() -> None:

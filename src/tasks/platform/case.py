@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError
+from tasks.platform.flow_runs import announced, name_in_progress, note_flow_run, told
 from tasks.platform.masking import conceal
 from tasks.platform.parameters import completed
 from tasks.platform.places import check_run_of_the_api
@@ -67,13 +68,14 @@ def as_flow(fn: Callable[..., Path]) -> Any:
             run.question = (inspect.getdoc(fn) or fn.__name__).partition("\n")[0]
             run.data_docs = bool(bound.arguments.get("data_docs"))
             run.parameters = {name: value for name, value in bound.arguments.items() if name != "output"}
+            note_flow_run(run)
             try:
-                return str(fn(*bound.args, **bound.kwargs))
+                return told(run, str(fn(*bound.args, **bound.kwargs)))
             except Exception as error:
                 write_refusal(run, error)
                 raise
 
-    return flow(name=fn.__name__, validate_parameters=True, persist_result=False)(body)
+    return flow(name=fn.__name__, flow_run_name=name_in_progress, validate_parameters=True, persist_result=False)(body)
 
 
 def _skip_when_late() -> Any:
@@ -124,7 +126,7 @@ def _run(fn: Callable[..., Path], arguments: dict[str, Any]) -> str:
             _warm_up()
             server.wait()
         try:
-            return str(flow(**{name: conceal(value) for name, value in arguments.items()}))
+            return str(announced(flow, {name: conceal(value) for name, value in arguments.items()}))
         finally:
             _drain_logs()
 

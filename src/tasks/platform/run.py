@@ -42,6 +42,8 @@ class Run:
         self.read: list[Any] = []  # what was read: tasks.ingestion.files.Data
         self.checked: list[Any] = []  # how it kept its contracts: tasks.validation.tables.Held
         self.links: dict[str, str] = {}  # files of the run's folder, by name
+        self.prefect = ""  # id of the flow run
+        self.answer = ""  # once it is published, without secrets
         self._lock = threading.Lock()
 
     @property
@@ -86,6 +88,18 @@ _current: ContextVar[Run | None] = ContextVar("casebook_run", default=None)
 def current_run() -> Run | None:
     """Return the run in progress; None outside a flow."""
     return _current.get()
+
+
+def the_run() -> Run:
+    """Return the run in progress.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    run = _current.get()
+    if run is None:
+        raise RuntimeError("this belongs into a flow made with @case")
+    return run
 
 
 @contextmanager

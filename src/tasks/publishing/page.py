@@ -139,7 +139,7 @@ def shown(value: Any) -> Any:
     return printable(value)
 
 
-def _figure_colours() -> str:
+def figure_colours() -> str:
     """Return the style's colours as CSS variables, for light pages and for dark ones."""
     light = "".join(f"--fig-{colour[1:]}:{colour};" for colour in DARK)
     dark = "".join(f"--fig-{colour[1:]}:{other};" for colour, other in DARK.items())
@@ -166,7 +166,8 @@ class _Drawings:
 
 
 @functools.lru_cache(maxsize=1)
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return the templates of the package, which escape and make visible whatever they show."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(__file__).parent / "templates"
@@ -188,9 +189,9 @@ def render(report: Shown) -> str:
     from markupsafe import Markup
 
     css = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
-    return _environment().get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         report=report,
-        css=Markup(_figure_colours() + css),  # noqa: S704 - the package's own file
+        css=Markup(figure_colours() + css),  # noqa: S704 - the package's own file
         draw=_Drawings(),
         phases=phases(report.stages),
         longest=max([record.seconds for record in report.stages] or [0]) or 1,

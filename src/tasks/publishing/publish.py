@@ -5,6 +5,7 @@ command) is added here to what only the case knows.
 """
 
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ from tasks.platform.stage import stage
 from tasks.platform.storage import Folder
 from tasks.platform.store import Stored, store
 from tasks.platform.text import shorten
+from tasks.publishing.home import keep_home
 from tasks.publishing.outbox import track
 from tasks.publishing.report import (
     Findings,
@@ -145,9 +147,12 @@ def publish_report(
         update={
             "artifacts": {name: f"{name}.csv" for name in tables} | run.links,
             "lineage": lineage_rows(pedigree.values()),
+            "crowned": bool(promotion and promotion.fresh),
         }
     )
     path = write_report(report, run.folder)
+    keep_home(run.folder.parents[1], run.flow)
+    run.answer = masked(report).answer
     _show_in_prefect(masked(report), path)
     return str(path)
 
@@ -177,6 +182,8 @@ def complete(run: Run, findings: Findings, champion: str = "") -> Report:
         parameters=run.parameters,
         command=run.command,
         limits=findings.limits,
+        seconds=round((datetime.now(UTC) - run.started).total_seconds(), 3),
+        prefect=run.prefect,
     )
 
 
@@ -189,7 +196,9 @@ def report_refusal(run: Run, error: Exception) -> Path | None:
     """
     if not (run.read or run.checked):
         return None
-    return write_report(complete(run, _no_answer(run, error)), run.folder)
+    path = write_report(complete(run, _no_answer(run, error)), run.folder)
+    keep_home(run.folder.parents[1], run.flow)
+    return path
 
 
 def _no_answer(run: Run, error: Exception) -> Findings:

@@ -106,6 +106,9 @@ class Report(Part):
     command: Line = ""
     limits: list[Line] = Field(default_factory=list)
     artifacts: dict[str, str] = Field(default_factory=dict, description="name -> file of the run's folder, or URL")
+    seconds: float | None = Field(None, description="from the start of the run to its report")
+    crowned: bool = Field(False, description="whether its model became the champion")
+    prefect: str = Field("", description="id of the flow run")
 
 
 def quarantine_rows(frame: pd.DataFrame) -> list[QuarantineRow]:
@@ -192,6 +195,9 @@ def result_record(report: Report) -> dict[str, Any]:
         "quarantine": {"total": len(safe.quarantine), "reasons": {str(name): int(n) for name, n in reasons.items()}},
         "command": safe.command,
         "limits": safe.limits,
+        "seconds": safe.seconds,
+        "crowned": safe.crowned,
+        "prefect": safe.prefect,
     }
     return jsonable(record)
 

@@ -1,0 +1,1 @@
+"""Did every case answer last night, and has anything drifted?"""
