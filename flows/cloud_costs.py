@@ -77,13 +77,13 @@ def cloud_costs(
     # Deployment
     findings = describe_costs(
         counted.totals, counted.currency, data.parts.files, expected, spent.days, spent.daily, spent.groups, spent.tag,
-        ledger.commitments, changes.change, changes.parts, forecast, budgets, found.frame, found.series, found.looked,
+        ledger.commitments, changes.change, changes.table, forecast, budgets, found.frame, found.series, found.looked,
         unused, chosen.frame, chosen.summary, chosen.unknown, offers.about,
     )  # fmt: skip
     return publish(
         findings,
         tables={
-            "days": spent.days, "groups": spent.groups, "resources": spent.resources, "change": changes.parts,
+            "days": spent.days, "groups": spent.groups, "resources": spent.resources, "change": changes.table,
             "anomalies": found.frame, "unused": unused, "budgets": budgets, "choice": chosen.frame,
             "commitments": ledger.commitments,
         },

@@ -109,7 +109,7 @@ def daily_figure(daily: pd.DataFrame, code: str) -> "Figure":
     shown, rest = order[:MOST_SERVICES], order[MOST_SERVICES:]
     parts = {cut(str(name), 30): table[name].clip(lower=0) for name in shown}
     if len(rest):
-        parts[f"{len(rest)} others"] = table[rest].sum(axis=1).clip(lower=0)
+        parts[f"{len(rest)} other{'s' * (len(rest) > 1)}"] = table[rest].sum(axis=1).clip(lower=0)
     bottom = np.zeros(len(table))
     for number, (name, values) in enumerate(parts.items()):
         colour = CATEGORICAL[number] if number < MOST_SERVICES else SOFT

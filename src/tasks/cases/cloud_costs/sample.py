@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tasks.cases.cloud_costs.sizes import KNOWN_SIZES
+
 SEED = 20_260_924
 FIRST, LAST = date(2026, 7, 1), date(2026, 9, 24)
 CULPRIT, SINCE, FACTOR = "orders-db", date(2026, 9, 12), 3.2
@@ -205,8 +207,6 @@ def write_exports(folder: Path) -> None:
 
 def sample_prices(seed: int = SEED) -> list[dict[str, Any]]:
     """Return an invented price list in the shape of Azure's: two regions, with reservations, savings plans and spot."""
-    from tasks.cases.cloud_costs.ingestion.sizes import KNOWN_SIZES
-
     rng = np.random.default_rng(seed)
     items: list[dict[str, Any]] = []
     for region, factor in (("westeurope", 1.0), ("northeurope", 0.94)):

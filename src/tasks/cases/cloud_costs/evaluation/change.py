@@ -30,7 +30,7 @@ class Changes(NamedTuple):
     """The change, and its parts."""
 
     change: Change
-    parts: pd.DataFrame  # resource, service, before, now, change: largest change first
+    table: pd.DataFrame  # resource, service, before, now, change: largest change first
 
 
 @stage(phase="Evaluation")

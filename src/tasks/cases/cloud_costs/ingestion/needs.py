@@ -41,7 +41,7 @@ class Need(BaseModel):
     @property
     def words(self) -> str:
         """What is needed, in words."""
-        parts = [f"{self.cores:g} cores", f"{self.memory:g} GiB"]
+        parts = [f"{self.cores:g} core{'s' * (self.cores != 1)}"] + [f"{self.memory:g} GiB"] * bool(self.memory)
         parts += [f"{self.disk:g} GiB disk"] * bool(self.disk) + [f"{self.gpus:g} GPU"] * bool(self.gpus)
         parts += [self.os] * (self.os != "linux") + [self.region or "any region", f"{self.hours:g} h a month"]
         return (f"{self.count:,} × " if self.count > 1 else "") + ", ".join(parts)

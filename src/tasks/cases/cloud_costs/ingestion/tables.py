@@ -129,7 +129,16 @@ def _of_workbook(file: Path, name: str) -> list[Cells]:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         found = [table for sheet in book.worksheets if (table := _of_sheet(sheet, name))]
         book.close()
-    except (KeyError, ValueError, TypeError, SyntaxError, AttributeError, IndexError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {REMEDY}.") from None
     if not found:
         raise ContractError(f"{name} has no sheet with a row that names a cost and a day; {REMEDY}.")

@@ -69,11 +69,11 @@ def answer(
             f"At the end of the month it will have cost about {money(forecast.total, code)} (95 % interval"
             f" {money(forecast.low, code)} to {money(forecast.high, code)})."
         )
-    for row in budgets[budgets["alert"] != "kept so far"].to_dict("records"):
-        told.append(f"The budget of {money(row['budget'], code)} for {row['scope']} {_alerted(row)}.")
-    for row in anomalies.head(2).to_dict("records"):
+    for row in budgets[(budgets["alert"] != "kept so far") & (budgets["scope"] == "everything")].to_dict("records"):
+        told.append(f"The budget of {money(row['budget'], code)} {_alerted(row)}.")
+    for row in anomalies.head(1).to_dict("records"):
         told.append(_stands_out(row, code))
-    for row in summary[summary["size"].notna()].head(2).to_dict("records") if len(summary) else []:
+    for row in summary[summary["size"].notna()].head(1).to_dict("records") if len(summary) else []:
         told.append(
             f"For {row['need']} the cheapest is {row['size']}, {row['model']}:"
             f" {money(row['monthly'], row['currency'])} a month{_instead(row)}."

@@ -179,9 +179,11 @@ def choice_section(chosen: pd.DataFrame, summary: pd.DataFrame, unknown: int, pr
         drawing = figures.choice_figure(offers, hours, f"{need['need']}: {need['words']}", str(need["currency"]))
         blocks.append(figure_block(drawing, f"Monthly cost by hours of use for {need['need']}"))
     blocks.append(Table.from_frame(
-        chosen, {"need": "need", "size": "size", "region": "region", "model": "paid", "cores": "cores", "memory": "GiB",
+        chosen[chosen["rank"] == 1], {"need": "need", "size": "size", "region": "region", "model": "paid",
+                                      "cores": "cores", "memory": "GiB",
                  "monthly": "a month", "break_even_hours": "worth it from, hours a month"},
-        {"cores": "g", "memory": "g", "monthly": COST, "break_even_hours": ",.0f"}, limit=30, whole="choice.csv",
+        {"cores": "g", "memory": "g", "monthly": COST, "break_even_hours": ",.0f"}, limit=30,
+        caption="The cheapest of each way to pay; the five cheapest of each are in choice.csv",
     ))  # fmt: skip
     told = f"Prices: {prices}. A reservation or a savings plan costs all 730 hours of a month, used or not."
     if unknown:
