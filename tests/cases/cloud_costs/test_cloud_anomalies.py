@@ -29,9 +29,9 @@ def test_calm_months_have_no_anomaly() -> None:
     told = sum(
         len(find_anomalies.fn(month_ledger(seed, persistence=(0.0, 0.5, 0.75)[seed % 3], skewed=seed % 2 == 0)).frame)
         > 0
-        for seed in range(60)
+        for seed in range(40)
     )
-    assert told <= 6  # more happen by chance in 1 of 50 runs if one in 20 months were wrong; benchmarks/cloud_costs.py
+    assert told <= 2  # 5 %; benchmarks/cloud_costs.py asks 200 months of each kind
 
 
 @pytest.mark.parametrize(("first", "last"), [(14, 29), (20, 29), (10, 16), (12, 12)])

@@ -29,7 +29,7 @@ NO_PUBLIC = (
 SUFFIXES = (".csv", ".gz", ".parquet", ".xlsx")
 WAYS = Ways(write_exports, (), SUFFIXES, several=True, no_public=NO_PUBLIC, nested=True)
 PERIOD = re.compile(r"^\d{8}-\d{8}$")  # Azure's folder of a month: 20260901-20260930/<run>/part_0_0001.csv
-PART = re.compile(r"(?i)part[-_]?\d+")
+PART = re.compile(r"(?i)part[-_]?\d+|[-_]\d{5}\b")  # of one run: part_0_0001.csv of Azure, costs-00001.csv.gz of AWS
 
 
 class Costs(NamedTuple):
@@ -74,7 +74,7 @@ def read_exports(files: list[Path], layout: list[str]) -> Costs:
     aside: list[pd.DataFrame] = []
     seen: set[str] = set()
     for file in progress(files, "reading", len(files), "file"):
-        if file.stat().st_size == 0 or (digest := digest_file(file)) in seen:
+        if file.name.startswith((".", "~$")) or file.stat().st_size == 0 or (digest := digest_file(file)) in seen:
             continue  # a copy of a file costs nothing more
         seen.add(digest)
         for table in read_cells(file, file.name):

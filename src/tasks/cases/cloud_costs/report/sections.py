@@ -190,6 +190,10 @@ def choice_section(chosen: pd.DataFrame, summary: pd.DataFrame, unknown: int, pr
         told += (
             f" {unknown} sizes of the list were left out: how many cores they have is not known (give them by --sizes)."
         )
+    found = summary[summary["size"].notna()]
+    if len(found) > 1:
+        code = str(found["currency"].iloc[0])
+        told += f" Together the cheapest cost {money(found['monthly'].sum(), code)} a month."
     none = summary.loc[summary["size"].isna(), "need"].tolist()
     told += f" Nothing suffices for {', '.join(none)}." if none else ""
     return Section(title="What should we choose?", intro=told, blocks=blocks)
