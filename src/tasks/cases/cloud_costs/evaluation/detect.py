@@ -1,10 +1,11 @@
 """Which days of which series of costs are out of the ordinary, beyond what weekdays, persistence and skew do?
 
-On the scale of logarithms (costs scatter in proportion, and to the right) a series is a level, a weekday pattern and an
-AR(1). Each day is tried as the start of a rise that lasts a day, three days, a week, or to the end, as in Chen and Liu
-(1993, Journal of the American Statistical Association 88): the rise is fitted beside the pattern, and divided by its
-standard error, with the persistence of what is left. How large the largest such ratio is by chance is simulated, with
-innovations skewed and heavy to the right: so the error is that of all days, lengths and series of a month together.
+On the scale of logarithms (costs scatter in proportion, and to the right) a series is a level, a weekday pattern, over
+longer times a steady growth, and an AR(1). Each day is tried as the start of a rise that lasts a day, three days, a
+week, or to the end, as in Chen and Liu (1993, Journal of the American Statistical Association 88): the rise is fitted
+beside the pattern, and divided by its standard error, with the persistence of what is left. How large the largest such
+ratio is by chance is simulated, with innovations skewed and heavy to the right: so the error is that of all days,
+lengths and series of a month together.
 """
 
 import functools
@@ -16,8 +17,9 @@ WEEK = 7
 FEWEST_DAYS = 14
 FLOOR = 0.02  # of the logarithm: a fixed price that moves by a per cent or two is no event
 LENGTHS = (1, 3, 7, 0)  # days that a rise lasts; 0: to the end, three days at least
+GROWING = 40  # days from which a steady growth is told from a rise
 SIMULATED = 2_000  # series for each persistence
-ERROR = 0.025  # wanted share of months without any event in which one is told; half of what is promised
+ERROR = 0.04  # wanted share of months without any event in which one is told
 PERSISTENCE = (0.0, 0.4, 0.7)  # of the simulated series; the worst of them counts
 SMALLEST_RISE = 0.2  # of the logarithm, 22 %
 MOST_RISES = 4  # of a series
@@ -56,9 +58,10 @@ def trials(days: int) -> Trials:
 
 
 def _design(weekday: np.ndarray) -> np.ndarray:
-    """Return an orthonormal basis of level and weekday pattern, (days, k)."""
+    """Return an orthonormal basis of level, weekday pattern and, of longer series, a steady growth, (days, k)."""
     columns = [weekday == day for day in np.unique(weekday) if (weekday == day).sum() >= 2]
-    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(weekday)), *columns[1:]]).astype(float))
+    growth = [np.linspace(-1, 1, len(weekday))] if len(weekday) >= GROWING else []
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(weekday)), *columns[1:], *growth]).astype(float))
     return np.asarray(basis)
 
 
