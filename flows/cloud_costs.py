@@ -78,7 +78,7 @@ def cloud_costs(
     findings = describe_costs(
         counted.totals, counted.currency, data.parts.files, expected, spent.days, spent.daily, spent.groups, spent.tag,
         ledger.commitments, changes.change, changes.table, forecast, budgets, found.frame, found.series, found.looked,
-        unused, chosen.frame, chosen.summary, chosen.unknown, offers.about,
+        unused, chosen.frame, chosen.best, chosen.unknown, offers.about,
     )  # fmt: skip
     return publish(
         findings,

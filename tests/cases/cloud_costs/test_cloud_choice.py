@@ -51,7 +51,7 @@ def brute_force(need: Need) -> tuple[float, float]:
 )  # fmt: skip
 def test_the_cheapest_is_that_of_brute_force(need: Need) -> None:
     chosen = choose_machines.fn(OFFERS, KNOWN_SIZES, Needs(needs=[need]), "EUR")
-    row = chosen.summary.iloc[0]
+    row = chosen.best.iloc[0]
     sure, spot = brute_force(need)
     if not np.isfinite(sure):
         assert row["fits"] == 0
@@ -68,7 +68,7 @@ def test_the_cheapest_is_that_of_brute_force(need: Need) -> None:
 def test_from_the_break_even_on_a_commitment_is_cheaper() -> None:
     def monthly(hours: float) -> pd.Series:
         need = Need(name="x", cores=4, memory=16, region="westeurope", hours=hours)
-        return choose_machines.fn(OFFERS, KNOWN_SIZES, Needs(needs=[need]), "EUR").summary.iloc[0]
+        return choose_machines.fn(OFFERS, KNOWN_SIZES, Needs(needs=[need]), "EUR").best.iloc[0]
 
     turn = monthly(300)["break_even_hours"]
     assert 0 < turn < 730
@@ -83,7 +83,7 @@ def test_prices_in_another_currency_are_never_compared() -> None:
     for code in ("EUR", "JPY"):
         chosen = choose_machines.fn(both, KNOWN_SIZES, need, code)
         assert set(chosen.frame["currency"]) == {code}
-    assert choose_machines.fn(both, KNOWN_SIZES, need, "USD").summary["currency"].tolist() == ["EUR"]
+    assert choose_machines.fn(both, KNOWN_SIZES, need, "USD").best["currency"].tolist() == ["EUR"]
 
 
 def test_what_misleads_in_the_list_is_read_right() -> None:

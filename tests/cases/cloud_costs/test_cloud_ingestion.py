@@ -179,11 +179,35 @@ def test_tags_are_read_with_and_without_braces() -> None:
         ("Date,Cost,Currency\n09/01/2026,1,EUR,9\n", "no table of comma-separated values"),
         ("\0\0\0", "no text"),
         ("", "no file with costs"),
+        (f'"{"x" * 200_000}\n', "no row that names a cost and a day"),
     ],
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ContractError, match=words):
         read(written(tmp_path, text))
+
+
+def test_a_file_without_costs_among_others_is_put_aside(tmp_path: Path) -> None:
+    costs = read(
+        written(tmp_path, EA + "09/01/2026,1,EUR,Storage,,,Usage,,\n"), written(tmp_path, "a\n1\n", "notes.csv")
+    )
+    assert costs.frame["BilledCost"].tolist() == [1.0]
+    assert costs.quarantine[["path", "reason"]].to_numpy().tolist() == [["notes.csv", "no costs"]]
+    with pytest.raises(ContractError, match="no file with costs"):
+        read(written(tmp_path, "a\n1\n", "b.csv"), written(tmp_path, "b\n1\n", "c.csv"))
+
+
+def test_entities_that_blow_up_are_refused(tmp_path: Path) -> None:
+    good = book(tmp_path, [["UsageDate", "Cost", "Currency"], ["2026-09-01", 1, "EUR"]])
+    laughs = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    with zipfile.ZipFile(good) as whole, zipfile.ZipFile(tmp_path / "laughs.xlsx", "w") as archive:
+        for item in whole.infolist():
+            content = whole.read(item).decode()
+            if item.filename.endswith("sheet1.xml"):
+                content = f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}]>' + content.replace("<v>1</v>", "<v>&e11;</v>")
+            archive.writestr(item.filename, content)
+    with pytest.raises(ContractError, match=r"laughs\.xlsx"):
+        read(tmp_path / "laughs.xlsx")
 
 
 def book(folder: Path, rows: list[list[object]], name: str = "costs.xlsx") -> Path:
@@ -208,11 +232,11 @@ def test_bombs_and_broken_workbooks_are_refused(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "text.xlsx").write_text("no workbook")
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", bytes(300 * 2**20))
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(200 * 2**20))
     (tmp_path / "bomb.xlsx").write_bytes(bomb.getvalue())
     with zipfile.ZipFile(tmp_path / "empty.xlsx", "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
-    for name, words in (("cut.xlsx", "damaged"), ("text.xlsx", "damaged"), ("bomb.xlsx", "unpacks to 300 MB"),
+    for name, words in (("cut.xlsx", "damaged"), ("text.xlsx", "damaged"), ("bomb.xlsx", "unpacks to 200 MB"),
                         ("empty.xlsx", "no whole workbook")):  # fmt: skip
         with pytest.raises(ContractError, match=words):
             read(tmp_path / name)

@@ -64,13 +64,14 @@ def find_anomalies(ledger: pd.DataFrame) -> Anomalies:
 
 def running_costs(ledger: pd.DataFrame) -> pd.DataFrame:
     """Return effective costs of each resource (service, group, resource) a day, (resources, days), not negative."""
-    plain = ledger[ledger["ChargeCategory"].isin(["Usage", ""]) & ~ledger["x_Amortised"]]
+    recent = ledger["day"] > ledger["day"].max() - pd.Timedelta(days=LONGEST)
+    plain = ledger[ledger["ChargeCategory"].isin(["Usage", ""]) & ~ledger["x_Amortised"] & recent]
     cost = plain["EffectiveCost"].where(plain["EffectiveCost"] != 0, plain["BilledCost"]).clip(lower=0)
     keys = [plain["ServiceName"], plain["x_ResourceGroup"], labels(plain).rename("resource")]
     table = cost.groupby([*keys, plain["day"]]).sum().unstack("day", fill_value=0)
     if table.empty:
         return table
-    whole = pd.date_range(table.columns.min(), table.columns.max(), freq="D")[-LONGEST:]
+    whole = pd.date_range(table.columns.min(), table.columns.max(), freq="D")
     return table.reindex(columns=whole, fill_value=0.0)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tasks.cases.cloud_costs.ingestion.columns import COLUMNS
 from tasks.cases.cloud_costs.ingestion.convert import Converted, convert
-from tasks.cases.cloud_costs.ingestion.tables import read_cells
+from tasks.cases.cloud_costs.ingestion.tables import NoCostsError, read_cells
 from tasks.cases.cloud_costs.sample import write_exports
 from tasks.ingestion.csv_text import unreadable
 from tasks.ingestion.files import Data, Source, Ways, locate, noted
@@ -68,7 +68,7 @@ def read_exports(files: list[Path], layout: list[str]) -> Costs:
         Rows with a day, a cost and a currency; texts are empty where nothing is known.
 
     Raises:
-        ContractError: a file without costs, or a damaged or hostile one.
+        ContractError: no file with costs, or a damaged or hostile one. A file without costs among others is put aside.
     """
     read: list[_Read] = []
     aside: list[pd.DataFrame] = []
@@ -77,7 +77,14 @@ def read_exports(files: list[Path], layout: list[str]) -> Costs:
         if file.name.startswith((".", "~$")) or file.stat().st_size == 0 or (digest := digest_file(file)) in seen:
             continue  # a copy of a file costs nothing more
         seen.add(digest)
-        for table in read_cells(file, file.name):
+        try:
+            held = read_cells(file, file.name)
+        except NoCostsError as error:
+            if len(files) == 1:
+                raise
+            aside.append(pd.DataFrame([[file.name, "no costs", str(error)]], columns=["path", "reason", "detail"]))
+            continue
+        for table in held:
             found = convert(table.frame, file.name)
             lines = pd.Series(range(table.line, table.line + len(table.frame)), index=table.frame.index)
             aside.append(unreadable(table.frame, lines, found.reasons, file.name))

@@ -21,10 +21,14 @@ from tasks.ingestion.zip_members import Limited
 from tasks.platform.errors import ContractError
 
 MOST_BYTES = 2**30  # of a text, unpacked
-MOST_SHEET_BYTES = 256 * 2**20  # of all that a workbook unpacks to
+MOST_SHEET_BYTES = 128 * 2**20  # of all that a workbook unpacks to
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 2_000_000, 500, 20_000_000
 PREAMBLE = 60  # lines in which the header is looked for
 REMEDY = "give a FOCUS export, or one of Azure Cost Management with days and costs"
+
+
+class NoCostsError(ContractError):
+    """A file that may be whole, and holds no table of costs."""
 
 
 class Cells(NamedTuple):
@@ -38,7 +42,8 @@ def read_cells(file: Path, name: str) -> list[Cells]:
     """Return the tables of costs of a file.
 
     Raises:
-        ContractError: not a file of that kind, a damaged one, one that is too large, or one without such a table.
+        NoCostsError: it holds no such table.
+        ContractError: not a file of that kind, a damaged one, or one that is too large.
     """
     kind = "".join(file.suffixes[-2:]).lower()
     try:
@@ -78,13 +83,20 @@ def _of_text(content: bytes, name: str) -> Cells:
     for number in range(PREAMBLE):
         line = head.readline()
         for mark in ",;\t|":
-            if line and is_header(next(csv.reader([line], delimiter=mark), [])):
+            if line and is_header(_split(line, mark)):
                 rest = io.BytesIO((line + head.read()).encode())
                 raw = read_strictly(rest, name, REMEDY, dtype=str, keep_default_na=False, sep=mark, na_filter=False)
                 if len(raw) > MOST_ROWS:
                     raise ContractError(f"{name} has more than {MOST_ROWS:,} rows; give it in parts.")
                 return Cells(raw.fillna(""), number + 2)
-    raise ContractError(f"{name} has no row that names a cost and a day within its first {PREAMBLE} lines; {REMEDY}.")
+    raise NoCostsError(f"{name} has no row that names a cost and a day within its first {PREAMBLE} lines; {REMEDY}.")
+
+
+def _split(line: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:  # a cell without an end
+        return []
 
 
 def _text(value: Any) -> str:
@@ -110,7 +122,7 @@ def _of_parquet(file: Path, name: str) -> Cells:
     except (pa.ArrowException, OSError) as error:
         raise ContractError(f"{name} is no whole Parquet file ({str(error)[:80]}); {REMEDY}.") from None
     if not is_header(table.column_names):
-        raise ContractError(f"{name} has no columns that name a cost and a day; {REMEDY}.")
+        raise NoCostsError(f"{name} has no columns that name a cost and a day; {REMEDY}.")
     frame = pd.DataFrame({column: [_text(value) for value in table.column(column).to_pylist()]
                           for column in table.column_names}, dtype=str)  # fmt: skip
     return Cells(frame, 1)
@@ -141,7 +153,7 @@ def _of_workbook(file: Path, name: str) -> list[Cells]:
     ) as error:
         raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {REMEDY}.") from None
     if not found:
-        raise ContractError(f"{name} has no sheet with a row that names a cost and a day; {REMEDY}.")
+        raise NoCostsError(f"{name} has no sheet with a row that names a cost and a day; {REMEDY}.")
     return found
 
 
