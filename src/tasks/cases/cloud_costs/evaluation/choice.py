@@ -23,9 +23,7 @@ class Chosen(NamedTuple):
     """The cheapest offers of each need."""
 
     frame: pd.DataFrame  # COLUMNS; the best `BEST` of each need and model, rank 1 is the cheapest of its model
-    summary: (
-        pd.DataFrame
-    )  # a row a need: need, words, size, model, monthly, payg, break_even_hours, spot, fits, currency
+    best: pd.DataFrame  # a row a need: need, words, size, region, model, monthly, payg, break_even_hours, spot, fits
     unknown: int  # sizes of the list whose cores are not known
 
 
