@@ -83,7 +83,7 @@ def find_unused(ledger: pd.DataFrame) -> pd.DataFrame:
     usage = ledger[(ledger["ChargeCategory"] == "Usage") & ~ledger["x_Amortised"]]
     usage = usage.assign(cost=usage[["BilledCost", "EffectiveCost"]].max(axis=1), resource=labels(usage))
     recent = usage[usage["day"] > last - pd.Timedelta(days=RECENT)]
-    said = _said(recent)
+    said, since = _said(recent), usage.groupby("resource")["day"].min()
     place = (
         recent["SubAccountId"]
         + "|"
@@ -96,7 +96,7 @@ def find_unused(ledger: pd.DataFrame) -> pd.DataFrame:
             company = said.str.contains(rule.company, regex=True)
             where = place if rule.within == "group" else recent["resource"]
             found &= ~where.isin(where[company])
-        rows += _rows(rule, recent[found], usage, min(RECENT, (last - ledger["day"].min()).days + 1))
+        rows += _rows(rule, recent[found], since, min(RECENT, (last - ledger["day"].min()).days + 1))
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"since": "datetime64[us]", "a_month": "float64"})
     return table.sort_values("a_month", ascending=False, kind="stable", ignore_index=True)
 
@@ -109,11 +109,12 @@ def _said(charges: pd.DataFrame) -> pd.Series:
     return text + charges["CommitmentDiscountStatus"].eq("Unused").map({True: " | commitment unused", False: ""})
 
 
-def _rows(rule: Rule, found: pd.DataFrame, usage: pd.DataFrame, days: int) -> list[list[object]]:
+def _rows(rule: Rule, found: pd.DataFrame, since: pd.Series, days: int) -> list[list[object]]:
     rows: list[list[object]] = []
     for (resource, service, group), charges in found.groupby(["resource", "ServiceName", "x_ResourceGroup"]):
-        first = usage.loc[usage["resource"] == resource, "day"].min()
-        rows.append([rule.rule, resource, service, group, first, charges["cost"].sum() / days * MONTH, rule.todo])
+        rows.append(
+            [rule.rule, resource, service, group, since[resource], charges["cost"].sum() / days * MONTH, rule.todo]
+        )
     return rows
 
 

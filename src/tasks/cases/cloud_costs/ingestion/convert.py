@@ -18,7 +18,7 @@ from tasks.cases.cloud_costs.ingestion.columns import (
     is_focus,
     plain,
 )
-from tasks.cases.cloud_costs.ingestion.values import blanks, decimal_comma, to_days, to_numbers
+from tasks.cases.cloud_costs.ingestion.values import MISSING, blanks, decimal_comma, to_days, to_numbers
 from tasks.platform.errors import ContractError
 
 CATEGORIES = {
@@ -90,9 +90,9 @@ def _typed(text: dict[str, pd.Series], index: pd.Index) -> tuple[pd.DataFrame, p
         table[name], odd = to_numbers(text[name], comma)
         reasons = reasons.mask(odd & (reasons == ""), f"{name} is no number")
     for name in TEXTS:
-        table[name] = (
-            text[name].where(~blanks(text[name]), "").str.strip().str.slice(0, 4_000 if name == "Tags" else LONGEST)
-        )
+        most = 4_000 if name == "Tags" else LONGEST
+        once = {cell: "" if cell.strip().lower() in MISSING else cell.strip()[:most] for cell in text[name].unique()}
+        table[name] = text[name].map(once)
     return pd.DataFrame(table, index=index)[list(COLUMNS)], reasons
 
 

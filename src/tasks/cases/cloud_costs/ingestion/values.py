@@ -13,7 +13,9 @@ _SIGNS = re.compile(r"[\s\u00a0\u202f€$£¥]|^(?:EUR|USD|CHF|GBP)|(?:EUR|USD|C
 
 def blanks(cells: pd.Series) -> pd.Series:
     """Tell which cells hold nothing, (n,) bool."""
-    return cells.str.strip().str.lower().isin(MISSING)
+    codes, once = pd.factorize(cells, use_na_sentinel=False)  # bills repeat themselves: each text is looked at once
+    nothing = np.array([str(text).strip().lower() in MISSING for text in once], dtype=bool)
+    return pd.Series(nothing[codes], index=cells.index)
 
 
 def decimal_comma(columns: list[pd.Series]) -> bool:
