@@ -6,7 +6,7 @@ import pytest
 from cloud_ledgers import charges, ledger_of, month_costs, month_ledger, sample_ledger
 
 from tasks.cases.cloud_costs.evaluation.anomalies import find_anomalies
-from tasks.cases.cloud_costs.evaluation.detect import find_rises, ratios, thresholds, trials
+from tasks.cases.cloud_costs.evaluation.detect import SHAPES, find_rises, ratios, shape_of, thresholds, trials
 from tasks.cases.cloud_costs.sample import CULPRIT, SINCE
 from tasks.cases.cloud_costs.training import FEWEST_DAYS, forecast_month
 
@@ -73,6 +73,14 @@ def test_ratios_equal_least_squares_one_by_one() -> None:
     for place in (0, 7, 25, len(tried.first) - 1):
         design = np.column_stack([basis, tried.shape[place]])
         assert effect[1, place] == pytest.approx(np.linalg.lstsq(design, logs[1], rcond=None)[0][-1])
+
+
+def test_the_more_skewed_the_noise_the_more_is_wanted() -> None:
+    rng, basis = np.random.default_rng(2), np.ones((60, 1)) / np.sqrt(60)
+    assert shape_of(rng.normal(size=(10, 60)), basis) == SHAPES[0]
+    assert shape_of(rng.exponential(size=(10, 60)), basis) == SHAPES[-1]
+    assert shape_of(rng.normal(size=(1, 60)), basis) == SHAPES[-1]  # too few to tell
+    assert (thresholds(5, 30, SHAPES[-1]) > thresholds(5, 30, SHAPES[0]))[0]
 
 
 def test_more_series_and_days_want_more() -> None:

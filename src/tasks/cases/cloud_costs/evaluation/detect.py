@@ -4,8 +4,8 @@ On the scale of logarithms (costs scatter in proportion, and to the right) a ser
 longer times a steady growth, and an AR(1). Each day is tried as the start of a rise that lasts a day, three days, a
 week, or to the end, as in Chen and Liu (1993, Journal of the American Statistical Association 88): the rise is fitted
 beside the pattern, and divided by its standard error, with the persistence of what is left. How large the largest such
-ratio is by chance is simulated, with innovations skewed and heavy to the right: so the error is that of all days,
-lengths and series of a month together.
+ratio is by chance is simulated, with innovations at least as skewed to the right as those seen: so the error is that of
+all days, lengths and series of a month together.
 """
 
 import functools
@@ -20,6 +20,9 @@ LENGTHS = (1, 3, 7, 0)  # days that a rise lasts; 0: to the end, three days at l
 GROWING = 40  # days from which a steady growth is told from a rise
 SIMULATED = 2_000  # series for each persistence
 ERROR = 0.04  # wanted share of months without any event in which one is told
+SHAPES = (6.0, 3.0, 1.5)  # of the simulated innovations; their skewness is 0.8, 1.2, 1.6
+TAILS = (1.15, 1.45)  # how much farther the upper tail reaches than the lower, from which the next shape is taken
+FEWEST_RESTS = 200  # what is left of all series, day by day, has to be as many to tell how skewed it is
 PERSISTENCE = (0.0, 0.4, 0.7)  # of the simulated series; the worst of them counts
 SMALLEST_RISE = 0.2  # of the logarithm, 22 %
 MOST_RISES = 4  # of a series
@@ -97,11 +100,11 @@ def ratios(logs: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 @functools.lru_cache(maxsize=16)
-def thresholds(series: int, days: int, error: float = ERROR) -> np.ndarray:
+def thresholds(series: int, days: int, shape: float = SHAPES[-1], error: float = ERROR) -> np.ndarray:
     """Return for each length the ratio that any rise in `series` series of `days` days exceeds with chance `error`.
 
-    Innovations follow a gamma distribution of shape 1.5; the same draws each time. The tail beyond what is simulated is
-    taken as exponential.
+    Innovations follow a gamma distribution of that shape (the smaller, the more skewed); the same draws each time. The
+    tail beyond what is simulated is taken as exponential.
     """
     rng = np.random.default_rng([20_261_126, days])
     weekday = np.arange(days) % WEEK
@@ -109,7 +112,7 @@ def thresholds(series: int, days: int, error: float = ERROR) -> np.ndarray:
     share = (error / len(LENGTHS)) / series  # of single series
     limits = []
     for carry in PERSISTENCE:
-        shocks = rng.gamma(1.5, 1.0, (SIMULATED, days + 30))
+        shocks = rng.gamma(shape, 1.0, (SIMULATED, days + 30))
         for day in range(1, days + 30):
             shocks[:, day] += carry * shocks[:, day - 1]
         found = ratios(0.12 * shocks[:, 30:], basis)[1]
@@ -123,6 +126,17 @@ def _upper(values: np.ndarray, share: float) -> float:
     return float(start + (values[values > start] - start).mean() * np.log(0.04 / share)) if share < 0.04 else start
 
 
+def shape_of(logs: np.ndarray, basis: np.ndarray) -> float:
+    """Return how skewed innovations have to be simulated: as the tails of what is left of all series are, or more."""
+    rest = logs - (logs @ basis) @ basis.T
+    scale = np.median(np.abs(rest), axis=1, keepdims=True)
+    rest = (rest / np.where(scale > 0, scale, 1.0))[scale[:, 0] > FLOOR / 2]
+    if rest.size < FEWEST_RESTS:
+        return SHAPES[-1]
+    low, middle, high = np.quantile(rest, [0.04, 0.5, 0.96])
+    return SHAPES[int(np.searchsorted(TAILS, (high - middle) / max(middle - low, 1e-9)))]
+
+
 def find_rises(costs: np.ndarray, weekday: np.ndarray) -> list[Rise]:
     """Return the rises that stand out in series of daily costs.
 
@@ -132,7 +146,8 @@ def find_rises(costs: np.ndarray, weekday: np.ndarray) -> list[Rise]:
     """
     base = np.maximum(0.05 * np.median(costs, axis=1, keepdims=True), 1e-9)
     logs = np.log(costs + base)
-    limits, tried = thresholds(len(costs), costs.shape[1]), trials(costs.shape[1])
+    limits = thresholds(len(costs), costs.shape[1], shape_of(logs, _design(weekday)))
+    tried = trials(costs.shape[1])
     found = []
     for number, row in enumerate(logs):
         basis = _design(weekday)
