@@ -87,13 +87,12 @@ def anomalies_section(frame: pd.DataFrame, series: pd.DataFrame, looked: dict[st
             {
                 "resource": "resource",
                 "service": "service",
-                "group": "group",
                 "first": "first day",
                 "last": "last day",
-                "usual": "usual a day",
+                "usual": "usual",
                 "cost": "cost a day",
                 "excess": f"excess ({code})",
-                "a_month": "a month if it goes on",
+                "a_month": "more a month",
                 "on": "now",
             },
             {"usual": COST, "cost": COST, "excess": COST, "a_month": ",.0f"},
@@ -156,7 +155,7 @@ def unused_section(unused: pd.DataFrame, code: str) -> Section:
         return Section(title="What is not used?", intro="No rule finds anything in the last week.", blocks=[rules])
     table = unused.assign(since=unused["since"].dt.strftime("%Y-%m-%d"))
     found = Table.from_frame(
-        table, {"rule": "suspicion", "resource": "resource", "group": "group", "since": "in the data since",
+        table, {"rule": "suspicion", "resource": "resource", "since": "in the data since",
                 "a_month": f"a month ({code})", "todo": "to do, once looked at"},
         {"a_month": COST}, limit=SHOWN, whole="unused.csv",
     )  # fmt: skip
@@ -181,11 +180,12 @@ def choice_section(chosen: pd.DataFrame, summary: pd.DataFrame, unknown: int, pr
     blocks.append(Table.from_frame(
         chosen[chosen["rank"] == 1], {"need": "need", "size": "size", "region": "region", "model": "paid",
                                       "cores": "cores", "memory": "GiB",
-                 "monthly": "a month", "break_even_hours": "worth it from, hours a month"},
+                 "monthly": "a month", "break_even_hours": "worth it from, h"},
         {"cores": "g", "memory": "g", "monthly": COST, "break_even_hours": ",.0f"}, limit=30,
         caption="The cheapest of each way to pay; the five cheapest of each are in choice.csv",
     ))  # fmt: skip
-    told = f"Prices: {prices}. A reservation or a savings plan costs all 730 hours of a month, used or not."
+    told = f"Prices: {prices}. A reservation or a savings plan costs all 730 hours of a month, used or not;"
+    told += " spot is cheap and may be taken away at any moment."
     if unknown:
         told += (
             f" {unknown} sizes of the list were left out: how many cores they have is not known (give them by --sizes)."
@@ -204,7 +204,7 @@ def _summary_table(summary: pd.DataFrame) -> Table:
                                  for size, model in zip(summary["size"], summary["model"], strict=True)])  # fmt: skip
     return Table.from_frame(
         named, {"need": "need", "words": "at least", "best": "cheapest", "monthly": "a month", "payg": "pay-as-you-go",
-                "break_even_hours": "commit from, hours a month", "spot": "spot, may be taken away", "currency": "in"},
+                "break_even_hours": "commit from, h", "spot": "spot", "currency": "in"},
         {"monthly": COST, "payg": COST, "break_even_hours": ",.0f", "spot": COST},
     )  # fmt: skip
 
