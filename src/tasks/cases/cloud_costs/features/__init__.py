@@ -1,0 +1,1 @@
+"""Cloud costs: Data preparation: one currency, amortised commitments, days and groups."""

@@ -1,0 +1,1 @@
+"""Cloud costs: Deployment: the report."""

@@ -1,0 +1,97 @@
+"""Which files lie behind an address of object storage? abfs://, s3:// and gs://, copied into the cache, bounded.
+
+The credentials are those that fsspec's file systems find by themselves (environment, profile, identity of the machine);
+none is taken from the address. A copy is used again as long as the storage says that its file is unchanged.
+"""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks.platform.errors import CasebookError, TransientError, UsageError
+from tasks.platform.progress import progress
+from tasks.platform.settings import settings
+from tasks.platform.text import shorten
+
+SCHEMES = {"abfs": "azure", "abfss": "azure", "az": "azure", "s3": "s3", "gs": "gcs", "gcs": "gcs"}  # -> our extra
+MOST_FILES = 10_000
+MOST_BYTES = 20 * 2**30  # of all files together
+
+
+def is_bucket(source: str) -> bool:
+    """Tell an address of object storage from any other and from a path."""
+    return urlsplit(source).scheme.lower() in SCHEMES if "://" in source else False
+
+
+def fetched_below(source: str, suffixes: Sequence[str]) -> list[Path]:
+    """Return copies of the files behind an address, by name, in folders as they lie there.
+
+    Args:
+        source: the address of a file, or of a folder with files at any depth.
+        suffixes: the endings that a file may have, in lower case.
+
+    Raises:
+        UsageError: an address that holds credentials, nothing readable, or too much.
+        TransientError: the storage does not answer.
+    """
+    if settings().offline:
+        raise CasebookError(f"CASEBOOK_OFFLINE forbids to read {shorten(source, 200)}; give a path.")
+    shown = shorten(source, 200)
+    if urlsplit(source).password or "?" in source:
+        raise UsageError("The address of the storage holds credentials; give them by the environment.")
+    try:
+        system, root = _system(source)
+        found = {str(name): info for name, info in system.find(root, detail=True).items()}
+        wanted = [name for name in sorted(found) if name.lower().endswith(tuple(suffixes))]
+        total = sum(int(found[name].get("size") or 0) for name in wanted)
+        if not wanted or len(wanted) > MOST_FILES or total > MOST_BYTES:
+            told = f"{len(wanted):,} files of {' or '.join(suffixes)}, {total / 2**20:,.0f} MB"
+            raise UsageError(f"{shown} holds {told}; give the address of at least one and at most {MOST_FILES:,}.")
+        base = root.rpartition("/")[0] if wanted == [root] else root
+        folder = settings().cache_folder / "buckets" / hashlib.sha256(source.encode()).hexdigest()[:16]
+        return [_copied(system, name, base, found[name], folder) for name in progress(wanted, "fetching", len(wanted))]
+    except FileNotFoundError:
+        raise UsageError(f"{shown}: nothing is there; check the address.") from None
+    except PermissionError:
+        raise UsageError(
+            f"{shown}: the storage refuses to be read; check the credentials in the environment."
+        ) from None
+    except (OSError, TimeoutError) as error:
+        raise TransientError(f"{shown} does not answer ({type(error).__name__}); run again later.") from None
+
+
+def _system(source: str) -> tuple[Any, str]:
+    import fsspec
+
+    scheme = urlsplit(source).scheme.lower()
+    try:
+        return fsspec.core.url_to_fs(source)  # type: ignore[no-any-return]
+    except ImportError:
+        extra = SCHEMES[scheme]
+        raise UsageError(f"{scheme}:// needs a package that is not installed; install casebook[{extra}].") from None
+    except ValueError as error:
+        raise UsageError(f"{shorten(source, 200)} cannot be opened ({shorten(str(error), 120)}).") from None
+
+
+def _copied(system: Any, name: str, base: str, info: dict[str, Any], folder: Path) -> Path:
+    """Return the copy of a file, fetched unless the same version of it is there."""
+    inner = PurePosixPath(name.removeprefix(base).lstrip("/"))
+    parts = [re.sub(r"[^\w.=+@ -]", "_", part) for part in inner.parts if part not in {"", ".", ".."}]
+    state = "|".join(
+        str(info.get(key, "")) for key in ("size", "ETag", "etag", "mtime", "last_modified", "LastModified")
+    )
+    version = hashlib.sha256(f"{name}|{state}".encode()).hexdigest()[:12]
+    target = folder.joinpath(version, *parts)
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            system.get_file(name, str(part))
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,84 @@
+"""The whole case: the planted rise of the sample, machines to choose, a cached second run, and refusals."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tasks.cases.cloud_costs.sample import CULPRIT, UNUSED
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+LIVE = {"locate", "read_needs", "read_sizes", "read_prices", "publish_report"}
+
+
+def run(tmp_path: Path, server: str, *options: str, status: int = 0) -> str:
+    environment = os.environ | {
+        "CASEBOOK_HOME": str(tmp_path / "home"),
+        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
+        "CASEBOOK_OFFLINE": "true",
+        "PREFECT_API_URL": server,
+    }
+    done = subprocess.run(
+        [sys.executable, "flows/cloud_costs.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
+        timeout=280,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr[-3000:]
+    return done.stdout.splitlines()[-1] if status == 0 else done.stderr
+
+
+def result_of(report: str) -> dict[str, Any]:
+    return json.loads((Path(report).parent / "result.json").read_text())
+
+
+def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:
+    options = ("--budget", "1200", "--needs", "cores=4,memory=16,region=westeurope,hours=300")
+    report = run(tmp_path, prefect_server, *options)
+    first = result_of(report)
+    assert re.match(
+        r"From 1 to 24 September 2026 the cloud cost 1,020.€ \(effective 1,077.€\), 38.% more than on the same days of"
+        rf" August; most of the rise is the database `{CULPRIT}`\.",
+        first["answer"],
+    )
+    metrics = {item["name"]: item for item in first["metrics"]}
+    assert set(metrics) == {"billed_cost", "effective_cost", "forecast_month_end", "anomalies"}
+    assert metrics["anomalies"]["value"] == 1
+    assert metrics["forecast_month_end"]["low"] < metrics["forecast_month_end"]["value"]
+    folder = Path(report).parent
+    assert pd.read_csv(folder / "anomalies.csv")["resource"].tolist() == [CULPRIT]
+    assert pd.read_csv(folder / "unused.csv")["resource"].tolist() == list(UNUSED)
+    assert pd.read_csv(folder / "choice.csv")["rank"].min() == 1
+    assert first["quarantine"]["total"] == 1
+    page = Path(report).read_text()
+    assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
+    again = result_of(run(tmp_path, prefect_server, *options))
+    assert {item["name"] for item in again["stages"] if item["state"] == "ran"} <= LIVE
+    assert again["answer"] == first["answer"]
+
+
+def test_hostile_names_do_no_harm_in_page_and_tables(prefect_server: str, tmp_path: Path) -> None:
+    rows = "\n".join(
+        f'{day}.09.2026;"{day},50";EUR;=cmd|calc;"<script>alert(1)</script>"' for day in range(1, 31)
+    )  # fmt: skip
+    (tmp_path / "costs.csv").write_text(f"Datum;Kosten;Währung;Dienstname;Ressourcengruppe\n{rows}\n")
+    report = run(tmp_path, prefect_server, "--source", str(tmp_path / "costs.csv"))
+    assert result_of(report)["answer"].startswith("In September 2026 the cloud cost 480.00")
+    assert "<script" not in Path(report).read_text()
+    cells = (Path(report).parent / "groups.csv").read_text()
+    assert '"\'=cmd|calc"' in cells
+    assert not re.search(r'(^|,)"[=+@]', cells, re.MULTILINE)
+
+
+def test_what_cannot_be_answered_is_refused_in_a_sentence(prefect_server: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    told = run(tmp_path, prefect_server, "--source", str(tmp_path / "bad.csv"), status=1)
+    assert "names a cost and a day" in told.splitlines()[-1]
+    told = run(tmp_path, prefect_server, "--needs", "cores=many", status=2)
+    assert "cores = many" in told.splitlines()[-1]
+    assert "Traceback" not in told
