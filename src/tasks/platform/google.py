@@ -137,7 +137,7 @@ def bigquery_client(project: str = "") -> "Client":
     class Bounded(AuthorizedSession):
         """A session that waits no longer than the network timeout, whatever the library asks for."""
 
-        def request(
+        def request(  # type: ignore[override]
             self, method: Any, url: Any, data: Any = None, headers: Any = None, max_allowed_time: Any = None,
             timeout: Any = None, **rest: Any,
         ) -> Any:  # fmt: skip

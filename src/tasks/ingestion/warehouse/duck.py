@@ -28,6 +28,9 @@ CONFIG: dict[str, str | bool] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
+# Each look at a file notes its lines anew.
+REJECTED = """SELECT file_path AS file, line, any_value(error_message) AS detail
+FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path, line"""
 CASTS: dict[Kind, str] = {
     "integer": 'CASE WHEN TRY_CAST("{0}" AS DOUBLE) % 1 = 0 THEN TRY_CAST(TRY_CAST("{0}" AS DOUBLE) AS BIGINT) END',
     "number": 'TRY_CAST("{0}" AS DOUBLE)',
@@ -62,7 +65,7 @@ def ask_files(files: list[Path], question: Question, remedy: str) -> Answer:
             rejects = open_view(base, files, question, remedy)
             frame = base.execute(question.sql.format(rows=VIEW), question.values).df()
             aside = _aside(base, files, question, rejects)
-            lost = _count(base, "SELECT count(DISTINCT (scan_id, file_id, line)) FROM reject_errors") if rejects else 0
+            lost = _count(base, f"SELECT count(*) FROM ({REJECTED})") if rejects else 0  # noqa: S608 - ours
             rows = _count(base, f"SELECT count(*) FROM {VIEW}") + lost  # noqa: S608 - our own name
     except duckdb.Error as error:
         raise ContractError(f"{_names(files)} cannot be read ({_plain(error)}); {remedy}.") from None
@@ -140,9 +143,7 @@ def _aside(base: "duckdb.DuckDBPyConnection", files: list[Path], question: Quest
     parts = [nothing_aside()]
     if rejects:
         bad = base.execute(
-            "SELECT e.line, any_value(s.file_path) AS file, any_value(e.error_message) AS detail FROM reject_errors e"
-            " JOIN reject_scans s USING (scan_id, file_id) GROUP BY e.scan_id, e.file_id, e.line ORDER BY e.line"
-            " LIMIT ?",
+            f"{REJECTED} ORDER BY file, line LIMIT ?",
             [MOST_LISTED],
         ).df()
         paths = [f"{Path(str(file)).name}, line {line}" for file, line in zip(bad["file"], bad["line"], strict=True)]
