@@ -163,22 +163,21 @@ def split_change(cells: pd.DataFrame) -> dict[str, float]:
     effective = [float(table["effective"].sum()) for table in tables]
     found = _kitagawa([count / count.sum() for count in births], means)
     rng = np.random.default_rng(SEED)
-    draws = []
-    for _ in range(DRAWS):
-        drawn = [rng.multinomial(max(1, round(n)), count / count.sum()) / max(1, round(n))
-                 for n, count in zip(effective, births, strict=True)]  # fmt: skip
-        draws.append(_kitagawa(drawn, [rng.normal(mean, error) for mean, error in zip(means, errors, strict=True)]))
-    low, high = np.quantile(np.array(draws), [0.025, 0.975], axis=0)
+    sizes = [max(1, round(n)) for n in effective]
+    shares = [rng.multinomial(n, own / own.sum(), DRAWS) / n for n, own in zip(sizes, births, strict=True)]
+    drawn = [rng.normal(mean, error, (DRAWS, len(ages))) for mean, error in zip(means, errors, strict=True)]
+    low, high = np.quantile(np.array(_kitagawa(shares, drawn)), [0.025, 0.975], axis=1)
     record: dict[str, float] = {}
     for at, name in enumerate(("total", "ages", "weights")):
-        record |= {name: found[at], f"{name}_low": float(low[at]), f"{name}_high": float(high[at])}
+        record |= {name: float(found[at]), f"{name}_low": float(low[at]), f"{name}_high": float(high[at])}
     for name, count, (years, _) in zip(("first", "last"), births, parts, strict=True):
         record |= {f"age_{name}": float(count @ ages.to_numpy(float) / count.sum()),
                    f"{name}_from": float(years[0]), f"{name}_to": float(years[-1])}  # fmt: skip
     return record
 
 
-def _kitagawa(shares: list[np.ndarray], means: list[np.ndarray]) -> tuple[float, float, float]:
-    ages = float(((shares[1] - shares[0]) * (means[0] + means[1]) / 2).sum())
-    weights = float(((means[1] - means[0]) * (shares[0] + shares[1]) / 2).sum())
+def _kitagawa(shares: list[np.ndarray], means: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the change of a mean and its two parts; shares and means of both times are (..., ages)."""
+    ages = ((shares[1] - shares[0]) * (means[0] + means[1]) / 2).sum(axis=-1)
+    weights = ((means[1] - means[0]) * (shares[0] + shares[1]) / 2).sum(axis=-1)
     return ages + weights, ages, weights

@@ -20,11 +20,16 @@ class Fit(NamedTuple):
 
     coefficients: np.ndarray
     covariance: np.ndarray
+    groups: int = 0  # that belong together; 0 where births are independent
 
-    def interval(self, weights: np.ndarray) -> tuple[float, float, float]:
-        """Return the value of a sum of coefficients with its 95 % interval."""
+    def interval(self, weights: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+        """Return the value of a sum of coefficients with its interval; few groups make it wider (Student's t)."""
+        from scipy import stats
+
+        quantile = (1 + level) / 2
+        factor = stats.t.ppf(quantile, self.groups - 1) if self.groups else stats.norm.ppf(quantile)
         value = float(weights @ self.coefficients)
-        half = Z * float(np.sqrt(max(weights @ self.covariance @ weights, 0.0)))
+        half = float(factor) * float(np.sqrt(max(weights @ self.covariance @ weights, 0.0)))
         return value, value - half, value + half
 
 
@@ -40,6 +45,7 @@ def least_squares(design: np.ndarray, cells: pd.DataFrame, groups: np.ndarray | 
     bread = np.linalg.pinv((design * births[:, None]).T @ design, hermitian=True)
     coefficients = bread @ (design.T @ total)
     fitted = design @ coefficients
+    count = 0
     if groups is not None and len(np.unique(groups)) >= FEWEST_GROUPS:
         codes = np.unique(groups, return_inverse=True)[1].ravel()
         scores = np.zeros((codes.max() + 1, design.shape[1]))
@@ -50,7 +56,7 @@ def least_squares(design: np.ndarray, cells: pd.DataFrame, groups: np.ndarray | 
         squared = cells["pounds_squared"].to_numpy(float) - 2 * fitted * total + births * fitted**2
         spread = np.maximum(squared, 0) / np.maximum(births, 1e-12) * cells["squares"].to_numpy(float)
         meat = (design * spread[:, None]).T @ design
-    return Fit(coefficients, bread @ meat @ bread)
+    return Fit(coefficients, bread @ meat @ bread, count)
 
 
 def within(design: np.ndarray, births: np.ndarray, groups: np.ndarray) -> np.ndarray:
