@@ -77,6 +77,10 @@ def test_the_planted_truth_is_found(tmp_path: Path) -> None:
     sums = sums_of(sample.draw_births(400_000, seed=8), tmp_path)
     found = fit_curves.fn(sums.by_age, sums.by_cell)
     assert found.shape.word == "inverted U"
+    assert found.shape.held is not None
+    # The parabola of weights and the smoking that nobody wrote down shift it by less than a year.
+    assert found.shape.held[1] - 1 <= sample.BEST_AGE <= found.shape.held[2] + 1
+    assert abs(found.shape.held[0] - sample.BEST_AGE) < abs((found.shape.peak or 0) - sample.BEST_AGE)
     held = found.contrasts.set_index(["step", "group"]).loc["and smoking"]
     ages = pd.Series(sample.draw_births(400_000, seed=8)["mother_age"])
 
@@ -114,7 +118,7 @@ def test_dealt_out_ages_tell_nothing(raw: pd.DataFrame, tmp_path: Path) -> None:
     sums = sums_of(raw.assign(mother_age=rng.permutation(raw["mother_age"])), tmp_path)
     curves = fit_curves.fn(sums.by_age, sums.by_cell)
     none = curves.shape.model_copy(update={"word": "none"})
-    told = answer(curves.by_age, curves.contrasts, none, weighed.told)
+    told = answer(curves.by_age, curves.contrasts, none, weighed.told, {})
     assert told.startswith("In these births the weight does not depend on the mother's age beyond chance.")
     assert "does not change" in curve_title(none)
 
@@ -202,7 +206,7 @@ def test_one_year_and_few_ages_are_told_without_a_change(raw: pd.DataFrame, tmp_
     assert measure_change.fn(sums.by_age).split == {}
     weighed = weigh_age.fn(sums.by_age)
     assert weighed.told["rmse"] is None
-    assert answer(curves.by_age, curves.contrasts, curves.shape, weighed.told)
+    assert answer(curves.by_age, curves.contrasts, curves.shape, weighed.told, {})
     assert verdict(weighed.told).met in {True, False}
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 FEWEST_GROUPS = 8  # below, an interval by groups is not to be trusted, and births count as independent
 Z = 1.959964
+SINGULAR = 1e-10  # of the largest eigenvalue: what is smaller is the noise of columns that say the same
 
 
 class Fit(NamedTuple):
@@ -42,7 +43,9 @@ def least_squares(design: np.ndarray, cells: pd.DataFrame, groups: np.ndarray | 
         groups: (cells,) cells that belong together; None where births are independent.
     """
     births, total = cells["births"].to_numpy(float), cells["pounds"].to_numpy(float)
-    bread = np.linalg.pinv((design * births[:, None]).T @ design, hermitian=True)
+    normal = (design * births[:, None]).T @ design
+    scale = np.sqrt(np.maximum(np.diag(normal), 1e-300))  # columns of one size, or small ones would pass for none
+    bread = np.linalg.pinv(normal / np.outer(scale, scale), rcond=SINGULAR, hermitian=True) / np.outer(scale, scale)
     coefficients = bread @ (design.T @ total)
     fitted = design @ coefficients
     count = 0

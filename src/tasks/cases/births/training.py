@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tasks.cases.births.regression import FEWEST_GROUPS, Z, indicators, least_squares, within
+from tasks.cases.births.regression import FEWEST_GROUPS, Fit, Z, indicators, least_squares, within
 from tasks.evaluation.intervals import exact_binomial
 from tasks.platform.stage import stage
 
@@ -32,6 +32,7 @@ class Shape(BaseModel):
     peak: float | None = Field(description="years at which the parabola is highest; None where it has no such age")
     peak_low: float | None
     peak_high: float | None
+    held: list[float] | None = Field(None, description="the peak with what else is known held equal: value, low, high")
     before: list[float] = Field(description="pounds a year up to the turn: value, low, high (97.5 %)")
     after: list[float] = Field(description="pounds a year beyond the turn: value, low, high (97.5 %)")
     turn: float = Field(description="years")
@@ -56,9 +57,8 @@ def fit_curves(by_age: pd.DataFrame, by_cell: pd.DataFrame) -> Curves:
         by_cell: sums by `decade`, `age` and what else is known.
     """
     raw = means_by(by_age, ["age"])
-    return Curves(
-        raw.merge(adjusted_by_age(by_cell), on="age", how="left"), contrasts_by_step(by_cell), shape_of(by_age)
-    )
+    shape = shape_of(by_age).model_copy(update={"held": held_peak(by_cell)})
+    return Curves(raw.merge(adjusted_by_age(by_cell), on="age", how="left"), contrasts_by_step(by_cell), shape)
 
 
 def means_by(cells: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -174,20 +174,31 @@ def word_of(before: tuple[float, float, float], after: tuple[float, float, float
 
 
 def _parabola(cells: pd.DataFrame) -> tuple[float | None, float | None, float | None]:
-    """Return the age at which a parabola is highest with its interval (delta method); None where it has no top."""
+    """Return the age at which a parabola is highest, years held equal, with its interval; None where it has no top."""
     age, years = cells["age"].to_numpy(float) - CENTRE, cells["birth_year"].to_numpy()
     design = within(np.column_stack([age, age**2]), cells["births"].to_numpy(float), years)
-    fit = least_squares(design, cells, years)
-    slope, bend = fit.coefficients
-    if fit.interval(np.array([0.0, 1.0]))[2] >= 0:
-        return None, None, None
-    top = -slope / (2 * bend)
-    gradient = np.array([-1 / (2 * bend), slope / (2 * bend**2)])
-    _, low, high = fit.interval(gradient)
-    half = (high - low) / 2
-    if not cells["age"].min() < CENTRE + top < cells["age"].max():
-        return None, None, None
-    return CENTRE + top, CENTRE + top - half, CENTRE + top + half
+    return _top(least_squares(design, cells, years), cells) or (None, None, None)
+
+
+def held_peak(cells: pd.DataFrame) -> list[float] | None:
+    """Return the age at which a parabola is highest, what else is known held equal, with its interval."""
+    age = cells["age"].to_numpy(float) - CENTRE
+    design = np.column_stack([age, age**2, np.ones(len(age)), _adjusting(cells, KNOWN)])
+    found = _top(least_squares(design, cells), cells)
+    return list(found) if found else None
+
+
+def _top(fit: Fit, cells: pd.DataFrame) -> tuple[float, float, float] | None:
+    """Return where the parabola of the first two coefficients is highest, with its interval (delta method)."""
+    one = np.eye(len(fit.coefficients))
+    slope, bend = fit.coefficients[:2]
+    if fit.interval(one[1])[2] >= 0:
+        return None
+    top = CENTRE - slope / (2 * bend)
+    if not cells["age"].min() < top < cells["age"].max():
+        return None
+    _, low, high = fit.interval(-one[0] / (2 * bend) + one[1] * slope / (2 * bend**2))
+    return float(top), float(top - (high - low) / 2), float(top + (high - low) / 2)
 
 
 def _two_lines(cells: pd.DataFrame, turn: float) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

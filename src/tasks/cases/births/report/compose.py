@@ -7,6 +7,7 @@ from tasks.cases.births.figures import KILOGRAMS, curve_figure
 from tasks.cases.births.report.sections import (
     LAST,
     behind_section,
+    beyond,
     change_sections,
     contrast,
     cost_section,
@@ -62,8 +63,14 @@ def describe_births(
         Metric(name="peak_age", value=shape.peak, low=shape.peak_low, high=shape.peak_high, unit="years",
                note="top of a parabola, years held equal")
     ]  # fmt: skip
+    if shape.held:
+        value, low, high = shape.held
+        peak.append(
+            Metric(name="peak_age_adjusted", value=value, low=low, high=high, unit="years",
+                   note="with decade, sex, twins, birth order and smoking held equal")
+        )  # fmt: skip
     return Findings(
-        answer=answer(curve, contrasts, shape, told),
+        answer=answer(curve, contrasts, shape, told, parts),
         verdict=verdict(told),
         hero=[
             figure_block(
@@ -88,8 +95,26 @@ def pounds(value: float) -> str:
     return f"{value:.2f} pounds ({value * KILOGRAMS:.2f} kg)"
 
 
-def answer(curve: pd.DataFrame, contrasts: pd.DataFrame, shape: Shape, told: dict[str, float | None]) -> str:
+def answer(
+    curve: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    shape: Shape,
+    told: dict[str, float | None],
+    parts: dict[str, float],
+) -> str:
     """Return what was found, the first sentence for people who are no statisticians."""
+    spread, explained = told["spread"] or 0.0, told["explained"] or 0.0
+    size = "little" if explained < SMALL else "something"
+    beside = (
+        f"{'That' if shape.word != 'none' else 'Its part'} is {size} beside how much babies differ anyway (standard"
+        f" deviation {spread:.2f} pounds): the mother's age explains {percent(explained, 1)} of the variance"
+    )
+    sentences = [first_sentence(curve, shape), _gaps(contrasts) if shape.word != "none" else "", beside, _change(parts)]
+    return " ".join(f"{text}." for text in sentences if text)
+
+
+def first_sentence(curve: pd.DataFrame, shape: Shape) -> str:
+    """Return the shape in words."""
     words = {
         "inverted U": "Babies weigh most when the mother is neither very young nor old",
         "U": "Babies weigh least when the mother is neither very young nor old",
@@ -99,22 +124,41 @@ def answer(curve: pd.DataFrame, contrasts: pd.DataFrame, shape: Shape, told: dic
         "fall from a level": f"Babies weigh less the older the mother is, from about {shape.turn:.0f} years on",
         "none": "In these births the weight does not depend on the mother's age beyond chance",
     }
-    first = words[shape.word]
-    if shape.word == "inverted U" and shape.peak is not None:
-        known = curve[curve["effective"] >= FEWEST]
-        at = float(known["mean"].max()) if len(known) else float(curve["mean"].max())
-        first += f", at about {shape.peak:.0f} years ({pounds(at)} at most)"
-    gaps = [
-        f"those of mothers {name} weigh {abs(row['value']):.2f} pounds {'less' if row['value'] < 0 else 'more'}"
-        for name, row in ((name, contrast(contrasts, name)) for name in (YOUNG, OLD))
-        if row is not None and differs(row)
-    ]
-    against = f"; against mothers of {BEST}, {' and '.join(gaps)}" if gaps and shape.word != "none" else ""
-    spread, explained = told["spread"] or 0.0, told["explained"] or 0.0
-    size = "little" if explained < SMALL else "something"
+    if shape.word != "inverted U" or shape.peak is None:
+        return words[shape.word]
+    known = curve[curve["effective"] >= FEWEST]
+    at = float((known if len(known) else curve)["mean"].max())
+    held = f", at {shape.held[0]:.0f} when what else is known is held equal" if shape.held else ""
+    return f"{words[shape.word]}: at about {shape.peak:.0f} years ({pounds(at)}){held}"
+
+
+def _gaps(contrasts: pd.DataFrame) -> str:
+    """Return by how much the youngest and the oldest mothers' babies differ."""
+    gaps = []
+    for name in (YOUNG, OLD):
+        row, last = contrast(contrasts, name), contrast(contrasts, name, LAST)
+        if row is None or last is None or not differs(row):
+            continue
+        way = "less" if row["value"] < 0 else "more"
+        held = f"{_signed(last['value'], way)} held equal" if differs(last) else "no more than chance held equal"
+        gaps.append(f"those of mothers {name} weigh {abs(row['value']):.2f} pounds {way} ({held})")
+    return f"Against mothers of {BEST}, {' and '.join(gaps)}" if gaps else ""
+
+
+def _signed(value: float, way: str) -> str:
+    same = (value < 0) == (way == "less")
+    return f"{abs(value):.2f}{'' if same else ' more' if way == 'less' else ' less'}"
+
+
+def _change(parts: dict[str, float]) -> str:
+    """Return how weight changed over the years."""
+    if not parts:
+        return ""
+    older = parts["age_last"] - parts["age_first"]
+    ages = f"{'older' if older > 0 else 'younger'} by {abs(older):.1f} years"
     return (
-        f"{first}{against}. That is {size} beside how much babies differ anyway (standard deviation {spread:.2f}"
-        f" pounds): the mother's age explains {percent(explained, 1)} of it."
+        f"From {parts['first_from']:.0f} to {parts['last_to']:.0f} the mean weight {beyond(parts, 'total')}, while"
+        f" mothers became {ages}, which by itself makes {parts['ages']:+.2f} pounds".replace("-", "−")
     )
 
 

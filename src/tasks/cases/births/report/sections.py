@@ -131,7 +131,7 @@ def change_sections(years: pd.DataFrame, gaps: pd.DataFrame, parts: dict[str, fl
     if not parts:
         return []
     first, last = (f"{parts[f'{name}_from']:.0f} to {parts[f'{name}_to']:.0f}" for name in ("first", "last"))
-    total = _beyond(parts, "total")
+    total = beyond(parts, "total")
     title = f"Mean weight {total} from {first} to {last}"
     sentence = (
         f"From {first} to {last} the mean age of the mothers went from {parts['age_first']:.1f} to"
@@ -169,7 +169,8 @@ def gaps_title(gaps: pd.DataFrame) -> str:
     return f"The youngest mothers' difference {way} by {abs(change):.2f} pounds {when}"
 
 
-def _beyond(parts: dict[str, float], name: str) -> str:
+def beyond(parts: dict[str, float], name: str) -> str:
+    """Return how a part of the change went, in words."""
     if parts[f"{name}_low"] > 0:
         return f"rose by {parts[name]:.2f} pounds"
     if parts[f"{name}_high"] < 0:
