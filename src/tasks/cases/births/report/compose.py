@@ -92,7 +92,7 @@ def describe_births(
 
 def pounds(value: float) -> str:
     """Return a weight for readers on both sides of the Atlantic."""
-    return f"{value:.2f} pounds ({value * KILOGRAMS:.2f} kg)"
+    return f"{value:.2f} pounds, {value * KILOGRAMS:.2f} kg"
 
 
 def answer(
@@ -142,7 +142,7 @@ def _gaps(contrasts: pd.DataFrame) -> str:
         way = "less" if row["value"] < 0 else "more"
         held = f"{_signed(last['value'], way)} held equal" if differs(last) else "no more than chance held equal"
         gaps.append(f"those of mothers {name} weigh {abs(row['value']):.2f} pounds {way} ({held})")
-    return f"Against mothers of {BEST}, {' and '.join(gaps)}" if gaps else ""
+    return f"Compared with babies of mothers of {BEST}, {' and '.join(gaps)}" if gaps else ""
 
 
 def _signed(value: float, way: str) -> str:

@@ -130,7 +130,7 @@ def change_sections(years: pd.DataFrame, gaps: pd.DataFrame, parts: dict[str, fl
     """Return how weight and relation changed over the years; nothing where there are too few."""
     if not parts:
         return []
-    first, last = (f"{parts[f'{name}_from']:.0f} to {parts[f'{name}_to']:.0f}" for name in ("first", "last"))
+    first, last = (f"{parts[f'{name}_from']:.0f}–{parts[f'{name}_to']:.0f}" for name in ("first", "last"))
     total = beyond(parts, "total")
     title = f"Mean weight {total} from {first} to {last}"
     sentence = (
