@@ -1,5 +1,8 @@
 """Is everything here that Casebook needs? `python -m tasks.platform.doctor` says it, and what to do where it is not.
 
+With `--cloud URL` it looks at the connection to a host, a store, a warehouse or a port, link by link, and names the
+first that is broken (`tasks.platform.connection`).
+
 Exit status: 0 nothing fails (warnings are no failure), 1 something does, 2 a wrong argument or setting.
 """
 
@@ -23,7 +26,10 @@ from tasks.platform.checks import (
     python,
 )
 from tasks.platform.checks_places import mlflow, network, pinned_files, prefect, store_place
+from tasks.platform.connection.targets import GIVE
+from tasks.platform.connection.walk import listing, walk
 from tasks.platform.errors import UsageError
+from tasks.platform.masking import mask_text
 from tasks.platform.settings import Settings, settings
 from tasks.platform.text import shorten
 
@@ -109,10 +115,26 @@ def table(checks: Sequence[Check], values: dict[str, str]) -> str:
     return "\n".join([*lines, "", f"{count['ok']} ok, {count['warn']} to look at, {count['fail']} failing"])
 
 
+def examine_connection(url: str, as_json: bool) -> int:
+    """Look at the links of one connection, print what was found, and return the exit status."""
+    try:
+        links = walk(url)
+    except UsageError as error:
+        print(f"casebook: {mask_text(str(error))}", file=sys.stderr)
+        return error.exit_status
+    broken = next((link.name for link in links if link.state == "fail"), None)
+    if as_json:
+        print(json.dumps({"ok": broken is None, "broken": broken, "links": [link.model_dump() for link in links]}))
+    else:
+        print(listing(url, links))
+    return int(broken is not None)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the checks, print what they found, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tasks.platform.doctor", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.add_argument("--cloud", metavar="URL", help=f"look at one connection, link by link: {GIVE}")
     parser.add_argument("--no-network", action="store_true", help="do not ask the hosts of the pinned downloads")
     chosen = parser.parse_args(arguments)
     try:
@@ -120,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"casebook: {masked(str(error))}", file=sys.stderr)
         return error.exit_status
+    if chosen.cloud is not None:
+        return examine_connection(chosen.cloud, chosen.json)
     checks = examine_all([check for check in CHECKS if not (chosen.no_network and check is network)])
     failing = any(check.state == "fail" for check in checks)
     if chosen.json:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from tasks.platform.errors import UsageError
 from tasks.platform.settings import settings
 
-WORDS = {"", "sample", "public", "api", "auto", "none"}  # name data without being a path
+WORDS = {"", "sample", "public", "api", "bigquery", "auto", "none"}  # name data without being a path
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:(//|[^/]*$)", re.IGNORECASE)  # https://…, lastfm:USER
 
 

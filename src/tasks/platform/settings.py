@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     )
     source_roots: str = Field("", description="folders that runs from the UI may read from, as a PATH; any when empty")
     private_targets: bool = Field(False, description="whether addresses of the inner network may be fetched")
+    bigquery_endpoint: str = Field("", description="a server that speaks BigQuery's API; Google's own when empty")
     network_timeout: float = Field(10.0, gt=0, le=600, description="seconds to wait for a connection or a read")
 
     @property

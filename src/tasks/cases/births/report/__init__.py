@@ -1,0 +1,1 @@
+"""Births: Deployment: its report."""
