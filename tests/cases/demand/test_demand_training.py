@@ -23,7 +23,11 @@ def chosen_parts(grid: Prepared, made: pd.DataFrame) -> tuple[pd.DataFrame, ...]
     chosen = choose_models.fn(early, grid.series, QUICK, {})
     adding = choose_adding.fn(early, grid.series, chosen.weights, QUICK)
     centre = chosen_forecasts.fn(early, grid.series, chosen.weights, adding, QUICK)
-    return chosen.weights, chosen.ways, fit_intervals.fn(centre, grid.series), pd.DataFrame([adding.model_dump()])
+    clock = grid.clock
+    rolled = forecasts(grid, QUICK, list(range(clock.origins[0], clock.test)))
+    rehearsed = chosen_forecasts.fn(rolled, grid.series, chosen.weights, adding, QUICK)
+    intervals = fit_intervals.fn(centre, grid.series, rehearsed, clock.test)
+    return chosen.weights, chosen.ways, chosen.models, intervals, pd.DataFrame([adding.model_dump()])
 
 
 def test_the_test_weeks_change_no_choice() -> None:

@@ -75,7 +75,7 @@ def forecast_figure(
         axes,
         f"In the next {len(future)} {unit}s {short(float(future['value'].sum()))} are expected, {told} in the last"
         f" {len(future)}",
-        f"{name}; dashed: what was forecast for the test {unit}s before they were seen",
+        f"{name}; dashed: forecast of the test {unit}s, before they were seen",
     )
     return figure
 
@@ -84,6 +84,12 @@ def _ticks() -> "object":
     from matplotlib.dates import AutoDateLocator
 
     return AutoDateLocator(minticks=3, maxticks=6)
+
+
+def _few() -> "object":
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(4)
 
 
 def _months() -> "object":
@@ -167,8 +173,10 @@ def replay_figure(rules: pd.DataFrame, naive: str) -> "Figure":
     axes.set_xlim(0, float(left.max()) * 1.3 or 1.0)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_formatter(lambda value, _: short(value))
+    axes.xaxis.set_major_locator(_few())
     axes.set_xlabel("cost in the replay (in units of the costs given)")
-    axes.legend(loc="lower right", labelcolor=MUTED)
+    if left.any():
+        axes.legend(loc="lower right", labelcolor=MUTED)
     cost = dict(zip(rules["rule"], left, strict=True))
     saved = 1 - cost["forecast quantiles"] / cost[naive] if cost[naive] else 0.0
     set_title(

@@ -14,6 +14,7 @@ from tasks.cases.demand.report.sections import (
     orders_section,
     replay_section,
     stock_section,
+    told_saving,
 )
 from tasks.cases.demand.report.tables import dated
 from tasks.cases.demand.training.reconcile import Adding
@@ -121,12 +122,11 @@ def _answer(
         else "today nothing is to be ordered"
     )
     empty = "" if known else " (to fill empty shelves, for what is in stock was not given)"
-    less = "less" if saved.value >= 0 else "more"
     return (
         f"In the next {clock.horizon} {clock.unit}s {short(total)} will be asked for ({roles.quantity}, {len(own):,}"
         f" series), and {bought}{empty}. Forecasts were off by {wape.value:.1f}\u202f% of demand in {clock.horizon}"
         f" {clock.unit}s that they had not seen, the best simple ones by {wape.baseline or 0:.1f}\u202f%; orders by"
-        f" them would have cost {abs(saved.value):.0f}\u202f% {less} there than by a usual rule."
+        f" them would have cost {told_saving(saved)} there than by a usual rule."
     )
 
 
@@ -135,12 +135,12 @@ def _verdict(metrics: dict[str, Metric], gains: pd.DataFrame, baseline: str) -> 
     mine = gains[gains["against"] == baseline]
     better = bool(len(mine) and (mine["low"] > 0).all())
     close = abs(inside.value - 90) <= CLOSE
-    cheaper = saved.value > 0 and fill.value >= (fill.baseline or 0.0) - 1e-9
+    cheaper = (saved.low or 0.0) > 0 and fill.value >= (fill.baseline or 0.0) - 1e-9
     return Verdict(
         met=better and close and cheaper,
         sentence=f"The gain over {baseline} is {'beyond' if better else 'not beyond'} chance, 90\u202f% intervals cover"
         f" {inside.value:.1f}\u202f% ({'within' if close else 'not within'} {CLOSE:g} points), and the orders cost"
-        f" {'less' if saved.value > 0 else 'no less'} than the naive rule's and serve"
+        f" {'less' if (saved.low or 0.0) > 0 else 'not surely less'} than the naive rule's and serve"
         f" {'no less' if fill.value >= (fill.baseline or 0.0) - 1e-9 else 'less'} of demand.",
     )
 

@@ -18,7 +18,7 @@ def orders_section(orders: pd.DataFrame, roles: Roles, clock: Clock, stock_known
     later = orders[~orders["order_today"] & (orders["quantity"] > 0)]
     never = int((orders["quantity"] <= 0).sum())
     keys = [str(name) for name in orders.columns[: list(orders.columns).index("order_date")]]
-    titles = dict.fromkeys(keys, "") | {name: name for name in keys}
+    titles = dict(zip(keys, roles.series or ["Series"], strict=True))
     titles |= {
         "quantity": "Order",
         "arrives": "Arrives",
@@ -29,10 +29,9 @@ def orders_section(orders: pd.DataFrame, roles: Roles, clock: Clock, stock_known
         "service": "Service",
     }
     formats = dict.fromkeys(("quantity", "stock", "on_order", "expected_demand", "order_up_to"), ",.0f")
-    said = (
-        f"{len(now):,} of {len(orders):,} items are to be ordered on {clock.date(clock.periods):%-d %B %Y},"
-        f" {len(later):,} at a later review within what is forecast, {never:,} not at all."
-    )
+    said = f"{len(now):,} of {len(orders):,} items are to be ordered on {clock.date(clock.periods):%-d %B %Y}"
+    said += f", {len(later):,} at a later review within what is forecast" if len(later) else ""
+    said += f", {never:,} not at all within it." if never else "."
     if not stock_known:
         said += " What is in stock was not given, so each order fills an empty shelf: take off what is there."
     return Section(
@@ -45,15 +44,19 @@ def orders_section(orders: pd.DataFrame, roles: Roles, clock: Clock, stock_known
     )
 
 
+def told_saving(saved: Metric) -> str:
+    """Return what orders save in words: 12 % less; or that it cannot be told from chance."""
+    words = f"{abs(saved.value):.0f}\u202f% {'less' if saved.value >= 0 else 'more'}"
+    sure = saved.low is not None and saved.high is not None and (saved.low > 0 or saved.high < 0)
+    return words if sure else f"{words} (which may be chance)"
+
+
 def replay_section(
     rules: pd.DataFrame, naive: str, played: int, items: int, clock: Clock, metrics: dict[str, Metric]
 ) -> Section:
     """Tell what the orders would have cost."""
     saved, fill = metrics["cost_saved"], metrics["fill_rate"]
-    sure = saved.low is not None and saved.low > 0
     of = "all" if played == items else f"a draw of {played:,} of the"
-    lower = saved.value < 0
-    words = f"{'more' if lower else 'less'}{'' if sure or (saved.high or 0) < 0 else ', which may be chance'}"
     titles = {
         "rule": "Rule",
         "cost": "Cost",
@@ -65,11 +68,12 @@ def replay_section(
         "mean_stock": "Mean stock",
         "orders": "Orders",
     }
-    formats = dict.fromkeys(("cost", "holding", "shortage", "waste"), ",.4g") | {"orders": ",.0f", "mean_stock": ",.1f"}
+    money = ",.0f" if float(rules["cost"].max()) >= 1_000 else ",.2f"
+    formats = dict.fromkeys(("cost", "holding", "shortage", "waste"), money) | {"orders": ",.0f", "mean_stock": ",.0f"}
     return Section(
         title="What would the orders have cost?",
         intro=f"The {clock.horizon} test {clock.unit}s were played again for {of} {items:,} items, forecast anew at"
-        f" each review by what was known then. The quantile rule costs {abs(saved.value):.0f}\u202f% {words}, than"
+        f" each review by what was known then. The quantile rule costs {told_saving(saved)} than"
         f" {naive} with a normal safety stock for the same service (95 % interval of what is saved:"
         f" {saved.low or 0:.0f} to {saved.high or 0:.0f}\u202f%); it serves {fill.value:.1f}\u202f% of demand, the"
         f" naive rule {fill.baseline or 0:.1f}\u202f%. Costs count from the first {clock.unit} that an order"

@@ -1,5 +1,6 @@
 """The tables beside the report: forecasts of each series and sum, and the orders under the names of the user."""
 
+import numpy as np
 import pandas as pd
 
 from tasks.cases.demand.features.clock import Clock
@@ -38,7 +39,10 @@ def list_forecasts(table: pd.DataFrame, series: pd.DataFrame, clock: Clock, role
 
 @stage(phase="Deployment")
 def list_orders(orders: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """Return the orders under the names of the user's own columns, those of today first."""
+    """Return the orders under the user's own names, those of today first, numbers as a buyer sends them."""
     named_keys = {f"key_{number}": name for number, name in enumerate(roles.series, 1)}
     clear = {column: name for column, name in named_keys.items() if name not in orders.columns}
-    return orders.rename(columns=clear).sort_values("order_today", ascending=False, kind="stable", ignore_index=True)
+    table = orders.rename(columns=clear).sort_values("order_today", ascending=False, kind="stable", ignore_index=True)
+    for name in table.select_dtypes("number").columns:
+        table[name] = [f"{value:.12g}" if np.isfinite(value) else "" for value in table[name].round(3)]
+    return table
