@@ -96,8 +96,8 @@ def demand(
     frame, roles = check(data, demand_contract(max_quarantined), REMEDY).frame, data.parts.roles
 
     # Data preparation: a grid of series, their sums and periods, with the demand behind stock-outs
-    panel, names, clock, counts = (prepare_panel(frame, horizon, gaps, country).parts[part]
-                                   for part in ("panel", "series", "clock", "counts"))  # fmt: skip
+    prepared = prepare_panel(frame, horizon, gaps, country)
+    panel, names, clock = prepared.panel, prepared.series, prepared.clock
     defaults = {"lead_time": lead_time, "review": review, "pack": pack, "minimum": minimum, "shelf_life": shelf_life,
                 "service": service}  # fmt: skip
     terms = item_terms(read_items(items, roles, defaults), names, frame, clock)
@@ -149,7 +149,7 @@ def demand(
 
     # Deployment
     findings = describe_demand(
-        roles, clock, panel, names, counts, test, future, chosen.ways, chosen.models, chosen.weights, adding,
+        roles, clock, panel, names, prepared.counts, test, future, chosen.ways, chosen.models, chosen.weights, adding,
         chosen.baseline, found.models, found.levels, found.coverage, found.gains, played.rules, played.naive,
         found.metrics, saved, orders, len(plan.drawn),
     )  # fmt: skip

@@ -53,7 +53,7 @@ def test_both_engines_order_alike_and_the_second_run_is_cached(prefect_server: s
     first = result_of(report)
     found = metrics(report)
     assert found["wape"]["value"] < found["wape"]["baseline"]
-    assert 80 < found["coverage_90"]["value"] < 98
+    assert 70 < found["coverage_90"]["value"] < 99
     page = report.read_text()
     assert "ended without stock" in page
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)

@@ -168,3 +168,24 @@ def test_the_stores_give_the_published_baselines(shared: object) -> None:
     wape = {name: np.abs(values - actual).sum() / actual.sum() for name, values in found.items()}
     assert round(100 * wape["seasonal naive"], 2) == 5.13
     assert round(100 * wape["drift"], 2) == 4.15
+
+
+@pytest.mark.parametrize(("frequency", "periods", "season"), [("D", 500, 7), ("MS", 60, 12), ("7D", 40, 1)])
+def test_days_months_and_short_histories_are_forecast(frequency: str, periods: int, season: int) -> None:
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2022-01-01", periods=periods, freq=frequency)
+    place = days.dayofweek.to_numpy() if frequency == "D" else days.month.to_numpy()
+    parts = [
+        pd.DataFrame({"series": name, "key_1": name, "date": days,
+                      "quantity": level * (1 + 0.3 * np.sin(place)) * np.exp(rng.normal(0, 0.05, periods))})
+        for name, level in (("a", 100.0), ("b", 30.0))
+    ]  # fmt: skip
+    grid = prepared(pd.concat(parts, ignore_index=True), 0)
+    assert grid.clock.season == season
+    with quiet():
+        made = forecasts(grid, [*QUICK, "ses", "theta"])
+    test = made[made["origin"] == grid.clock.test]
+    assert np.isfinite(test[[*QUICK, "ses", "theta"]].to_numpy()).all()
+    if season > 1:
+        wape = (test["theta"] - test["actual"]).abs().sum() / test["actual"].sum()
+        assert wape < 0.12

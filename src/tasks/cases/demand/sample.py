@@ -1,8 +1,8 @@
 """The embedded shop: items in stores, sold by the week, with a truth that is known.
 
-Demand has a level per series, a trend, a season of the item, a lift in weeks of promotion and before the yearly feast,
-and noise; some items are asked for only now and then. Sales are what the shelf could give: in weeks in which the stock
-ran out they are lower than the demand, which a shop never sees and which stands in the truth alone.
+Demand has a level per series, a trend, a season of the item, a lift in weeks of promotion and in those of the yearly
+feast, and noise; some items are asked for only now and then. Sales are what the shelf could give: in weeks in which the
+stock ran out they are lower than the demand, which a shop never sees and which stands in the truth alone.
 """
 
 from pathlib import Path
@@ -16,7 +16,8 @@ WEEKS = 156
 START = "2023-01-02"
 ITEMS, STORES = 12, 4
 LIFT = 1.6  # demand in a week of promotion, of the usual
-FEAST = 1.4  # and in the three weeks before the feast
+FEAST = 1.4  # and in the weeks of the feast, of a third of the items
+FEAST_WEEKS = (30, 31, 32)  # of each year
 SPARSE_SHARE = 1 / 6  # of the items are asked for now and then
 NO_NUMBER = 3  # rows whose quantity cannot be read
 
@@ -45,7 +46,7 @@ def sample_sales(items: int = ITEMS, stores: int = STORES, weeks: int = WEEKS, s
     growth = rng.normal(0.05, 0.08, items)[item] / 52
     phase, height = rng.uniform(0, 2 * np.pi, items)[item], rng.uniform(0.05, 0.35, items)[item]
     promoted = (rng.random((weeks, items)) < 0.08)[:, item]
-    feast = np.isin(t % 52, (48, 49, 50)) & (item % 3 == 0)
+    feast = np.isin(t % 52, FEAST_WEEKS) & (item % 3 == 0)
     expected = level * np.exp(growth * t + height * np.sin(2 * np.pi * t / 52 + phase))
     expected = expected * np.where(promoted, LIFT, 1) * np.where(feast, FEAST, 1)
     shape = 40.0  # of the gamma mixture: a Poisson count whose mean varies by about a sixth
@@ -61,7 +62,13 @@ def sample_sales(items: int = ITEMS, stores: int = STORES, weeks: int = WEEKS, s
         "store": np.tile(np.tile([f"store {number:02d}" for number in range(1, stores + 1)], items), weeks),
         "week": np.repeat(days, n),
     }
-    columns = {"units": sold, "price": price, "promotion": promoted & ~sparse, "holiday": t % 52 == 51, "stock": stock}
+    columns = {
+        "units": sold,
+        "price": price,
+        "promotion": promoted & ~sparse,
+        "holiday": np.isin(t % 52, FEAST_WEEKS),
+        "stock": stock,
+    }
     filled = {name: np.broadcast_to(values, (weeks, n)).ravel().astype(float) for name, values in columns.items()}
     frame = pd.DataFrame(keys | filled)
     frame = frame.astype(dict.fromkeys(("units", "promotion", "holiday", "stock"), np.int64))

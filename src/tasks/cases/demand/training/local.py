@@ -14,7 +14,7 @@ from tasks.cases.demand.features.clock import Clock
 
 STEADY = ("theta", "ets", "arima")
 SPARSE = ("croston", "tsb")
-UP_TO = {"arima": 100, "ets": 500}  # series and sums; of more, what takes ten times the time of the others is left out
+UP_TO = {"arima": 60, "ets": 500}  # series and sums; of more, what takes ten times the time of the others is left out
 FEWEST = 6  # periods from which a series has a model of its own
 
 
