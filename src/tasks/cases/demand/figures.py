@@ -1,6 +1,6 @@
 """What will be sold, how far off are forecasts, are intervals right, what do the orders cost? The figures."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -80,19 +80,19 @@ def forecast_figure(
     return figure
 
 
-def _ticks() -> "object":
+def _ticks() -> Any:
     from matplotlib.dates import AutoDateLocator
 
     return AutoDateLocator(minticks=3, maxticks=6)
 
 
-def _few() -> "object":
+def _few() -> Any:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(4)
 
 
-def _months() -> "object":
+def _months() -> Any:
     from matplotlib.dates import DateFormatter
 
     return DateFormatter("%b %Y")

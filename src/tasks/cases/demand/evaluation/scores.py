@@ -99,9 +99,14 @@ def _metric(name: str, values: np.ndarray, mine: pd.DataFrame, baseline: np.ndar
     """Return a mean over the cases in percent."""
     low, high = _interval(values, mine)
     return Metric(
-        name=name, value=100 * float(values.mean()), unit="%", low=100 * low, high=100 * high, n=len(values),
+        name=name, value=100 * float(values.mean()), unit="%", low=_end(low), high=_end(high), n=len(values),
         baseline=100 * float(baseline.mean()), note=note,
     )  # fmt: skip
+
+
+def _end(value: float) -> float | None:
+    """Return the end of an interval in percent; None where a single case tells nothing of how cases vary."""
+    return 100 * float(value) if np.isfinite(value) else None
 
 
 def _inside(mine: pd.DataFrame) -> np.ndarray:
@@ -110,9 +115,10 @@ def _inside(mine: pd.DataFrame) -> np.ndarray:
 
 
 def _interval(values: np.ndarray, mine: pd.DataFrame) -> tuple[float, float]:
-    """Return the wider of two 95 % intervals: other series, or other periods, might have been drawn."""
-    ends = np.array([bootstrap(values, groups=mine[name].to_numpy()) for name in ("number", "t")])
-    return float(np.nanmin(ends[:, 0], initial=np.inf)), float(np.nanmax(ends[:, 1], initial=-np.inf))
+    """Return the ends of two 95 % intervals together: other series, or other periods, might have been drawn."""
+    drawn = [mine[name].to_numpy() for name in ("number", "t") if mine[name].nunique() > 1]
+    ends = [bootstrap(values, groups=groups) for groups in drawn] or [(float("nan"), float("nan"))]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _pinballs(mine: pd.DataFrame) -> np.ndarray:
@@ -199,8 +205,8 @@ def evaluate_orders(items: pd.DataFrame, naive: dict[str, str]) -> list[Metric]:
     note = f"against {naive['name']}; perfect knowledge would save {most:.0f} %"
     return [
         Metric(
-            name="cost_saved", value=100 * (1 - float(ours.sum()) / total), unit="%", low=100 * float(low),
-            high=100 * float(high), n=len(ours), baseline=0.0, note=note,
+            name="cost_saved", value=100 * (1 - float(ours.sum()) / total), unit="%", low=_end(low), high=_end(high),
+            n=len(ours), baseline=0.0, note=note,
         ),
         Metric(
             name="fill_rate", value=100 * float(fill["forecast quantiles"]), unit="%", n=len(ours),

@@ -32,18 +32,18 @@ def fill_demand(
 
 
 def _expected(demand: np.ndarray, t: int, year: int, season: int, mean: int) -> np.ndarray:
-    late = _mean(demand[max(0, t - mean) : t])
+    late = column_mean(demand[max(0, t - mean) : t])
     if 1 < season < max(year, 8):
-        return np.where(t >= season, _mean(demand[max(0, t - 4 * season) : t][::-1][season - 1 :: season]), late)
+        return np.where(t >= season, column_mean(demand[max(0, t - 4 * season) : t][::-1][season - 1 :: season]), late)
     if not year or t < year + 2:
         return late
-    before = _mean(demand[max(0, t - year - mean) : t - year])
+    before = column_mean(demand[max(0, t - year - mean) : t - year])
     with np.errstate(divide="ignore", invalid="ignore"):
         grown = demand[t - year] * np.clip(late / before, 0.5, 2.0)
     return np.where(np.isfinite(grown), grown, late)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def column_mean(values: np.ndarray) -> np.ndarray:
     """Return the mean of each column over the values that are there; NaN where none is."""
     count = np.isfinite(values).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

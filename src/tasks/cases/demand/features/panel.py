@@ -93,7 +93,7 @@ def prepare_panel(frame: pd.DataFrame, horizon: int, gaps: str, country: str) ->
     grid = _Grid(frame[inside], code[inside], t[inside], rows, len(levels), clock)
     sold, counts = grid.total("quantity"), {"summed": grid.summed}
     out = grid.stock_outs()
-    known, sold = _known(sold[: clock.periods], out, gaps)
+    known, sold = _known(sold[: clock.periods], out, gaps, clock.test)
     demand = fill_demand(sold, known, out, clock.year, clock.season, clock.mean)
     started = np.isfinite(demand)
     counts |= {"stock_outs": int(out.sum()), "missing": int((started & ~known & ~out).sum())}
@@ -135,11 +135,11 @@ class _Grid:
         return np.nan_to_num(self.total("stock"), nan=1.0)[: self.clock.periods] <= 0
 
 
-def _known(sold: np.ndarray, out: np.ndarray, gaps: str) -> tuple[np.ndarray, np.ndarray]:
+def _known(sold: np.ndarray, out: np.ndarray, gaps: str, test: int) -> tuple[np.ndarray, np.ndarray]:
     """Return where the quantity is the demand, and the quantities with the zeros that the table leaves out."""
-    absent = np.isnan(sold)
-    writes_zeros = bool((sold == 0).sum() > 0.01 * (~absent).sum())
-    if gaps == "zero" or (gaps == "auto" and not writes_zeros and absent.mean() > 0.05):
+    absent, early = np.isnan(sold), sold[:test]
+    writes_zeros = bool((early == 0).sum() > 0.01 * np.isfinite(early).sum())
+    if gaps == "zero" or (gaps == "auto" and not writes_zeros and absent[:test].mean() > 0.05):
         started = np.isfinite(sold).cumsum(axis=0) > 0
         sold = np.where(absent & started, 0.0, sold)
     return np.isfinite(sold) & ~out, sold

@@ -44,6 +44,13 @@ def orders_section(orders: pd.DataFrame, roles: Roles, clock: Clock, stock_known
     )
 
 
+def told_ends(metric: Metric) -> str:
+    """Return the ends of an interval in brackets; nothing where there are none."""
+    if metric.low is None or metric.high is None:
+        return ""
+    return f" (95\u202f% interval {metric.low:.1f} to {metric.high:.1f}\u202f%)"
+
+
 def told_saving(saved: Metric) -> str:
     """Return what orders save in words: 12 % less; or that it cannot be told from chance."""
     words = f"{abs(saved.value):.0f}\u202f% {'less' if saved.value >= 0 else 'more'}"
@@ -74,9 +81,8 @@ def replay_section(
         title="What would the orders have cost?",
         intro=f"The {clock.horizon} test {clock.unit}s were played again for {of} {items:,} items, forecast anew at"
         f" each review by what was known then. The quantile rule costs {told_saving(saved)} than"
-        f" {naive} with a normal safety stock for the same service (95 % interval of what is saved:"
-        f" {saved.low or 0:.0f} to {saved.high or 0:.0f}\u202f%); it serves {fill.value:.1f}\u202f% of demand, the"
-        f" naive rule {fill.baseline or 0:.1f}\u202f%. Costs count from the first {clock.unit} that an order"
+        f" {naive} with a normal safety stock for the same service{told_ends(saved)}; it serves"
+        f" {fill.value:.1f}\u202f% of demand, the naive rule {fill.baseline or 0:.1f}\u202f%. Costs count from the first {clock.unit} that an order"
         " could reach.",
         blocks=[
             figure_block(replay_figure(rules, naive), "Cost of each rule in the replay."),
@@ -124,8 +130,8 @@ def intervals_section(coverage: pd.DataFrame, metrics: dict[str, Metric]) -> Sec
     inside, loss = metrics["coverage_90"], metrics["pinball"]
     return Section(
         title="Do the intervals hold what they say?",
-        intro=f"{inside.value:.1f}\u202f% of the test demands lie in their 90\u202f% interval ({inside.low:.1f} to"
-        f" {inside.high:.1f}). The pinball loss is {loss.value:.2f}\u202f% of mean demand, the simple forecast's with"
+        intro=f"{inside.value:.1f}\u202f% of the test demands lie in their 90\u202f% interval"
+        f"{told_ends(inside)}. The pinball loss is {loss.value:.2f}\u202f% of mean demand, the simple forecast's with"
         f" intervals made the same way {loss.baseline or 0:.2f}\u202f%. Widths come from errors in validation alone.",
         blocks=[figure_block(coverage_figure(coverage, inside.value / 100), "Told quantiles against what happened.")],
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from tasks.cases.demand.features.censored import column_mean
 from tasks.cases.demand.features.clock import Clock
 from tasks.cases.demand.features.panel import Matrices, to_matrices
 from tasks.cases.demand.training.simple import growth, repeated, simple_forecasts
@@ -70,7 +71,7 @@ def inputs_of(data: Matrices, origin: int, steps: int, clock: Clock) -> tuple[np
     columns += _calendar(clock, target, n)
     for name, values in data.extras.items():
         now = values[target]
-        usual = np.nanmean(values[:origin], axis=0) if name == "price" else 1.0
+        usual = np.nan_to_num(column_mean(values[:origin])) if name == "price" else np.ones(n)
         columns.append(now / np.where(usual == 0, 1.0, usual))
         if clock.year:
             before = np.where((target >= clock.year)[:, None], values[np.maximum(target - clock.year, 0)], np.nan)
