@@ -144,7 +144,7 @@ def test_intervals_cover_new_errors_as_often_as_they_say() -> None:
         assert (told["actual"] <= told[f"q{level:02d}"]).mean() == pytest.approx(level / 100, abs=0.03)
     assert (np.diff(told[["q05", "q25", "q50", "q75", "q95"]].to_numpy(), axis=1) >= 0).all()
     widths, total = Widths(intervals, series), later.groupby(["number", "origin"])["actual"].sum() - 6000.0
-    offset = widths.offsets("sum", np.arange(40), np.full(40, 6), np.full(40, 0.9))
+    offset = widths.offsets("sum", np.arange(40), np.full(40, 6), np.full(40, 0.9), np.full(40, 1000.0))
     below = total.to_numpy() <= offset[total.index.get_level_values("number")]
     assert below.mean() == pytest.approx(0.9, abs=0.04)
     assert LEVELS.min() > 0

@@ -62,7 +62,7 @@ def forecast_figure(
         future["date"], future["q05"], future["q95"], color=BLUE, alpha=0.25, linewidth=0, label="90 % interval"
     )
     axes.plot(future["date"], future["value"], color=BLUE, label="forecast")
-    axes.set_ylim(0, max(late["demand"].max(), future["q95"].max()) * 1.05)
+    axes.set_ylim(0, 1.05 * max(late["demand"].max(), future["q95"].max()) or 1.0)
     axes.set_ylabel(what if len(what) < 30 else f"{what[:28]}…")
     axes.yaxis.set_major_formatter(lambda value, _: short(value))
     axes.xaxis.set_major_locator(_ticks())

@@ -18,8 +18,9 @@ def item_terms(items: pd.DataFrame, series: pd.DataFrame, frame: pd.DataFrame, c
     """Return a row per series with all that its order rests on, the gaps filled.
 
     Unless costs are given, holding costs `HELD_A_YEAR` of the unit cost a year, and running out of one unit costs as
-    much as makes the service level the best one (newsvendor: shortage / (shortage + holding of a review) = service).
-    With a price above the unit cost, a unit that is not sold loses the margin, and the service level follows from it.
+    much as makes the service level the best one (newsvendor: shortage / (shortage + leftover) = service). A unit left
+    over costs its holding for a review, and where it spoils the share of its shelf life that a review takes. With a
+    price above the unit cost, a unit that is not sold loses the margin, and the service level follows from it.
 
     Args:
         items: as `read_items` gives it.
@@ -62,7 +63,8 @@ def _costs(terms: pd.DataFrame, unit: str) -> pd.DataFrame:
     terms["unit_cost"] = terms["unit_cost"].fillna(1.0)
     terms["holding_cost"] = terms["holding_cost"].fillna(HELD_A_YEAR / YEARS[unit] * terms["unit_cost"])
     terms["order_cost"] = terms["order_cost"].fillna(0.0)
-    cycle = terms["holding_cost"] * terms["review"]
+    shelf = terms["shelf_life"].where(terms["shelf_life"] > 0, np.inf)
+    cycle = terms["holding_cost"] * terms["review"] + terms["unit_cost"] * (terms["review"] / shelf).clip(upper=1.0)
     shortage = terms["shortage_cost"].fillna((terms["price"] - terms["unit_cost"]).where(priced))
     ratio = shortage / (shortage + cycle).clip(lower=1e-12)
     terms["service"] = ratio.clip(0.5, 0.995).fillna(terms["service"])

@@ -82,8 +82,8 @@ def replay_section(
         intro=f"The {clock.horizon} test {clock.unit}s were played again for {of} {items:,} items, forecast anew at"
         f" each review by what was known then. The quantile rule costs {told_saving(saved)} than"
         f" {naive} with a normal safety stock for the same service{told_ends(saved)}; it serves"
-        f" {fill.value:.1f}\u202f% of demand, the naive rule {fill.baseline or 0:.1f}\u202f%. Costs count from the first {clock.unit} that an order"
-        " could reach.",
+        f" {fill.value:.1f}\u202f% of demand, the naive rule {fill.baseline or 0:.1f}\u202f%. Costs count from the"
+        f" first {clock.unit} that an order could reach.",
         blocks=[
             figure_block(replay_figure(rules, naive), "Cost of each rule in the replay."),
             Table.from_frame(rules, titles, formats | {"fill_rate": ".1%", "in_stock": ".1%"}),

@@ -14,11 +14,15 @@ from tasks.platform.stage import stage
 LEVELS = np.round(np.concatenate([[0.005], np.arange(0.01, 1.0, 0.01), [0.995]]), 3)
 TOLD = (0.05, 0.25, 0.5, 0.75, 0.95)
 SHRINK = 8.0  # periods of validation that the usual error of the kind counts as
+LEAST = 4  # periods of validation from which a series has an error of its own
 FEWEST = 120  # errors from which a distance, or a length, is ranked for itself
 
 
-def usual_errors(centre: pd.DataFrame, series: pd.DataFrame) -> pd.Series:
+def usual_errors(centre: pd.DataFrame, series: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return what each series usually misses, number -> its mean absolute error, drawn towards its kind's.
+
+    NaN for a series that had hardly any demand in validation; then what its kind misses as a share of its forecast,
+    kind -> share, is the second answer.
 
     Args:
         centre: validation forecasts: `number`, `actual`, `known`, `value`.
@@ -39,7 +43,7 @@ def usual_errors(centre: pd.DataFrame, series: pd.DataFrame) -> pd.Series:
     ratio = table["error"].groupby(kind).sum() / (table["level"] * table["n"]).groupby(kind).sum().clip(lower=1e-12)
     prior = kind.map(ratio).fillna(ratio.mean() if len(ratio) else 1.0) * level
     own = (table["error"].fillna(0.0) + SHRINK * prior) / (table["n"].fillna(0) + SHRINK)
-    return own.clip(lower=1e-9)
+    return own.where((table["n"].fillna(0) >= LEAST) & (own > 0)), ratio.fillna(1.0)
 
 
 @stage(phase="Modelling")
@@ -58,7 +62,7 @@ def fit_intervals(
         `of` (`step`: one period, that of number `k`; `sum`: the first `k` periods; `usual`: what series number `k`
         usually misses), `kind`, `k`, `level`, `value`.
     """
-    usual = usual_errors(centre, series)
+    usual, ratio = usual_errors(centre, series)
     kind = series.set_index("number")["kind"].astype(str)
     step, sums = _errors(centre, usual)
     if rehearsed is not None:
@@ -67,7 +71,10 @@ def fit_intervals(
             [few, sums[~sums["step"].isin(few["step"]) | ~sums["number"].map(kind).isin(few["number"].map(kind))]]
         )
     steps = int(centre["step"].max()) + 1
-    rows = [pd.DataFrame({"of": "usual", "kind": "", "k": usual.index, "level": 0.0, "value": usual.to_numpy()})]
+    rows = [
+        pd.DataFrame({"of": "usual", "kind": "", "k": usual.index, "level": 0.0, "value": usual.to_numpy()}),
+        pd.DataFrame({"of": "share", "kind": ratio.index, "k": 0, "level": 0.0, "value": ratio.to_numpy()}),
+    ]
     for what, errors in (("step", step), ("sum", sums)):
         for name in sorted(kind.unique()):
             mine = errors[errors["number"].map(kind) == name]
@@ -86,7 +93,7 @@ def _errors(centre: pd.DataFrame, usual: pd.Series) -> tuple[pd.DataFrame, pd.Da
     whole = table["known"].astype(int).groupby(keys).cumprod().astype(bool)
     single = table[["number", "step"]].assign(miss=miss)[table["known"].astype(bool)]
     together = table[["number", "step"]].assign(miss=miss.groupby(keys).cumsum())[whole]
-    return single, together
+    return single.dropna(), together.dropna()
 
 
 def _ranked(what: str, kind: str, step: np.ndarray, miss: np.ndarray, steps: int) -> pd.DataFrame:
@@ -115,14 +122,16 @@ class Widths:
         usual = table[table["of"] == "usual"]
         self.usual = dict(zip(usual["k"].astype(int), usual["value"], strict=True))
         self.kind = dict(zip(series["number"].astype(int), series["kind"].astype(str), strict=True))
-        ranked = table[table["of"] != "usual"]
+        share = table[table["of"] == "share"]
+        self.share = dict(zip(share["kind"].astype(str), share["value"], strict=True))
+        ranked = table[table["of"].isin(["step", "sum"])]
         self.ranks = {
             (str(of), str(kind), int(k)): part["value"].to_numpy()
             for (of, kind, k), part in ranked.groupby(["of", "kind", "k"])
         }
         self.steps = int(ranked["k"].max())
 
-    def offsets(self, of: str, numbers: np.ndarray, k: np.ndarray, level: np.ndarray) -> np.ndarray:
+    def offsets(self, of: str, numbers: np.ndarray, k: np.ndarray, level: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Return what is to be added to forecasts for their quantiles, (n,).
 
         Args:
@@ -130,9 +139,12 @@ class Widths:
             numbers: of the series, (n,).
             k: which period, or how many, from 1, (n,); beyond what was validated the last counts, grown by its root.
             level: of the quantile, (n,).
+            value: forecast of a period, (n,): what series without errors of their own are measured by.
         """
         kinds = np.array([self.kind[int(number)] for number in numbers], dtype=object)
         unit = np.array([self.usual[int(number)] for number in numbers])
+        share = np.array([self.share.get(kind, 1.0) for kind in kinds], float)
+        unit = np.where(np.isfinite(unit), unit, share * np.maximum(value, 0.0))
         inside = np.clip(k, 1, self.steps)
         out = np.zeros(len(numbers))
         for kind in set(kinds):
@@ -149,7 +161,9 @@ def tell_quantiles(centre: pd.DataFrame, intervals: pd.DataFrame, series: pd.Dat
     numbers, k = centre["number"].to_numpy(), centre["step"].to_numpy() + 1
     told = {
         f"q{round(100 * level):02d}": np.maximum(
-            centre["value"].to_numpy() + widths.offsets("step", numbers, k, np.full(len(centre), level)), 0.0
+            centre["value"].to_numpy()
+            + widths.offsets("step", numbers, k, np.full(len(centre), level), centre["value"].to_numpy()),
+            0.0,
         )
         for level in TOLD
     }

@@ -69,7 +69,8 @@ def levels_of(
     service = terms["service"].to_numpy()
 
     def quantile(k: np.ndarray, level: np.ndarray) -> np.ndarray:
-        return np.maximum(upto(total, k) + widths.offsets("sum", numbers, k.astype(int), level), 0.0)
+        sums = upto(total, k)
+        return np.maximum(sums + widths.offsets("sum", numbers, k.astype(int), level, sums / np.maximum(k, 1)), 0.0)
 
     level = quantile(lead + review, service)
     most = np.where(shelf > 0, quantile(lead + np.maximum(shelf, 1), np.full(len(terms), 0.5)), np.inf)
