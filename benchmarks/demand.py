@@ -3,13 +3,15 @@
     python benchmarks/demand.py                            2,000 series of three years by the week, pandas
     python benchmarks/demand.py --series 1000 --engine spark
 
-Printed: seconds of the whole command, with the start of its server, and the most memory that any one of its processes
+Printed: seconds of the whole command, with the start of its server, the processor time that it used (on a busy machine
+the better measure: divided by the cores it is about what an idle one takes), and the most memory that any one of its processes
 and all together held (sampled). Spark's JVM counts as one.
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -42,8 +44,10 @@ def measure(series: int, engine: str, folder: Path) -> int:
         return done.returncode
     result = json.loads((Path(done.stdout.splitlines()[-1]).parent / "result.json").read_text())
     found = {item["name"]: item for item in result["metrics"]}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
-        f"{series:,} series of 156 weeks, {engine}, {settings().threads} threads: {seconds:.0f} s; largest process"
+        f"{series:,} series of 156 weeks, {engine}, {settings().threads} threads: {seconds:.0f} s,"
+        f" {used.ru_utime + used.ru_stime:.0f} s of processor time; largest process"
         f" {memory.largest / 2**20:,.0f} MB, all together {megabytes:,.0f} MB"
     )
     for name, item in found.items():

@@ -170,7 +170,8 @@ def forecast_levels(
         periods: how many.
     """
     by_origin = {int(str(origin)): part for origin, part in rolled.groupby("origin")}
-    level, most, last = [], [], max(by_origin)
+    level: list[np.ndarray] = []
+    most: list[np.ndarray] = []
     for t in range(first, first + periods):
         made = by_origin.get(t)
         if made is None:  # no item is reviewed here
@@ -180,7 +181,6 @@ def forecast_levels(
         found = levels_of(cumulative(made, numbers), numbers, terms, widths)
         level.append(found[0])
         most.append(found[1])
-    assert last >= first
     return Levels(np.array(level), np.array(most))
 
 

@@ -130,9 +130,9 @@ def _rows(data: Matrices, clock: Clock, cutoff: int, rng: np.random.Generator) -
     origins = origins[:: max(1, len(origins) // MOST_ORIGINS)]
     share = MOST_ROWS / max(1, len(origins) * steps * n)
     given, wanted = [], []
-    for origin in origins:
+    for origin in origins.tolist():
         ahead = min(steps, cutoff - origin)
-        inputs, base, scale = inputs_of(data, int(origin), ahead, clock)
+        inputs, base, scale = inputs_of(data, origin, ahead, clock)
         result = (data.demand[origin : origin + ahead] - base) / scale
         good = (data.known[origin : origin + ahead] & np.isfinite(result)).ravel()
         good &= (np.abs(np.nan_to_num(result.ravel())) < 20) & (rng.random(good.size) < share)

@@ -1,6 +1,6 @@
 """Every forecast of every series from every origin, on this machine's cores or on Spark, by the same function."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from tasks.cases.demand.training.local import SPARSE, STEADY, UP_TO, local_forec
 from tasks.cases.demand.training.simple import SIMPLE, simple_forecasts
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
+from tasks.platform.store import Stored
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -55,9 +56,10 @@ def forecast_series(
     n, frames = len(data.numbers), []
     kind = np.array([kinds[int(number)] for number in data.numbers])
     local = tuple(name for name in models if name in ("ses", *STEADY, *SPARSE))
-    for origin in origins:
+    own = local_forecasts(data.demand, origins, steps, clock, kind, local)
+    for place, origin in enumerate(origins):
         found = simple_forecasts(data.demand, origin, steps, clock)
-        found |= local_forecasts(data.demand, origin, steps, clock, kind, local)
+        found |= {name: values[place] for name, values in own.items()}
         if "boosting" in models:
             model = boosted[max(cutoff for cutoff in boosted if cutoff <= origin)]
             found["boosting"] = boosted_forecast(model, data, origin, steps, clock)
@@ -143,4 +145,4 @@ def forecast_with_spark(
     return panel.repartition(buckets, "bucket").groupBy("bucket").applyInPandas(of_bucket, schema)
 
 
-ENGINES = {"pandas": forecast_with_pandas, "spark": forecast_with_spark}
+ENGINES: dict[str, Callable[..., Stored]] = {"pandas": forecast_with_pandas, "spark": forecast_with_spark}

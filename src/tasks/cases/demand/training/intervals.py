@@ -126,7 +126,7 @@ class Widths:
         self.share = dict(zip(share["kind"].astype(str), share["value"], strict=True))
         ranked = table[table["of"].isin(["step", "sum"])]
         self.ranks = {
-            (str(of), str(kind), int(k)): part["value"].to_numpy()
+            (str(of), str(kind), int(str(k))): part["value"].to_numpy()
             for (of, kind, k), part in ranked.groupby(["of", "kind", "k"])
         }
         self.steps = int(ranked["k"].max())

@@ -15,6 +15,7 @@ from tasks.cases.demand.features.clock import Clock
 STEADY = ("theta", "ets", "arima")
 SPARSE = ("croston", "tsb")
 UP_TO = {"arima": 60, "ets": 500}  # series and sums; of more, what takes ten times the time of the others is left out
+SLOW = ("ets", "arima")  # estimated once a horizon; in between what is new only moves their state
 FEWEST = 6  # periods from which a series has a model of its own
 
 
@@ -36,6 +37,50 @@ def seasonal_part(values: np.ndarray, season: int) -> np.ndarray:
     return np.asarray(fitted.fit().seasonal)
 
 
+class _Own:
+    """The models of one series, asked from one origin after the other; what is slow is estimated once a horizon."""
+
+    def __init__(self, steps: int, clock: Clock, kind: str, wanted: tuple[str, ...]) -> None:
+        self.steps, self.clock, self.sparse = steps, clock, kind == "intermittent"
+        names = ("ses", *SPARSE) if self.sparse else ("ses", *STEADY)
+        self.names = [name for name in names if name in wanted]
+        self.makers = _sparse_makers() if self.sparse else _steady_makers()
+        self.fitted: dict[str, tuple[int, bool, int, Any]] = {}  # origin, logs, missing at the start, model
+
+    def forecast(self, past: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the forecasts of what follows on `past`, (t,), each (steps,)."""
+        y = past[np.isfinite(past)]
+        if len(y) < FEWEST or y.min() == y.max():
+            return {}
+        if self.sparse:
+            return {name: self._one(name, y, len(past), False) for name in self.names}
+        logs = bool(y.min() > 0)
+        values = np.log(y) if logs else y
+        level, ahead = _without_season(values, self.steps, self.clock)
+        found = {}
+        for name in self.names:
+            forecast = self._one(name, level, len(past), logs) + ahead
+            found[name] = np.maximum(np.exp(np.minimum(forecast, values.max() + 1)) if logs else forecast, 0.0)
+        return found
+
+    def _one(self, name: str, y: np.ndarray, origin: int, logs: bool) -> np.ndarray:
+        try:
+            before = self.fitted.get(name)
+            lost = origin - len(y)  # periods at the start that the series for the model lacks
+            if before and before[1:3] == (logs, lost) and 0 <= origin - before[0] < self.clock.horizon:
+                made = before[3].forward(y=y, h=self.steps)
+            elif name in SLOW:
+                model = self.makers[name]().fit(y=y)
+                self.fitted[name] = (origin, logs, lost, model)
+                made = model.predict(h=self.steps)
+            else:
+                made = self.makers[name]().forecast(y=y, h=self.steps)
+        except Exception:  # noqa: BLE001 - what the library raises on odd series; one of thousands must not stop the others
+            return np.full(self.steps, np.nan)
+        found = np.asarray(made["mean"], dtype=np.float64)
+        return np.where(np.isfinite(found).all(), found, np.nan)
+
+
 def own_forecasts(
     past: np.ndarray, steps: int, clock: Clock, kind: str, wanted: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
@@ -48,21 +93,7 @@ def own_forecasts(
         kind: `intermittent`, or another.
         wanted: names of models.
     """
-    y = past[np.isfinite(past)]
-    if len(y) < FEWEST or y.min() == y.max():
-        return {}
-    if kind == "intermittent":
-        makers = _sparse_makers()
-        return {name: _forecast(makers[name], y, steps) for name in ("ses", *SPARSE) if name in wanted}
-    logs = bool(y.min() > 0)
-    values = np.log(y) if logs else y
-    level, ahead = _without_season(values, steps, clock)
-    found, makers = {}, _steady_makers()
-    for name in ("ses", *STEADY):
-        if name in wanted:
-            forecast = _forecast(makers[name], level, steps) + ahead
-            found[name] = np.maximum(np.exp(np.minimum(forecast, values.max() + 1)) if logs else forecast, 0.0)
-    return found
+    return _Own(steps, clock, kind, wanted).forecast(past)
 
 
 def _without_season(values: np.ndarray, steps: int, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
@@ -103,29 +134,27 @@ def _sparse_makers() -> dict[str, Callable[[], Any]]:
     }
 
 
-def _forecast(make: Callable[[], Any], y: np.ndarray, steps: int) -> np.ndarray:
-    try:
-        found = np.asarray(make().forecast(y=y, h=steps)["mean"], dtype=np.float64)
-    except Exception:  # noqa: BLE001 - what the library raises on odd series; one of thousands must not stop the others
-        return np.full(steps, np.nan)
-    return np.where(np.isfinite(found).all(), found, np.nan)
-
-
 def local_forecasts(
-    demand: np.ndarray, origin: int, steps: int, clock: Clock, kinds: np.ndarray, wanted: tuple[str, ...]
+    demand: np.ndarray, origins: list[int], steps: int, clock: Clock, kinds: np.ndarray, wanted: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Return the forecasts of each series by its own past, each (steps, n); NaN where a model is none for a series.
+    """Return the forecasts of each series by its own past; NaN where a model is none for a series.
 
     Args:
-        demand: (T, n); nothing from `origin` on is looked at.
-        origin: the first period that is forecast.
+        demand: (T, n); no forecast looks at anything from its origin on.
+        origins: the first periods that are forecast, (k).
         steps: how many periods.
         clock: of the grid.
         kinds: of the series, (n,).
         wanted: names of models.
+
+    Returns:
+        Each (k, steps, n).
     """
-    out = {name: np.full((steps, demand.shape[1]), np.nan) for name in wanted}
+    out = {name: np.full((len(origins), steps, demand.shape[1]), np.nan) for name in wanted}
+    order = np.argsort(origins, kind="stable")  # an estimate is used at later origins only
     for column, kind in enumerate(kinds):
-        for name, values in own_forecasts(demand[:origin, column], steps, clock, str(kind), wanted).items():
-            out[name][:, column] = values
+        own = _Own(steps, clock, str(kind), wanted)
+        for place in order:
+            for name, values in own.forecast(demand[: origins[place], column]).items():
+                out[name][place, :, column] = values
     return out

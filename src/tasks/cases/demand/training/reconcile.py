@@ -60,7 +60,7 @@ def reconciled(
             series_values = series_values + (values[:, n:] - series_values @ adds.T) @ np.linalg.solve(inner, spread)
         values[:, :n] = np.maximum(series_values, 0.0)
         values[:, n:] = values[:, :n] @ adds.T
-    long = pd.DataFrame(values, index=wide.index, columns=wide.columns).stack().rename("value")
+    long = pd.DataFrame(values, index=wide.index, columns=wide.columns).stack()
     keys = pd.MultiIndex.from_frame(table[["origin", "step", "number"]])
     return pd.Series(long.reindex(keys).to_numpy(), index=table.index)
 
