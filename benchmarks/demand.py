@@ -4,8 +4,8 @@
     python benchmarks/demand.py --series 1000 --engine spark
 
 Printed: seconds of the whole command, with the start of its server, the processor time that it used (on a busy machine
-the better measure: divided by the cores it is about what an idle one takes), and the most memory that any one of its processes
-and all together held (sampled). Spark's JVM counts as one.
+the better measure: divided by the cores it is about what an idle one takes), and the most memory that any one of its
+processes and all together held (sampled). Spark's JVM counts as one.
 """
 
 import argparse
