@@ -1,0 +1,1 @@
+"""What will we sell, and what should we order today?"""

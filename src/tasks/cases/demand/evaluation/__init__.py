@@ -1,0 +1,1 @@
+"""Demand: Evaluation: the test weeks, and the replay of the orders."""

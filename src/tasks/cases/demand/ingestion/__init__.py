@@ -1,0 +1,1 @@
+"""Demand: Data understanding: the table, its columns, and its dates."""

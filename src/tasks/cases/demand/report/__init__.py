@@ -1,0 +1,1 @@
+"""Demand: Deployment: what is said."""

@@ -1,0 +1,179 @@
+"""What the demand case has to say: what will be sold, what to order, how good both are."""
+
+import numpy as np
+import pandas as pd
+
+from tasks.cases.demand.evaluation.scores import scored_rows
+from tasks.cases.demand.features.clock import Clock
+from tasks.cases.demand.figures import forecast_figure, short
+from tasks.cases.demand.ingestion.roles import Roles
+from tasks.cases.demand.report.sections import (
+    accuracy_section,
+    choices_section,
+    intervals_section,
+    orders_section,
+    replay_section,
+    stock_section,
+    told_saving,
+)
+from tasks.cases.demand.report.tables import dated
+from tasks.cases.demand.training.reconcile import Adding
+from tasks.evaluation.metrics import Metric
+from tasks.platform.stage import stage
+from tasks.publishing.blocks import Figure
+from tasks.publishing.report import Findings, Verdict
+from tasks.publishing.tables import figure_block
+
+CLOSE = 3.0  # points that the coverage of 90 % intervals may be off
+
+
+@stage(phase="Deployment")
+def describe_demand(
+    roles: Roles,
+    clock: Clock,
+    panel: pd.DataFrame,
+    series: pd.DataFrame,
+    counts: dict[str, int],
+    test: pd.DataFrame,
+    future: pd.DataFrame,
+    ways: pd.DataFrame,
+    tried: pd.DataFrame,
+    weights: pd.DataFrame,
+    adding: Adding,
+    baseline: dict[str, str],
+    models: pd.DataFrame,
+    levels: pd.DataFrame,
+    coverage: pd.DataFrame,
+    gains: pd.DataFrame,
+    rules: pd.DataFrame,
+    naive: dict[str, str],
+    forecast_metrics: list[Metric],
+    order_metrics: list[Metric],
+    orders: pd.DataFrame,
+    played: int,
+) -> Findings:
+    """Say what will be sold and what to order.
+
+    Args:
+        roles: of the columns.
+        clock: of the grid.
+        panel: the grid.
+        series: the series and their sums.
+        counts: of stock-outs, gaps, and rows that were summed up.
+        test: forecasts of the test with quantiles.
+        future: forecasts of what is to come with quantiles.
+        ways: of choosing, and their errors.
+        tried: models in validation.
+        weights: of the models for each series.
+        adding: how forecasts add up.
+        baseline: name of the strongest simple forecast.
+        models: errors in the test.
+        levels: errors by level.
+        coverage: of the quantiles.
+        gains: over the simple forecasts.
+        rules: of the replay.
+        naive: name of the naive rule.
+        forecast_metrics: of the test.
+        order_metrics: of the replay.
+        orders: of today.
+        played: items in the replay.
+    """
+    metrics = {metric.name: metric for metric in [*forecast_metrics, *order_metrics]}
+    own = series["level"] == "series"
+    mine = panel[panel["number"].isin(series.loc[own, "number"]) & (panel["t"] < clock.periods)]
+    sold = float(mine["sold"].sum()) or 1.0
+    known = bool(orders["stock"].notna().any())
+    sections = [
+        orders_section(orders, roles, clock, known),
+        replay_section(rules, naive["name"], played, int(own.sum()), clock, metrics),
+        accuracy_section(models, levels, gains, baseline["name"], clock, roles),
+        intervals_section(coverage, metrics),
+        stock_section(
+            counts, float(mine["demand"].sum()) / sold - 1, int(mine["demand"].notna().sum()), bool(roles.stock)
+        ),
+        choices_section(ways, tried, weights, adding, clock),
+    ]
+    return Findings(
+        answer=_answer(clock, series, future, orders, metrics, roles, known),
+        verdict=_verdict(metrics, gains, baseline["name"]),
+        hero=[_hero(panel, series, test, future, clock, roles)],
+        sections=sections,
+        metrics=[*forecast_metrics, *order_metrics],
+        limits=_limits(clock, roles, len(scored_rows(test, series))),
+    )
+
+
+def _answer(
+    clock: Clock,
+    series: pd.DataFrame,
+    future: pd.DataFrame,
+    orders: pd.DataFrame,
+    metrics: dict[str, Metric],
+    roles: Roles,
+    known: bool,
+) -> str:
+    own = series.loc[series["level"] == "series", "number"]
+    total = float(future.loc[future["number"].isin(own), "value"].sum())
+    now = orders[orders["order_today"]]
+    wape, saved = metrics["wape"], metrics["cost_saved"]
+    bought = (
+        f"today {len(now):,} of {len(orders):,} items are to be ordered, {short(float(now['quantity'].sum()))} in all"
+        if len(now)
+        else "today nothing is to be ordered"
+    )
+    empty = "" if known else " (to fill empty shelves, for what is in stock was not given)"
+    return (
+        f"In the next {clock.horizon} {clock.unit}s {short(total)} will be asked for ({roles.quantity}, {len(own):,}"
+        f" series), and {bought}{empty}. Forecasts were off by {wape.value:.1f}\u202f% of demand in {clock.horizon}"
+        f" {clock.unit}s that they had not seen, the best simple ones by {wape.baseline or 0:.1f}\u202f%; orders by"
+        f" them would have cost {told_saving(saved)} there than by a usual rule."
+    )
+
+
+def _verdict(metrics: dict[str, Metric], gains: pd.DataFrame, baseline: str) -> Verdict:
+    inside, saved, fill = metrics["coverage_90"], metrics["cost_saved"], metrics["fill_rate"]
+    mine = gains[gains["against"] == baseline]
+    better = bool(len(mine) and (mine["low"] > 0).all())
+    close = abs(inside.value - 90) <= CLOSE
+    cheaper = (saved.low or 0.0) > 0 and fill.value >= (fill.baseline or 0.0) - 1e-9
+    return Verdict(
+        met=better and close and cheaper,
+        sentence=f"The gain over {baseline} is {'beyond' if better else 'not beyond'} chance, 90\u202f% intervals cover"
+        f" {inside.value:.1f}\u202f% ({'within' if close else 'not within'} {CLOSE:g} points), and the orders cost"
+        f" {'less' if (saved.low or 0.0) > 0 else 'not surely less'} than the naive rule's and serve"
+        f" {'no less' if fill.value >= (fill.baseline or 0.0) - 1e-9 else 'less'} of demand.",
+    )
+
+
+def _hero(
+    panel: pd.DataFrame, series: pd.DataFrame, test: pd.DataFrame, future: pd.DataFrame, clock: Clock, roles: Roles
+) -> Figure:
+    whole = series[series["level"] == "all"]
+    number = int((whole if len(whole) else series)["number"].iloc[0])
+    name = "all series together" if len(whole) else str(series["series"].iloc[0])
+    past = panel[(panel["number"] == number) & (panel["t"] < clock.periods)]
+    tables = [table[table["number"] == number].sort_values("t") for table in (test, future)]
+    early, late = (table.assign(date=dated(table, clock)) for table in tables)
+    history = pd.DataFrame({"date": dated(past, clock), "demand": past["demand"]}).replace(np.nan, 0.0)
+    return figure_block(
+        forecast_figure(history, early, late, name, clock.unit, f"{roles.quantity} a {clock.unit}"),
+        "Demand of the past, and the forecast with its interval.",
+    )
+
+
+def _limits(clock: Clock, roles: Roles, cases: int) -> list[str]:
+    given = [name for name in (roles.promotion, roles.price, roles.holiday) if name]
+    planned = (
+        f"{', '.join(given)} of the test {clock.unit}s were taken as planned beforehand; for the time to come they are"
+        " those of rows without a quantity, else no promotion, the last price and last year's holidays."
+        if given
+        else "Promotions, prices and holidays were not given; what they do is noise here."
+    )
+    return [
+        f"The test is one stretch of {clock.horizon} {clock.unit}s ({cases:,} cases); another one may be harder.",
+        planned,
+        "The replay meets the demand of the table, filled where a shelf was empty; it knows no late delivery, no"
+        " substitute, and no customer who comes back.",
+        "Unless costs are given, running out costs what makes the service level asked for the best one; the saving is"
+        " in units of these costs.",
+    ]

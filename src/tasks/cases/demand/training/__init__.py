@@ -1,0 +1,1 @@
+"""Demand: Modelling: forecasts, the choice among them, intervals, sums that add up, orders."""

@@ -1,0 +1,102 @@
+"""The whole case: the sample on both engines and again from the store, a refusal, and the stores' weekly sales."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tasks.cases.demand.sample import sample_sales
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+LIVE = {"locate", "read_items", "read_champion", "promote", "publish_report"}
+
+
+def command(tmp_path: Path, server: str, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "CASEBOOK_HOME": str(tmp_path / "home"),
+        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
+        "CASEBOOK_OFFLINE": "true",
+        "PREFECT_API_URL": server,
+    }
+    return subprocess.run(
+        [sys.executable, "flows/demand.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
+        timeout=400,
+    )  # fmt: skip
+
+
+def run(tmp_path: Path, server: str, *options: str) -> Path:
+    done = command(tmp_path, server, *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Path(done.stdout.splitlines()[-1])
+
+
+def result_of(report: Path) -> dict[str, Any]:
+    return json.loads((report.parent / "result.json").read_text())
+
+
+def metrics(report: Path) -> dict[str, dict[str, Any]]:
+    return {item["name"]: item for item in result_of(report)["metrics"]}
+
+
+def test_both_engines_order_alike_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:
+    sample_sales(items=6, stores=2).frame.to_csv(tmp_path / "small.csv", index=False)
+    (tmp_path / "items.csv").write_text("item,store,stock,lead_time,pack\nitem 001,store 01,0,2,12\n")
+    options = ("--source", str(tmp_path / "small.csv"), "--items", str(tmp_path / "items.csv"), "--horizon", "8")
+    report = run(tmp_path, prefect_server, *options)
+    first = result_of(report)
+    found = metrics(report)
+    assert found["wape"]["value"] < found["wape"]["baseline"]
+    assert 70 < found["coverage_90"]["value"] < 99
+    page = report.read_text()
+    assert "ended without stock" in page
+    assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
+    orders = pd.read_csv(report.parent / "orders.csv").set_index(["item", "store"])
+    assert len(orders) == 12
+    named = orders.loc[("item 001", "store 01")]
+    assert named["quantity"] > 0
+    assert named["quantity"] % 12 == 0
+    assert bool(named["order_today"])
+    forecasts = pd.read_csv(report.parent / "forecasts.csv")
+    assert set(forecasts["level"]) == {"series", "item", "store", "all"}
+    sums = forecasts.groupby(["level", "date"])["forecast"].sum().unstack("level")
+    for level in ("item", "store", "all"):
+        assert sums[level].to_numpy() == pytest.approx(sums["series"].to_numpy())
+    again = result_of(run(tmp_path, prefect_server, *options))
+    assert {item["name"] for item in again["stages"] if item["state"] == "ran"} <= LIVE
+    assert again["answer"] == first["answer"]
+    with_spark = run(tmp_path, prefect_server, *options, "--engine", "spark")
+    for name, metric in metrics(with_spark).items():
+        assert metric["value"] == pytest.approx(found[name]["value"], rel=1e-6), name
+    other = pd.read_csv(with_spark.parent / "orders.csv").set_index(["item", "store"])
+    assert other["quantity"].to_dict() == orders["quantity"].to_dict()
+
+
+def test_dates_that_can_be_meant_both_ways_are_asked_about(prefect_server: str, tmp_path: Path) -> None:
+    rows = "".join(f"{day:02d}/{month:02d}/2026,{day}\n" for month in range(1, 13) for day in range(1, 13))
+    (tmp_path / "odd.csv").write_text(f"date,units\n{rows}")
+    done = command(tmp_path, prefect_server, "--source", str(tmp_path / "odd.csv"))
+    assert done.returncode == 2
+    assert "--date-order day or --date-order month" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.long
+def test_the_stores_are_forecast_better_than_by_any_simple_rule(
+    prefect_server: str, tmp_path: Path, shared: Path
+) -> None:
+    report = run(tmp_path, prefect_server, "--source", str(shared / "data" / "demand" / "weekly_store_sales.csv"))
+    found = metrics(report)
+    assert found["wape"]["value"] <= 3.8
+    assert round(found["wape"]["baseline"], 2) == 4.15
+    assert 87 <= found["coverage_90"]["value"] <= 93
+    assert found["cost_saved"]["low"] > 0
+    assert found["fill_rate"]["value"] >= found["fill_rate"]["baseline"]
+    gain = re.search(r"The gain over drift\s+is ([\d.]+) points, beyond chance", report.read_text())
+    assert gain
