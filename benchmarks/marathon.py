@@ -61,7 +61,7 @@ def skewed(count: int) -> None:
     for seed in range(count):
         for effects in (3, 0):
             drawn = table(seed, effects)
-            found = search(population(drawn.frame), Rule(), consequences=False).rows
+            found = search(population(drawn.frame), Rule()).rows
             rows = [row for row in found if row.state == "finding"]
             plain += bool(rows) and not effects
             verdicts = [judged(row, rows, drawn) for row in rows if effects]

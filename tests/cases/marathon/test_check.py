@@ -105,9 +105,7 @@ def test_signs_are_right_and_intervals_hold_the_truth() -> None:
     verdicts = []
     for seed in range(12):
         drawn = table(seed)
-        rows = [
-            row for row in search(population(drawn.frame), Rule(), consequences=False).rows if row.state == "finding"
-        ]
+        rows = [row for row in search(population(drawn.frame), Rule()).rows if row.state == "finding"]
         verdicts += [found for row in rows if (found := judged(row, rows, drawn)) is not None]
     assert len(verdicts) >= 10
     assert all(sign for sign, _ in verdicts)

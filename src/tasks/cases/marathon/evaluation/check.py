@@ -29,6 +29,7 @@ from tasks.cases.marathon.evaluation.subgroups import (
 from tasks.cases.marathon.features import AGE_BANDS, derive
 
 HALF = 1.959964
+_SCALES = {"spread": (np.log, np.exp), "relation": (np.arctanh, np.tanh)}
 TOLD = ("finding", "consequence")  # measured against a rest without their like; echoes against all others
 
 
@@ -193,8 +194,26 @@ def confirm(rows: list[Row], people: Population, total: int, passes: Callable[[R
     while True:
         checked = [_checked(row, now, raw, total, passes(row)) for row in now]
         if [row.state for row in checked] == [row.state for row in now]:
-            return checked
+            return _widened(checked)
         now = checked  # a rest may have got a group back
+
+
+def _widened(rows: list[Row]) -> list[Row]:
+    """Return comparisons with intervals that allow for the choice of what is told."""
+    from scipy import special
+
+    told = sum(row.state != "none" for row in rows)
+    factor = float(special.ndtri(1 - 0.025 * told / len(rows))) / HALF if told else 1.0
+    return [row if row.state == "none" else _wider(row, factor) for row in rows]
+
+
+def _wider(row: Row, factor: float) -> Row:
+    """Widen an interval on the scale on which it was made."""
+    there, back = _SCALES.get(row.kind, (float, float))
+    middle, low, high = (there(value) for value in (row.value, row.low, row.high))
+    low, high = middle + factor * (low - middle), middle + factor * (high - middle)
+    most = 1.0 if row.kind == "share" else 2.0 if row.kind == "relation difference" else np.inf
+    return row._replace(low=max(float(back(low)), -most), high=min(float(back(high)), most))
 
 
 def _checked(row: Row, rows: list[Row], raw: Recorded, total: int, passes: Passes) -> Row:
