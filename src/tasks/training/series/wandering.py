@@ -100,8 +100,8 @@ def likelihood_ratios(series: np.ndarray, margin: int) -> Ratios:
             best[row][better] = value[better]
             for number, place in enumerate(places, row):
                 at[number][better] = place[better]
-    places = candidates(n, margin)[at]
-    return Ratios(best[0] - still, best[1] - still, places[0], places[1:].T)
+    rows = candidates(n, margin)[at]
+    return Ratios(best[0] - still, best[1] - still, rows[0], rows[1:].T)
 
 
 def _two_steps(
