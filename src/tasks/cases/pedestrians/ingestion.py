@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tasks.cases.pedestrians.originals import ORIGINALS
@@ -76,8 +77,8 @@ def _refuse_days(path: Path, frame: pd.DataFrame) -> None:
         ContractError: the records of a place are all a day apart, or further.
     """
     for place, times in frame.groupby("place")["utc"]:
-        hours = times.drop_duplicates().sort_values().diff().dt.total_seconds() / 3600
-        if len(hours) > MOST_LONE and hours.min() >= 23:
+        hours = np.diff(np.unique(times.to_numpy())) / np.timedelta64(1, "h")
+        if len(hours) >= MOST_LONE and hours.min() >= 23:
             raise ContractError(
                 f"{path.name}: one record a day at {shorten(str(place), 60)}, where hours are wanted; export it with"
                 " the resolution hour, or leave the file out."
