@@ -3,8 +3,9 @@
     python benchmarks/marathon.py                      the embedded sample
     python benchmarks/marathon.py path/marathon.csv    the published runners, 200 shuffled copies
 
-Printed: findings as sentences, the share of shuffled copies with any finding, and over seeds how many of the planted
-patterns are found and how many others.
+Printed: findings as sentences, the share of shuffled copies with any finding, over seeds how many of the planted
+patterns are found and how many others, and over tables of skewed, heavy-tailed and tiny groups how often a sentence has
+the sign of the truth, and the truth in its interval.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from tasks.cases.marathon.evaluation.tables import find_patterns
 from tasks.cases.marathon.features import measure_runners
 from tasks.cases.marathon.ingestion import read_runners
 from tasks.cases.marathon.sample import PLANTED, Pattern, runners, write_marathon
+from tasks.cases.marathon.skewed import judged, table
 from tasks.cases.marathon.validation import runners_contract
 from tasks.validation.contract import check_table
 
@@ -53,12 +55,34 @@ def seeds(count: int) -> None:
     print(f"{plain} of {count} samples without a pattern lead to a finding")
 
 
+def skewed(count: int) -> None:
+    """Hold every finding in tables of skewed groups against what these were drawn with."""
+    told = signs = inside = unknown = plain = 0
+    for seed in range(count):
+        for effects in (3, 0):
+            drawn = table(seed, effects)
+            found = search(population(drawn.frame), Rule()).rows
+            rows = [row for row in found if row.state == "finding"]
+            plain += bool(rows) and not effects
+            verdicts = [judged(row, rows, drawn) for row in rows if effects]
+            unknown += verdicts.count(None)
+            known = [verdict for verdict in verdicts if verdict is not None]
+            told, signs = told + len(known), signs + sum(sign for sign, _ in known)
+            inside += sum(holds for _, holds in known)
+    print(
+        f"{count} tables of skewed, heavy-tailed and tiny groups: {told} findings, {signs} with the sign of the truth,"
+    )
+    print(f"{inside} with the truth in their 95 % interval, {unknown} not judged;")
+    print(f"{plain} of {count} such tables without an effect lead to a finding")
+
+
 def main() -> int:
     """Print what was found."""
     parser = argparse.ArgumentParser(description="Planted patterns found, and false findings on shuffled copies.")
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--copies", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--tables", type=int, default=200)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.file is None:
@@ -76,6 +100,7 @@ def main() -> int:
         f" {false.comparisons} each); {seconds:.1f} s"
     )
     seeds(options.seeds)
+    skewed(options.tables)
     return 0
 
 

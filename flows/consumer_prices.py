@@ -36,6 +36,7 @@ from tasks.validation.tables import check
 def consumer_prices(
     source: str = "sample",
     series: str = "",
+    decimal: Literal["auto", "comma", "point"] = "auto",
     horizon: Annotated[int, Field(ge=1, le=60)] = 24,
     model: Literal["auto", "combination", "autoregression", "theta", "seasonal_drift", "drift"] = "auto",
     test_years: Annotated[int, Field(ge=1, le=60)] = 22,
@@ -54,6 +55,7 @@ def consumer_prices(
     Args:
         source: sample (USA, quarterly), public (Bavaria, monthly), or the path or https address of a GENESIS export
         series: heading of the column to read, or a part of it; the first column by default
+        decimal: the decimal mark; auto finds it in the column, and asks where nothing tells
         horizon: months to forecast
         model: auto takes the one that was off least on earlier forecasts; else the one to use
         test_years: how many years of forecasts measure the model; the earlier ones choose it
@@ -63,7 +65,7 @@ def consumer_prices(
         max_gap: longest run of missing months to fill
     """
     # Data understanding
-    data = read_prices(source, series)
+    data = read_prices(source, series, decimal)
     table = data.parts.table.load(GenesisTable)
     check_memory(every, memory, table.per_year)
     checked = check(data, price_contract(table.per_year, max_quarantined), REMEDY)
@@ -79,7 +81,7 @@ def consumer_prices(
 
     # Evaluation: changes with the errors of their test, forecasts against naive ones and the champion
     tests = find_changes(yearly, false_alarms)
-    alarms = measure_alarms(yearly, table.per_year, false_alarms)
+    alarms = measure_alarms(yearly, table.per_year, false_alarms, tests)
     chosen = choose_model(errors, table.per_year, test_years, model)
     choice = chosen.load(Choice)
     scores = origin_scores(errors, chosen)

@@ -53,7 +53,7 @@ def pedestrians(
         source: sample, public (Münsterplatz in Ulm, 2019/20), or a hystreet export of your own, or a folder of them
         place: which the answer is about; by default the one with the largest drop
         state: of Germany, for the public holidays
-        trend: whether the expected week has a linear trend
+        trend: whether the expected week has a linear trend and a yearly course
         false_alarms: accepted probability of finding a change where there is none, for each place
         margin: days between two changes, and from a change to either end of the series
         most_changes: changes of level to look for in each place

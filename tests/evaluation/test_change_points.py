@@ -1,18 +1,21 @@
 """The test of changes: its false alarms are as stated, it finds what was planted, and it agrees with brute force."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.cases.consumer_prices.evaluation.alarms import SCENARIOS, alarms, measure_alarms, simulate
+from tasks.cases.consumer_prices.evaluation.alarms import SCENARIOS, Scenario, alarms, measure_alarms, simulate
 from tasks.cases.consumer_prices.evaluation.regimes import season_by_regime, spread_by_regime
 from tasks.cases.consumer_prices.features import regular_series, yearly_spread
+from tasks.cases.consumer_prices.report.words import alarms_here, missed
 from tasks.cases.consumer_prices.sample import planted_prices
-from tasks.evaluation.change_points import best_changes, find_changes, least_part, no_change_test, search
+from tasks.evaluation.change_points import find_changes, least_part, no_change_test, search
 from tasks.evaluation.intervals import exact_binomial
 from tasks.training.series.segmentation import autocorrelated
+from tasks.training.series.wandering import FITTED, likelihood_ratios, persistence, wanderings
 
 YEARS = 40
 
@@ -24,31 +27,78 @@ def yearly(**planted: object) -> tuple[pd.DataFrame, pd.DataFrame]:
     return series, yearly_spread.fn(series, 12, 3)
 
 
-def test_the_best_changes_are_those_of_brute_force() -> None:
-    series = np.random.default_rng(1).normal(size=(5, 17))
-    fits = best_changes(series, 4)
+def brute_force(row: np.ndarray, memory: float, noise: float, places: tuple[int, ...]) -> float:
+    """Return the logarithm of the restricted likelihood, by a plain generalised regression."""
+    n, rows = len(row), np.arange(len(row))
+    if memory >= 1:
+        covariance = np.minimum.outer(rows, rows) + 100.0
+    else:
+        covariance = memory ** np.abs(rows[:, None] - rows) / (1 - memory**2)
+    covariance = covariance + (noise**2 + 1e-9) * np.eye(n)
+    inverse, ones = np.linalg.inv(covariance), np.ones((n, 1))
+    design = np.column_stack([ones, *[(rows >= place).astype(float) for place in places]])
+    beta = np.linalg.solve(design.T @ inverse @ design, design.T @ inverse @ row)
+    rest = row - design @ beta
+    of_level = float((ones.T @ inverse @ ones)[0, 0])
+    return float(
+        -0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * np.log(of_level) - 0.5 * (n - 1) * np.log(rest @ inverse @ rest)
+    )
 
-    def rest(row: np.ndarray, *places: int) -> float:
-        return sum(float(((part - part.mean()) ** 2).sum()) for part in np.split(row, places))
 
-    for number, row in enumerate(series):
-        ones = {k: rest(row, k) for k in range(4, 14)}
-        pairs = {(a, b): rest(row, a, b) for a, b in itertools.combinations(range(4, 14), 2) if b - a >= 4}
-        assert fits.one[number] == min(ones, key=lambda k: ones[k])
-        assert (fits.first[number], fits.second[number]) == min(pairs, key=lambda pair: pairs[pair])
-        least = min(ones.values())
-        assert fits.f1[number] == pytest.approx((rest(row) - least) / least * 15)
+def test_likelihood_ratios_and_places_are_those_of_brute_force() -> None:
+    series = np.random.default_rng(1).normal(size=(3, 15))
+    found = likelihood_ratios(series, 4)
+    for number, row in enumerate((series - series.mean(axis=1, keepdims=True)) / series.std(axis=1, keepdims=True)):
+        ones = [(place,) for place in range(4, 12)]
+        pairs = [pair for pair in itertools.combinations(range(4, 12), 2) if pair[1] - pair[0] >= 4]
+        still = max(brute_force(row, *cell, ()) for cell in FITTED)
+        for ratio, place, tried in (
+            (found.one, found.place[:, None], ones),
+            (found.two, found.places, pairs),
+        ):
+            values = {places: max(brute_force(row, *cell, places) for cell in FITTED) for places in tried}
+            best = max(values, key=lambda places: values[places])
+            assert tuple(place[number]) == best
+            assert ratio[number] == pytest.approx(values[best] - still, abs=1e-4)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
+def test_persistence_is_found_without_bias(memory: float) -> None:
+    series = wanderings(memory, 0.0, (300, YEARS), np.random.default_rng(8))
+    assert np.median([persistence(row) for row in series]) == pytest.approx(memory, abs=0.06)
 
 
 def test_a_level_lasts_a_tenth_of_the_years_and_four_at_least() -> None:
     assert [least_part(years) for years in (15, 40, 60, 61, 200)] == [4, 4, 6, 6, 20]
 
 
-@pytest.mark.parametrize("memory", [0.0, 0.5, 0.7])
-def test_false_alarms_are_as_rare_as_stated_even_when_years_cling_together(memory: float) -> None:
-    series = autocorrelated(memory, (1000, YEARS), np.random.default_rng(17))
+WANDERINGS = [
+    (0.0, 0.0),
+    (0.5, 0.0),
+    (0.8, 0.0),
+    (0.9, 0.5),
+    (0.95, 0.0),
+    (0.97, 2.0),
+    (1.0, 0.0),
+    (1.0, 1.5),
+    (1.0, 5.0),
+]
+
+
+@pytest.mark.parametrize(("memory", "noise"), WANDERINGS)
+def test_false_alarms_are_as_rare_as_stated_however_slow_the_wandering(memory: float, noise: float) -> None:
+    series = wanderings(memory, noise, (400, YEARS), np.random.default_rng(17))
     hits = int((no_change_test(series).p <= 0.05).sum())
-    assert exact_binomial(hits, 1000, 0.999)[0] <= 0.06
+    assert exact_binomial(hits, 400, 0.999)[0] <= 0.05
+
+
+@pytest.mark.parametrize("memory", [0.9, 1.0])
+def test_a_slow_inflation_and_a_slow_unrest_are_no_change(memory: float) -> None:
+    """More than 20 of 200 have a chance below 1 % where the rate is 5 %."""
+    unrest = 0.15 if memory == 1 else 0.4
+    slow = Scenario("", "", level_memory=memory, wander=0.7, unrest=unrest, spread_memory=memory)
+    said = alarms(simulate(slow, 200, YEARS, 12, 31), 0.05 / 3)
+    assert np.any(list(said.values()), axis=0).sum() <= 20
 
 
 @pytest.mark.parametrize("scenario", [item for item in SCENARIOS if not item.planted], ids=lambda item: item.name)
@@ -62,14 +112,14 @@ def test_season_and_autocorrelation_of_the_months_do_not_fool_it(scenario: objec
 def test_it_finds_what_was_planted_and_where() -> None:
     hits, places = 0, []
     for seed in range(20):
-        _, table = yearly(seed=seed, years=YEARS, change=24, spreads=(0.25, 0.5))
+        _, table = yearly(seed=seed, years=YEARS, change=24, spreads=(0.2, 0.6))
         rest = find_changes.fn(table, 0.05)[2]
         hits += bool(rest.changes)
         places += rest.changes[:1]
-    assert hits >= 18
+    assert hits >= 18  # a change by half or to the double is found less often, see the benchmark
     assert np.median([change.year for change in places]) == pytest.approx(1994, abs=1)
     assert sum(change.low <= 1994 <= change.high for change in places) >= 0.85 * len(places)
-    assert sum(change.difference_low <= 2 <= change.difference_high for change in places) >= 0.8 * len(places)
+    assert sum(change.difference_low <= 3 <= change.difference_high for change in places) >= 0.8 * len(places)
 
 
 def test_two_changes_that_cancel_are_both_found() -> None:
@@ -80,7 +130,7 @@ def test_two_changes_that_cancel_are_both_found() -> None:
 
 def test_a_season_that_grows_is_told_from_steps_that_grow_wilder() -> None:
     said = alarms(simulate(SCENARIOS[-1], 200, YEARS, 12, 5), 0.05 / 3)
-    assert said["spread"].mean() > 0.9
+    assert said["spread"].mean() > 0.6
     assert said["irregular"].mean() < 0.06
 
 
@@ -97,31 +147,32 @@ def test_too_few_years_and_constant_years_find_nothing() -> None:
 
 
 def test_season_and_rest_add_up_to_the_spread() -> None:
-    series, table = yearly(seed=3, years=YEARS, change=24, spreads=(0.2, 0.6), seasonal=0.3)
+    series, table = yearly(seed=3, years=YEARS, change=24, spreads=(0.2, 1.0), seasonal=0.3)
     tests = find_changes.fn(table, 0.05)
     regimes = spread_by_regime.fn(series, table, tests, 12)
     assert regimes["years"].tolist() == ["1971 to 1993", "1994 to 2009"]
     np.testing.assert_allclose(regimes["season"] ** 2 + regimes["rest"] ** 2, regimes["spread"] ** 2)
-    assert regimes["rest"].to_numpy() == pytest.approx([0.2, 0.6], rel=0.15)
+    assert regimes["rest"].to_numpy() == pytest.approx([0.2, 1.0], rel=0.15)
     assert len(season_by_regime.fn(series, table, tests, 12)) == 24
 
 
 def test_the_measured_alarms_cover_every_scenario() -> None:
-    table = measure_alarms.fn(pd.DataFrame({"year": range(20)}), 4, 0.05, 50)
-    assert len(table) == 4 * len(SCENARIOS)
+    years = pd.DataFrame({"year": range(20), "inflation": 1.0, "spread": 1.0, "irregular": 1.0})
+    table = measure_alarms.fn(years, 4, 0.05, find_changes.fn(years, 0.05), 50)
+    assert len(table) == 4 * (len(SCENARIOS) + 1)
+    assert "autocorrelation from year to year: inflation 0.00, unrest 0.00" in alarms_here(table)
+    assert "no proof of steadiness" in missed(table)
     assert ((table["low"] <= table["share"]) & (table["share"] <= table["high"])).all()
 
 
-def test_bavaria_became_more_unsteady_around_2000_and_the_season_did_it(shared: object) -> None:
+def test_bavaria_wanders_so_much_that_no_change_stands(shared: Path) -> None:
     from tasks.cases.consumer_prices.ingestion.genesis import read_genesis
 
-    export = read_genesis.fn([shared / "data" / "consumer_prices" / "61111-202z.csv"])  # type: ignore[operator]
+    export = read_genesis.fn([shared / "data" / "consumer_prices" / "61111-202z.csv"])
     series = regular_series.fn(export.prices, 12, 2).series
     assert str(series["period"].iloc[-1])[:7] == "2020-01"
     inflation, spread, rest = find_changes.fn(yearly_spread.fn(series, 12, 1), 0.05)
-    assert [change.year for change in spread.changes] == [2000]
-    assert spread.changes[0].difference_low > 1
-    assert rest.changes == []
-    assert rest.p is not None
-    assert rest.p > 0.2
-    assert inflation.changes == []
+    assert inflation.memory == pytest.approx(0.85, abs=0.03)
+    assert spread.memory == pytest.approx(0.45, abs=0.05)
+    assert [test.changes for test in (inflation, spread, rest)] == [[], [], []]
+    assert min(test.p or 0 for test in (inflation, spread, rest)) > 0.1

@@ -1,11 +1,12 @@
 """Did a yearly figure change its level for good, or does it only wander? A test with a stated rate of false alarms.
 
-The statistic is that of J. Bai and P. Perron ("Estimating and testing linear models with multiple structural
-changes", Econometrica 66, 1998): the largest F over all ways to put one change, or two, into the series (UDmax). A
-series that remembers its past makes large F without any change. So the null distribution is simulated for just this
-length and for autocorrelated series, and the p-value is the mean over the autocorrelations that fit what was
-estimated: the doubt about the autocorrelation is part of the p-value. After a change has been accepted, its parts are
-tested again at half the rate, so that the whole search for one figure errs at the stated rate.
+A figure that remembers its past, up to the random walk, wanders off without any change. One step and two steps are
+therefore held against the best wandering (`tasks.training.series.wandering`), and the larger of the two likelihood
+ratios, each over its critical value, is the statistic (UDmax, as J. Bai and P. Perron, "Estimating and testing linear
+models with multiple structural changes", Econometrica 66, 1998, have it). Its null distribution is simulated for just
+this length and for the wanderings of `NULLS`; the p-value is that of the worst of them, so that the stated rate holds
+however slow the wandering is. After a change has been accepted, its parts are tested again at half the rate, so that
+the whole search for one figure errs at the stated rate.
 """
 
 from functools import lru_cache
@@ -17,41 +18,31 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tasks.platform.stage import stage
-from tasks.training.series.segmentation import autocorrelated, levels, one_change, two_changes
+from tasks.training.series.segmentation import autocorrelated, levels, one_change
+from tasks.training.series.wandering import Ratios, likelihood_ratios, persistence, wanderings
 
-DRAWS = 2000
-GRID = np.round(np.arange(-0.3, 0.96, 0.1), 2)  # autocorrelations of the null
+DRAWS = 1000
+NULLS = ((0.7, 0.0), (0.85, 1.0), (0.95, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, 3.0))
+"""Wanderings of the null: autocorrelation, and noise beside it in standard deviations of the innovations. Others give
+smaller ratios (`benchmarks/prices.py`)."""
 LEAST_YEARS = 15  # with fewer nothing is tested
 SEED = 1998
-INFLATION_LAGS = 3  # years that the memory of inflation is looked for; what is left of a spread has hardly any
-
-
-class Fits(NamedTuple):
-    """The best one and the best two changes of R series of n years; each field (R,)."""
-
-    f1: np.ndarray
-    f2: np.ndarray
-    one: np.ndarray  # number of the first year after the change
-    first: np.ndarray
-    second: np.ndarray
-    memory: np.ndarray  # autocorrelation at lag 1 of what two changes leave
+MOST_MEMORY = 0.95  # for the interval of a change: errors about its levels do not wander off
 
 
 class Null(NamedTuple):
-    """What series of one length without a change give, for each autocorrelation of `GRID`."""
+    """What series of one length without a change give."""
 
-    critical: np.ndarray  # (grid, 2): the 95 % quantiles of f1 and f2
-    largest: np.ndarray  # (grid, draws): UDmax, sorted
-    memory: np.ndarray  # (grid, 2): mean and standard deviation of the estimated autocorrelation
+    critical: np.ndarray  # (2,): the largest 95 % quantiles of the ratios of one step and of two
+    largest: np.ndarray  # (nulls, draws): UDmax, sorted
 
 
 class Tested(NamedTuple):
     """Verdicts on R series; each field (R,)."""
 
     p: np.ndarray
-    memory: np.ndarray  # the autocorrelation, without the bias of its estimate
     two: np.ndarray  # whether two changes fit better than one, each against its own critical value
-    fits: Fits
+    ratios: Ratios
 
 
 class Change(BaseModel):
@@ -78,7 +69,7 @@ class Verdict(BaseModel):
     years: int
     p: float | None = Field(None, description="of no change at all; None when there are too few years")
     threshold: float = Field(description="p at or below which a change is accepted")
-    memory: float = 0.0
+    memory: float = Field(0.0, description="autocorrelation from year to year about its levels, the bias taken off")
     ratio: bool = Field(description="whether changes are ratios")
     changes: list[Change] = []
     candidates: list[int] = Field([], description="the years of the best two changes, accepted or not")
@@ -89,63 +80,23 @@ def least_part(years: int) -> int:
     return max(4, round(years / 10))
 
 
-def best_changes(series: np.ndarray, least: int, lags: int = 1) -> Fits:
-    """Fit one change and two changes of the mean by least squares, all places tried.
-
-    Args:
-        series: (R, n).
-        least: years between two changes, and from a change to either end.
-        lags: how far back the memory is looked for; see `_memory`.
-    """
-    n = series.shape[1]
-    centred = series - series.mean(axis=1, keepdims=True)
-    total = (centred**2).sum(axis=1)
-    one, two = one_change(series, least), two_changes(series, least)
-    rest = centred - levels(centred, two.places)
-    memory = _memory(rest, lags)
-    f1 = one.gain / np.maximum(total - one.gain, 1e-300) * (n - 2)
-    f2 = two.gain / np.maximum(total - two.gain, 1e-300) * (n - 3) / 2
-    return Fits(f1, f2, one.places[:, 0], two.places[:, 0], two.places[:, 1], memory)
-
-
-def _memory(rest: np.ndarray, lags: int) -> np.ndarray:
-    """Return the autocorrelation of `rest` (R, n) from one year to the next, (R,).
-
-    The noise of single years hides a slow wandering at lag 1 more than at longer lags. With several `lags` it is the
-    largest of the k-th roots of the autocorrelations at lag k, which would be the same at all lags for an AR(1) series.
-    """
-    total = np.maximum((rest**2).sum(axis=1), 1e-300)
-    by_lag = [(rest[:, lag:] * rest[:, :-lag]).sum(axis=1) / total for lag in range(1, lags + 1)]
-    return np.max([np.sign(value) * np.abs(value) ** (1 / lag) for lag, value in enumerate(by_lag, 1)], axis=0)
-
-
 @lru_cache(maxsize=64)
-def null_of(years: int, draws: int = DRAWS, lags: int = 1) -> Null:
+def null_of(years: int, draws: int = DRAWS) -> Null:
     """Simulate series of `years` without a change."""
     chance = np.random.default_rng(SEED)
-    critical, largest, memory = [], [], []
-    for rho in GRID:
-        fits = best_changes(autocorrelated(float(rho), (draws, years), chance), least_part(years), lags)
-        quantiles = np.quantile(fits.f1, 0.95), np.quantile(fits.f2, 0.95)
-        critical.append(quantiles)
-        largest.append(np.sort(np.maximum(fits.f1 / quantiles[0], fits.f2 / quantiles[1])))
-        memory.append((fits.memory.mean(), fits.memory.std()))
-    return Null(np.array(critical), np.array(largest), np.array(memory))
+    ratios = [likelihood_ratios(wanderings(*null, (draws, years), chance), least_part(years)) for null in NULLS]
+    critical = np.array([max(np.quantile(item[place], 0.95) for item in ratios) for place in (0, 1)])
+    largest = [np.sort(np.maximum(item.one / critical[0], item.two / critical[1])) for item in ratios]
+    return Null(critical, np.array(largest))
 
 
-def no_change_test(series: np.ndarray, draws: int = DRAWS, lags: int = 1) -> Tested:
-    """Test each of `series` (R, n) for changes of its level; with more `lags`, wary of a slow wandering."""
-    null = null_of(series.shape[1], draws, lags)
-    fits = best_changes(series, least_part(series.shape[1]), lags)
-    weights = np.exp(-0.5 * ((fits.memory[:, None] - null.memory[:, 0]) / null.memory[:, 1]) ** 2) / null.memory[:, 1]
-    weights = (weights + 1e-300) / (weights + 1e-300).sum(axis=1, keepdims=True)
-    ones, twos = fits.f1[:, None] / null.critical[:, 0], fits.f2[:, None] / null.critical[:, 1]
-    above = [
-        draws - np.searchsorted(row, value, side="left")
-        for row, value in zip(null.largest, np.maximum(ones, twos).T, strict=True)
-    ]
-    p = ((1 + np.array(above).T) / (1 + draws) * weights).sum(axis=1)
-    return Tested(p, (weights * GRID).sum(axis=1), (twos * weights).sum(axis=1) > (ones * weights).sum(axis=1), fits)
+def no_change_test(series: np.ndarray, draws: int = DRAWS) -> Tested:
+    """Test each of `series` (R, n) for changes of its level."""
+    null = null_of(series.shape[1], draws)
+    ratios = likelihood_ratios(series, least_part(series.shape[1]))
+    one, two = ratios.one / null.critical[0], ratios.two / null.critical[1]
+    above = [draws - np.searchsorted(row, np.maximum(one, two), side="left") for row in null.largest]
+    return Tested((1 + np.max(above, axis=0)) / (1 + draws), two > one, ratios)
 
 
 class Found(NamedTuple):
@@ -155,21 +106,21 @@ class Found(NamedTuple):
     p: float
 
 
-def search(series: np.ndarray, rate: float, lags: int = 1, start: int = 0) -> list[Found]:
+def search(series: np.ndarray, rate: float, start: int = 0) -> list[Found]:
     """Find the changes of `series` (n,) in rising order, at the given rate of false alarms."""
     if len(series) < LEAST_YEARS or np.ptp(series) == 0:
         return []
-    tested = no_change_test(series[None, :], lags=lags)
+    tested = no_change_test(series[None, :])
     p = float(tested.p[0])
     if p > rate:
         return []
-    fits = tested.fits
-    places = [int(fits.first[0]), int(fits.second[0])] if tested.two[0] else [int(fits.one[0])]
+    ratios = tested.ratios
+    places = [int(place) for place in ratios.places[0]] if tested.two[0] else [int(ratios.place[0])]
     found = [Found(start + place, p) for place in places]
     edges = [0, *places, len(series)]
     parts = len(edges) - 1
     for left, right in pairwise(edges):
-        found += search(series[left:right], rate / 2 / parts, lags, start + left)
+        found += search(series[left:right], rate / 2 / parts, start + left)
     return sorted(found)
 
 
@@ -203,12 +154,12 @@ def judge(name: str, label: str, years: np.ndarray, values: np.ndarray, rate: fl
     verdict = Verdict(name=name, label=label, years=len(years), threshold=rate, ratio=ratio)
     if len(years) < LEAST_YEARS or np.ptp(series) == 0:
         return verdict
-    lags = 1 if ratio else INFLATION_LAGS
-    tested = no_change_test(series[None, :], lags=lags)
-    found = search(series, rate, lags)
-    memory = float(np.clip(tested.memory[0], 0, 0.95))
-    candidates = [int(years[tested.fits.first[0]]), int(years[tested.fits.second[0]])]
-    changes = _described(years, series, found, memory, ratio)
+    tested = no_change_test(series[None, :])
+    found = search(series, rate)
+    rest = series - levels(series[None, :], np.array([[item.place for item in found]], dtype=np.int64))[0]
+    memory = persistence(rest)
+    candidates = [int(years[place]) for place in tested.ratios.places[0]]
+    changes = _described(years, series, found, float(np.clip(memory, 0, MOST_MEMORY)), ratio)
     return verdict.model_copy(
         update={"p": float(tested.p[0]), "memory": memory, "changes": changes, "candidates": candidates}
     )

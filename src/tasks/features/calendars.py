@@ -9,7 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-HARMONICS_FROM = 550  # days: below, a season cannot be told from a trend
+TWO_HARMONICS_FROM = 300  # days: below, a yearly course is one smooth wave; more cannot be told from a step
+SEASON = 0.2  # standard deviation, of logarithms, that a yearly harmonic has before any day is seen
+BREAK = 0.12  # the same of what school holidays do to a place
 
 
 def _advent(year: int) -> tuple[date, date]:
@@ -32,7 +34,8 @@ def calendar_columns(days: pd.DatetimeIndex, state: str, trend: bool, origin: pd
     Args:
         days: calendar days, in order.
         state: of Germany, such as BW, for the public holidays.
-        trend: whether there is a linear trend, in years since `origin`; with it, yearly harmonics of long series.
+        trend: whether there is a linear trend, in years since `origin`; with it, a yearly course: one harmonic, two of
+            long series.
         origin: where the trend is 0.
     """
     known = public_holidays(days, state)
@@ -48,11 +51,61 @@ def calendar_columns(days: pd.DatetimeIndex, state: str, trend: bool, origin: pd
     if trend:
         years = np.asarray((days - origin) / pd.Timedelta(days=365.25), dtype=float)
         columns["trend"] = years
-        if len(days) and (days.max() - days.min()).days >= HARMONICS_FROM:
-            for order in (1, 2):
-                columns[f"sin_{order}"] = np.sin(2 * np.pi * order * years)
-                columns[f"cos_{order}"] = np.cos(2 * np.pi * order * years)
+        long = len(days) > 0 and (days.max() - days.min()).days >= TWO_HARMONICS_FROM
+        for order in (1, 2) if long else (1,):
+            columns[f"sin_{order}"] = np.sin(2 * np.pi * order * years)
+            columns[f"cos_{order}"] = np.cos(2 * np.pi * order * years)
     return pd.DataFrame(columns, index=days)
+
+
+def prior_deviations(design: pd.DataFrame) -> np.ndarray:
+    """Return the standard deviation of each coefficient before any day is seen, (p,); infinite but for the season's.
+
+    Days of half a year fit a season together with a trend in many ways, and some of them lead far off afterwards.
+    """
+    return np.array([SEASON if name.startswith(("sin_", "cos_")) else np.inf for name in design.columns])
+
+
+def _school_breaks(year: int, chance: np.random.Generator) -> list[tuple[date, int]]:
+    """Return first day and length of the school holidays of a year, drawn from what the German states have.
+
+    Christmas and Easter are much the same everywhere; the others move by weeks from state to state and year to year.
+    """
+    from dateutil.easter import easter
+
+    sunday = easter(year)
+    breaks = [
+        (date(year, 1, 1), 6),
+        (sunday - timedelta(days=int(chance.integers(8, 15))), 16),
+        (date(year, 6, 22) + timedelta(days=int(chance.integers(0, 40))), 44),
+        (date(year, 10, 1) + timedelta(days=int(chance.integers(0, 28))), int(chance.integers(5, 16))),
+        (date(year, 12, 20) + timedelta(days=int(chance.integers(0, 4))), 12),
+    ]
+    if chance.random() < 0.7:
+        breaks.append((date(year, 1, 28) + timedelta(days=int(chance.integers(0, 28))), int(chance.integers(5, 16))))
+    if chance.random() < 0.5:
+        breaks.append((sunday + timedelta(days=49), int(chance.integers(5, 14))))
+    return breaks
+
+
+def break_effects(days: pd.DatetimeIndex, count: int, chance: np.random.Generator) -> np.ndarray:
+    """Draw what school holidays and the weeks around Christmas may do to `days`, as logarithms, (n, count).
+
+    Whether they fill a place or empty it differs, and their dates are not known here: each break is as high or low as
+    chance has it, so that a test of changes can be held against it, at the ends of a series above all.
+    """
+    effects = np.zeros((len(days), count))
+    first = days[0].date().toordinal()
+    number = np.asarray((days - days[0]) / pd.Timedelta(days=1), dtype=int)
+    years = range(days[0].year, days[-1].year + 1)
+    for column in range(count):
+        line = np.zeros(int(number[-1]) + 1)
+        for year in years:
+            for start, length in _school_breaks(year, chance):
+                low = start.toordinal() - first
+                line[max(0, low) : max(0, low + length)] += BREAK * chance.normal()
+        effects[:, column] = line[number]
+    return effects
 
 
 def independent(design: np.ndarray) -> np.ndarray:

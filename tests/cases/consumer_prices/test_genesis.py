@@ -69,8 +69,54 @@ def test_english_months_points_and_thousands(tmp_path: Path) -> None:
 
 
 def test_german_thousands_and_foreign_point(tmp_path: Path) -> None:
-    prices = read(tmp_path, HEAD + "2020;Januar;1.029,6\n2020;März;29.6\n2020;Mai;1.029\n2020;Dez.;99,1p\n").prices
-    assert prices["value"].tolist() == [1029.6, 29.6, 1029.0, 99.1]
+    export = read(tmp_path, HEAD + "2020;Januar;1.029,6\n2020;März;29.6\n2020;Mai;1.029\n2020;Dez.;99,1p\n")
+    assert export.prices["value"].tolist() == [1029.6, 29.6, 99.1]
+    assert export.quarantine["detail"].tolist() == ["2020-05: 1.029"]  # a column of both marks does not say which
+    assert "mixed" in export.table.notes[0]
+
+
+@pytest.mark.parametrize("name", ["rebased.csv", "rebased-trimmed.csv"])
+def test_an_export_saved_again_in_another_language_is_what_it_was(shared: Path, name: str) -> None:
+    file = shared / "cases" / "prices-xlsx-resaved" / name
+    if not file.exists():
+        pytest.skip("no such file beside the checkout")
+    export = read_genesis.fn([file])
+    rows = [line.split(";") for line in file.read_text().splitlines() if line[:4].isdigit()]
+    np.testing.assert_array_equal(export.prices["value"], [float(value) for _, _, value in rows])
+    assert export.table.language == "German"
+    assert "which is not that of the export's language" in export.table.notes[0]
+
+
+MONTHS = ("Januar", "Februar", "März", "April")
+PLAIN = "Verbraucherpreisindex;;\r\n;;Bayern\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "values", "expected"),
+    [
+        (HEAD, ("99.876", "100.123", "100.456", "101.000"), (99.876, 100.123, 100.456, 101)),  # its base is 100
+        (HEAD, ("99,876", "100,123", "100,456", "101,000"), (99.876, 100.123, 100.456, 101)),
+        (PLAIN, ("99.876", "100.12", "100.456", "101"), (99.876, 100.12, 100.456, 101)),  # 100.12 decides
+        (PLAIN, ("998", "999", "1.000", "1.002"), (998, 999, 1000, 1002)),  # no month is a thousandth of the next
+        (PLAIN, ("998,5", "999", "1.000", "1.002"), (998.5, 999, 1000, 1002)),
+        (PLAIN, ("0.998", "1.000", "1.001", "1.002"), (0.998, 1, 1.001, 1.002)),  # no thousands begin with 0
+        (PLAIN, ("99,876", "100,123", "100,456", "101,000"), (99.876, 100.123, 100.456, 101)),  # German, by a comma
+    ],
+)  # fmt: skip
+def test_the_column_decides_what_its_marks_mean(
+    tmp_path: Path, head: str, values: tuple[str, ...], expected: tuple[float, ...]
+) -> None:
+    text = head + "".join(f"2020;{month};{value}\n" for month, value in zip(MONTHS, values, strict=True))
+    assert read(tmp_path, text).prices["value"].tolist() == list(expected)
+
+
+def test_what_nothing_decides_is_asked_for(tmp_path: Path) -> None:
+    text = PLAIN + "".join(f"2020;{month};1{number}0.123\n" for number, month in enumerate(MONTHS))
+    with pytest.raises(UsageError, match="say decimal=point or decimal=comma"):
+        read(tmp_path, text)
+    file = tmp_path / "prices.csv"
+    assert read_genesis.fn([file], "", "point").prices["value"].tolist() == [100.123, 110.123, 120.123, 130.123]
+    assert read_genesis.fn([file], "", "comma").prices["value"].tolist() == [100_123, 110_123, 120_123, 130_123]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig"])

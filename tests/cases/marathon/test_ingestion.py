@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from tasks.cases.marathon.ingestion import read_runners, seconds
 from tasks.cases.marathon.sample import QUIRKS, RUNNERS, runners, write_marathon
+from tasks.cases.marathon.validation import runners_contract
 from tasks.ingestion.files import Ways, locate
 from tasks.platform.errors import CasebookError, ContractError, UsageError
+from tasks.validation.contract import check_table, enforce
 
 HEADER = "age,gender,split,final,nationality,size,weight"
 ROW = "33,M,01:05:38,02:08:51,DE,183.41,84"
@@ -50,6 +52,9 @@ def test_the_sample_is_read_back_to_the_second_and_its_damage_put_aside(tmp_path
     [
         ("33,M,01:05:38,02:08:51,DE,,84", "size missing"),
         ("NA,M,01:05:38,,DE,183,84", "age, final missing"),
+        ("33,M,,DNF,DE,183,84", "did not finish"),
+        ("33,M,dns,,DE,183,84", "did not start"),
+        ("33,M,01:05:38,DQ,DE,183,84", "disqualified"),
         ("33,M,01:65:38,02:08:51,DE,183,84", "split is no time"),
         ("33,M,01:05:38,2h,DE,183,84", "final is no time"),
         ("33,M,01:05:38,٠٢:٠٨:٥١,DE,183,84", "final is no time"),
@@ -71,6 +76,20 @@ def test_columns_in_another_order_and_a_byte_order_mark(tmp_path: Path) -> None:
     text = "\ufeffName,Weight,size,nationality,final,split,gender,age\r\nA,84,183.41,DE,02:08:51,01:05:38,M,33\r\n"
     read = read_runners.fn(written(tmp_path, text))
     assert read.frame.iloc[0].tolist() == [33.0, "M", 3938.0, 7731.0, "DE", 183.41, 84.0]
+
+
+def test_results_that_call_women_f_and_list_who_gave_up(shared: Path) -> None:
+    path = shared / "cases" / "marathon-F-DNF" / "m.csv"
+    if not path.exists():
+        pytest.skip("no such file beside the checkout")
+    read = read_runners.fn(path)
+    lines = path.read_text().splitlines()[1:]
+    finished = [line.split(",")[1] for line in lines if "DNF" not in line]
+    assert Counter(read.frame["gender"]) == {"W": finished.count("F"), "M": finished.count("M")}
+    assert read.quarantine["reason"].tolist() == ["did not finish (DNF)"] * sum("DNF" in line for line in lines)
+    checked = check_table(read.frame, runners_contract(0.05), read.quarantine)
+    enforce(checked.report)
+    assert len(checked.frame) == len(finished)
 
 
 def test_what_is_no_table_of_runners_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,10 +63,41 @@ def test_a_damaged_row_is_named_by_its_line(tmp_path: Path, line: str, reason: s
         enforce(check_table(frame, pedestrian_contract(0.1), quarantine).report)
 
 
-@pytest.mark.parametrize("header", ["a;b;c", HEADER.replace(";", ","), "", "location;time_of_measurement;type"])
+@pytest.mark.parametrize("header", ["a;b;c", "a,b,c", "", "location;time_of_measurement;type"])
 def test_no_export_is_one_sentence_with_the_column(tmp_path: Path, header: str) -> None:
     with pytest.raises(ContractError, match=r"x\.csv: column '\w+' is missing"):
         read_hystreet.fn([export(tmp_path, GOOD, header=header)])
+
+
+@pytest.mark.parametrize("name", ["zurich.csv", "zurich-semicolon.csv"])
+def test_the_open_data_of_zurich_are_read_with_commas_and_in_utc(shared: Path, name: str) -> None:
+    path = shared / "cases" / "pedestrians-zurich" / name
+    if not path.exists():
+        pytest.skip("no such file beside the checkout")
+    lines = path.read_text().splitlines()
+    frame, quarantine = read_hystreet.fn([path], "Europe/Zurich")
+    assert quarantine.empty
+    assert len(frame) == len(lines) - 1
+    fields = lines[1].replace(",", ";").split(";")
+    first = frame.iloc[0]
+    assert str(first["utc"]) == fields[0].replace("T", " ").removesuffix("Z")
+    assert (first["place"], first["count"], first["kind"]) == (fields[2], int(fields[7]), fields[11])
+    assert pedestrians_pass(frame)
+
+
+def pedestrians_pass(frame: pd.DataFrame) -> bool:
+    report = check_table(frame, pedestrian_contract()).report
+    return report.passed and all(rule.passed for rule in report.results)
+
+
+def test_days_are_not_taken_for_hours(shared: Path, tmp_path: Path) -> None:
+    path = shared / "cases" / "pedestrians-daily" / "day.csv"
+    if not path.exists():
+        pytest.skip("no such file beside the checkout")
+    with pytest.raises(ContractError, match=r"day\.csv: one record a day at Münsterplatz, Ulm, where hours are wanted"):
+        read_hystreet.fn([path])
+    few = [f'Platz;2020-07-0{day} 12:00:00 +0200;7;regular;""' for day in (1, 2, 3)]
+    assert len(read_hystreet.fn([export(tmp_path, *few)]).frame) == 3  # a sensor that was hardly ever on
 
 
 def test_an_empty_export_is_refused(tmp_path: Path) -> None:

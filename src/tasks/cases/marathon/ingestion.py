@@ -1,7 +1,8 @@
 """Who ran, and how fast? Reads a table of runners as its publisher wrote it.
 
 The file is comma-separated, but each line ends in separators of another kind (`;;;;`) that belong to no column. Times
-are text, `hh:mm:ss`. A line that cannot be read is put aside with its number, and nothing is guessed.
+are text, `hh:mm:ss`. Women are W, or F. A line that cannot be read is put aside with its number, and nothing is
+guessed.
 """
 
 import csv
@@ -23,6 +24,13 @@ from tasks.platform.text import shorten
 COLUMNS = ("age", "gender", "split", "final", "nationality", "size", "weight")
 CLOCK = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)", re.ASCII)
 NUMBER = re.compile(r"[+-]?\d{1,9}(\.\d{1,9})?", re.ASCII)
+UNFINISHED = {
+    "dnf": "did not finish (DNF)",
+    "dns": "did not start (DNS)",
+    "dsq": "disqualified (DSQ)",
+    "dq": "disqualified (DSQ)",
+}
+GENDERS = {"F": "W"}  # as Boston, Chicago and London publish it
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "-"})
 MOST_LINES = 5_000_000
 LONGEST_LINE = 10_000  # characters
@@ -105,10 +113,13 @@ def _row(line: str, order: list[int], width: int) -> Row:
     if len(cells) != width:
         raise ValueError(f"{len(cells)} values where the header has {width}")
     age, gender, split, final, nationality, size, weight = (cells[place].strip() for place in order)
+    if code := next((time.lower() for time in (final, split) if time.lower() in UNFINISHED), ""):
+        raise ValueError(UNFINISHED[code])
     values = (age, gender, split, final, nationality, size, weight)
     if missing := [name for name, value in zip(COLUMNS, values, strict=True) if value.lower() in MISSING]:
         raise ValueError(f"{', '.join(missing)} missing")
     times = seconds(split, "split"), seconds(final, "final")
+    gender = GENDERS.get(gender.upper(), gender.upper())
     return _number(age, "age"), gender, *times, nationality, _number(size, "size"), _number(weight, "weight")
 
 

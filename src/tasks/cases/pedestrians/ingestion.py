@@ -1,7 +1,9 @@
 """What did the sensors count? Exports of hystreet.com as published, one row per record, several files at once.
 
 The format: semicolons, `location;time_of_measurement;counted_pedestrians;type;incidents`, one record per hour down to
-one every few minutes, times with the offset that was in force. Later exports name some columns otherwise.
+one every few minutes, times with the offset that was in force. Later exports name some columns otherwise; cities that
+publish their sensors, such as Zurich, write commas and times in UTC (`2021-09-29T22:00:00Z`). An export by the day is
+refused: what it counts is no hour.
 """
 
 import csv
@@ -10,6 +12,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tasks.cases.pedestrians.originals import ORIGINALS
@@ -21,6 +24,7 @@ from tasks.platform.text import shorten
 
 PLACE, TIME, COUNT, TYPE, INCIDENTS = "location", "time_of_measurement", "counted_pedestrians", "type", "incidents"
 NAMES = {"pedestrians_count": COUNT, "collection_type": TYPE, "timestamp": TIME, "location_name": PLACE}
+MOST_LONE = 3  # records of a place that may lie a day apart by chance
 LARGEST_FILE = 2**30  # bytes
 NO_INCIDENT = {"", "-", "none", "keine", "nan", "null"}
 
@@ -28,7 +32,9 @@ NO_INCIDENT = {"", "-", "none", "keine", "nan", "null"}
 class Recorded(NamedTuple):
     """Records that can be read, and rows that cannot."""
 
-    frame: pd.DataFrame  # export, place, utc (naive), offset (minutes), count, kind, incident, year, offset_error
+    frame: (
+        pd.DataFrame
+    )  # export, place, utc (naive), offset (minutes; NaN in UTC), count, kind, incident, year, offset_error
     quarantine: pd.DataFrame  # path, reason, detail
 
 
@@ -50,6 +56,8 @@ def read_hystreet(files: list[Path], zone: str = "Europe/Berlin") -> Recorded:
         UsageError: a file is larger than 1 GiB.
     """
     parts = [_read_export(file) for file in files]
+    for file, part in zip(files, parts, strict=True):
+        _refuse_days(file, part.frame)
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
     quarantine = pd.concat([part.quarantine for part in parts], ignore_index=True)
     return Recorded(described(frame, zone), quarantine)
@@ -59,7 +67,22 @@ def described(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
     """Add what the contract looks at: `year`, and `offset_error` in minutes against the zone's own offset."""
     local = frame["utc"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
     right = (local - frame["utc"]).dt.total_seconds() / 60
-    return frame.assign(year=frame["utc"].dt.year, offset_error=frame["offset"] - right)
+    return frame.assign(year=frame["utc"].dt.year, offset_error=(frame["offset"] - right).fillna(0))
+
+
+def _refuse_days(path: Path, frame: pd.DataFrame) -> None:
+    """Refuse an export that has a record a day.
+
+    Raises:
+        ContractError: the records of a place are all a day apart, or further.
+    """
+    for place, times in frame.groupby("place")["utc"]:
+        hours = np.diff(np.unique(times.to_numpy())) / np.timedelta64(1, "h")
+        if len(hours) >= MOST_LONE and hours.min() >= 23:
+            raise ContractError(
+                f"{path.name}: one record a day at {shorten(str(place), 60)}, where hours are wanted; export it with"
+                " the resolution hour, or leave the file out."
+            )
 
 
 def _read_export(path: Path) -> Recorded:
@@ -67,6 +90,7 @@ def _read_export(path: Path) -> Recorded:
     table = pd.DataFrame({name: [row[number] for row in rows] for number, name in enumerate(_FIELDS)}, dtype=str)
     table["line"] = [row[-1] for row in rows]
     text = table[TIME].str.replace(r"\s*(Z|[+-]\d\d:?\d\d)$", r" \1", regex=True)
+    text = text.str.replace(r"^(\d{4}-\d\d-\d\d)T", r"\1 ", regex=True)
     utc = pd.to_datetime(text, format="%Y-%m-%d %H:%M:%S %z", errors="coerce", utc=True)
     whole = table[COUNT].str.fullmatch(r"\d{1,9}")
     place = table[PLACE].str.replace(r"\s+", " ", regex=True).str.replace(" ,", ",").str.strip()
@@ -86,7 +110,7 @@ def _read_export(path: Path) -> Recorded:
             "export": path.name,
             "place": place,
             "utc": utc.dt.tz_localize(None),
-            "offset": minutes.where(offset[0].ne("-"), -minutes).fillna(0),
+            "offset": minutes.where(offset[0].ne("-"), -minutes),  # none in UTC
             "count": pd.to_numeric(table[COUNT].where(whole)),
             "kind": table[TYPE].str.strip(),
             "incident": incident.mask(incident.str.lower().isin(NO_INCIDENT), ""),
@@ -107,7 +131,8 @@ def _quarantine(path: Path, odd: list[tuple[int, str, str]]) -> pd.DataFrame:
 
 def _rows(path: Path) -> tuple[list[tuple], list[tuple[int, str, str]]]:
     """Return place, time, count, type, incidents and line number of each row, and the rows of another width."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=";")
+    text = _text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))
     try:
         header = next(reader, [])
         places = _places(path, header)
@@ -124,6 +149,12 @@ def _rows(path: Path) -> tuple[list[tuple], list[tuple[int, str, str]]]:
     return rows, odd
 
 
+def _separator(text: str) -> str:
+    """Return the separator of the first line: the one that parts it into more fields."""
+    first = text.partition("\n")[0]
+    return "," if first.count(",") > first.count(";") else ";"
+
+
 def _places(path: Path, header: list[str]) -> list[int]:
     """Return the number of each field's column; -1 for a type or incidents that the export lacks."""
     names = [re.sub(r"\W+", "_", name.strip().lower()) for name in header]
@@ -132,7 +163,7 @@ def _places(path: Path, header: list[str]) -> list[int]:
     if absent:
         raise ContractError(
             f"{path.name}: column {absent[0]!r} is missing among {shorten(', '.join(names), 160)};"
-            " an export of hystreet.com, with semicolons, is wanted."
+            " an export of hystreet.com, with semicolons or commas, is wanted."
         )
     return [names.index(name) if name in names else -1 for name in _FIELDS]
 

@@ -8,6 +8,7 @@ from tasks.cases.pedestrians import figures
 from tasks.cases.pedestrians.features import MergeReport
 from tasks.cases.pedestrians.figures import plain_date
 from tasks.evaluation.metrics import Metric
+from tasks.features.calendars import TWO_HARMONICS_FROM
 from tasks.figures.style import percent
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -18,6 +19,7 @@ from tasks.publishing.tables import figure_block
 GOOD_DAYS, GOOD_WIDTH = 3, 0.20  # of the change date either way, and of the drop's interval
 RECOVERED = -0.10  # the last days are at most this much below the expected week, surely
 MOST_PLACES = 30
+TWO_YEARS = 700  # days
 
 
 class Answered(BaseModel):
@@ -147,7 +149,8 @@ def _daily(days: pd.DataFrame, answered: Answered) -> Figure:
         drawing,
         f"Counts of each whole day at {answered.place} as points, with means of seven days. {answered.sentence}",
         "Each point is a whole day without an incident; the lines are means of seven days. What was expected is learned"
-        " from the days before the drop: weekday, public holidays, Advent, the days between the years, trend.",
+        " from the days before the drop: weekday, public holidays, Advent, the days between the years, trend and"
+        " season.",
     )
 
 
@@ -167,8 +170,9 @@ def _certainty(answered: Answered, changes: pd.DataFrame, places: pd.DataFrame, 
     return Section(
         title="How sure is that?",
         intro="The date is the one at which a step explains the logarithm of the daily counts best, beside the expected"
-        " week and with errors that depend on those of the day before. How often chance alone yields as good a step,"
-        " and how far date and height may be off, is simulated with the day-to-day shocks of this series.",
+        " week, its yearly course, and errors that depend on those of the day before. How often chance alone yields as"
+        " good a step, and how far date and height may be off, is simulated with the day-to-day shocks of this series;"
+        " for the first, errors as slow as the days allow and weeks fuller or emptier by school holidays are in it.",
         blocks=blocks,
     )
 
@@ -303,13 +307,22 @@ def limits(days: pd.DataFrame, places: pd.DataFrame, answered: Answered) -> list
     row = places[places["place"] == answered.place].iloc[0]
     said = [
         "The date says when people stayed away, not why: whatever else changed on that day is in it.",
-        "School holidays, shopping Sundays, markets and the weather are not known to the expected week.",
+        "Shopping Sundays, markets and the weather are not known to the expected week, and neither are the dates of"
+        " school holidays: the test allows for about 12 % more or fewer people in them and around Christmas.",
+        "Public holidays are those of a German state; where other days are off, these look like weekdays.",
         "The false-alarm rate and the coverage of the intervals hold for each place, for errors like an AR(1) process.",
         "A second or third change at one place is found by chance more often than the first: take it as a hint.",
     ]
-    if row["days"] < 550:
+    if row["days"] < TWO_HARMONICS_FROM:
         said.append(
-            f"{int(row['days'])} days do not tell a season from a trend: a drop is measured against both together."
+            f"{int(row['days'])} days do not show a whole year: its course is taken for one smooth wave, left free"
+            " together with the trend, so that a season is not taken for a change. A sharper season cannot be told from"
+            " a change, and a slow change cannot be told from a season."
+        )
+    elif row["days"] < TWO_YEARS:
+        said.append(
+            f"{int(row['days'])} days hold no day of the year twice: its course is a smooth one of two waves, and what"
+            " comes back every year in a few weeks looks like a change."
         )
     if short:
         said.append(f"Too few whole days at {shorten(', '.join(short), 200)}: left out of the comparison.")

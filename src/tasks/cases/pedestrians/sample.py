@@ -76,10 +76,12 @@ def simulate_days(
     levels: Sequence[Level] = (),
     correlation: float = CORRELATION,
     noise: float = NOISE,
+    course: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return daily counts of one place whose change is known: `day`, `expected` (undisturbed), `share`, `count`.
 
     The noise of the logarithm is an AR(1) process with standard deviation `noise`; pedestrians are Poisson around it.
+    `course`, (days,), is added to the logarithm: a season, school holidays, or whatever else is no change of level.
     """
     chance = np.random.default_rng(seed)
     index = pd.date_range(start, periods=days, freq="D")
@@ -91,7 +93,7 @@ def simulate_days(
     share = np.ones(days)
     for level in levels:
         share[index >= pd.Timestamp(level.day)] = level.share
-    expected = expected_counts(index, daily)
+    expected = expected_counts(index, daily) * (1.0 if course is None else np.exp(course))
     counts = chance.poisson(expected * share * np.exp(wave))
     return pd.DataFrame({"day": index, "expected": expected, "share": share, "count": counts})
 

@@ -1,15 +1,18 @@
 """How many people would have come? The expected week of each place, and where its level changed.
 
 The logarithm of a day's count is regressed on the calendar, with AR(1) errors. A forecast adds to the calendar what is
-left of the last day's deviation.
+left of the last day's deviation. The calendar has a yearly course. The test of changes leaves it free, so that no
+season is taken for a step; the expected week holds it near zero until the days show it, so that half a year is not
+carried on into the next.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tasks.features.calendars import calendar_columns, independent
+from tasks.features.calendars import break_effects, calendar_columns, independent, prior_deviations
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 from tasks.training.series.change_dates import SEED, Effect, Step, find_steps, level_interval
@@ -43,21 +46,25 @@ def gaps_between(days: pd.DatetimeIndex) -> np.ndarray:
     return np.asarray(np.diff(days.to_numpy()) / np.timedelta64(1, "D"), dtype=float)
 
 
-def fit_expected(days: pd.DatetimeIndex, logs: np.ndarray, design: np.ndarray) -> Fitted:
-    """Fit the expected week by feasible generalised least squares.
+def fit_expected(days: pd.DatetimeIndex, logs: np.ndarray, design: np.ndarray, prior: np.ndarray) -> Fitted:
+    """Fit the expected week by feasible generalised least squares, coefficients with a prior shrunk towards 0.
 
     Args:
         days: (n,), in order.
         logs: logarithms of the counts, (n,).
         design: (n, p), as `calendar_columns` returns it.
+        prior: standard deviation of each coefficient, (p,), infinite where nothing is known of it.
     """
     kept = independent(design)
     used, gaps = design[:, kept], gaps_between(days)
     first = logs - used @ np.linalg.lstsq(used, logs, rcond=None)[0]
     rho = float(np.clip(persistence(first[:, None], gaps)[0], 0, 0.95))
     white, target = whiten(used, gaps, rho), whiten(logs[:, None], gaps, rho)[:, 0]
+    noise = float(np.sqrt((whiten(first[:, None], gaps, rho) ** 2).mean()))  # a prior is an observation of 0
     coefficients = np.zeros(design.shape[1])
-    coefficients[kept] = np.linalg.lstsq(white, target, rcond=None)[0]
+    coefficients[kept] = np.linalg.lstsq(
+        np.vstack([white, np.diag(noise / prior[kept])]), np.append(target, np.zeros(kept.sum())), rcond=None
+    )[0]
     left = logs - design @ coefficients
     spread = float(np.sqrt((left**2).sum() / max(1, len(logs) - kept.sum())))
     return Fitted(coefficients, rho, spread, float(left[-1]))
@@ -67,8 +74,9 @@ def forecast(
     train: pd.DatetimeIndex, logs: np.ndarray, future: pd.DatetimeIndex, state: str, trend: bool
 ) -> np.ndarray:
     """Return the expected logarithms of `future` days (m,), as known at the end of the last training day."""
-    design = calendar_columns(pd.DatetimeIndex(train.append(future)), state, trend, train[0]).to_numpy()
-    fitted = fit_expected(train, logs, design[: len(train)])
+    columns = calendar_columns(pd.DatetimeIndex(train.append(future)), state, trend, train[0])
+    design = columns.to_numpy()
+    fitted = fit_expected(train, logs, design[: len(train)], prior_deviations(columns))
     ahead = np.asarray((future - train[-1]) / DAY, dtype=float)
     return design[len(train) :] @ fitted.coefficients + fitted.last * fitted.rho**ahead
 
@@ -131,7 +139,8 @@ def _of_place(name: str, table: pd.DataFrame, how: Search) -> tuple[pd.DataFrame
     days, logs = pd.DatetimeIndex(whole["day"]), np.log(whole["count"].to_numpy(float))
     design = calendar_columns(days, how.state, how.trend, days[0]).to_numpy()
     used, gaps = design[:, independent(design)], gaps_between(days)
-    steps, *test = find_steps(logs, used, gaps, how.margin, how.false_alarms, how.most, SEED)
+    unrest = partial(break_effects, days)
+    steps, *test = find_steps(logs, used, gaps, how.margin, how.false_alarms, how.most, SEED, unrest)
     row = _place_row(name, whole, steps, (test[0], test[1]))
     drop = main_step(steps)
     if drop:
@@ -159,7 +168,7 @@ def _expected(
     every = pd.DatetimeIndex(table["day"])
     origin = days[0]
     design = calendar_columns(every.union(days), how.state, how.trend, origin)
-    fitted = fit_expected(days[usual], logs[usual], design.loc[days[usual]].to_numpy())
+    fitted = fit_expected(days[usual], logs[usual], design.loc[days[usual]].to_numpy(), prior_deviations(design))
     mean = design.loc[every].to_numpy() @ fitted.coefficients
     return table[["place", "day", "count", "whole"]].assign(
         expected=np.exp(mean),
@@ -183,7 +192,7 @@ def find_changes(
     Args:
         days: `place`, `day`, `count`, `whole`; only whole days with at least one pedestrian are compared.
         state: of Germany, for the public holidays.
-        trend: whether the expected week has a linear trend.
+        trend: whether the expected week has a linear trend and a yearly course.
         false_alarms: accepted probability of finding a change where there is none, for each place.
         margin: days between two changes, and from a change to either end.
         most: changes to look for in each place.

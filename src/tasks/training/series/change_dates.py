@@ -6,21 +6,35 @@ small for half a year of correlated days, so three things are simulated with the
 
 - the correlation: residuals understate it, so the one whose simulated residuals look like the observed (D. Andrews,
   Econometrica 61, 1993, 139-165: median-unbiased estimation),
-- the false-alarm rate: how often a series without any step has a larger sup-F,
+- the false-alarm rate: how often a series without any step has a larger sup-F. For it the correlation is taken as high
+  as the days allow (`CAUTIOUS`), since a slow wave looks like a step, and what else is known to shift a series for some
+  weeks (`unrest`) is in the simulated series too,
 - the interval of the step: bootstrap-t, in which the date is searched for anew in every simulated series.
 
 Further steps are searched for beside those found (J. Bai and P. Perron, Econometrica 66, 1998), each tested in the same
 way, and then every date is found again beside all others.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from tasks.training.series.regression import Scanned, coefficient, one_thread, persistence, scan, simulate, whiten
+from tasks.training.series.regression import (
+    HIGHEST,
+    LOWEST,
+    Scanned,
+    coefficient,
+    one_thread,
+    persistence,
+    scan,
+    simulate,
+    whiten,
+)
 from tasks.training.series.segmentation import candidates, step_columns
 
-CORRELATIONS = np.arange(0.0, 0.96, 0.08)
+CORRELATIONS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.99])
+CAUTIOUS = 0.15  # of series with the correlation taken for the null, this share look as little correlated as this one
 PILOTS = 60  # simulated series for each correlation
 SIMULATIONS = 399
 LEVEL = 0.95
@@ -46,6 +60,10 @@ class Step(NamedTuple):
     p_value: float
 
 
+Unrest = Callable[[int, np.random.Generator], np.ndarray]
+"""Draws (n, count) of what shifts a series for a while without being a step, in the units of the series."""
+
+
 class Errors(NamedTuple):
     """What the errors of a series are like."""
 
@@ -54,7 +72,12 @@ class Errors(NamedTuple):
 
 
 def unbiased_errors(
-    residuals: np.ndarray, gaps: np.ndarray, design: np.ndarray, steps: np.ndarray, chance: np.random.Generator
+    residuals: np.ndarray,
+    gaps: np.ndarray,
+    design: np.ndarray,
+    steps: np.ndarray,
+    chance: np.random.Generator,
+    quantile: float = 0.5,
 ) -> Errors:
     """Return correlation and shocks of residuals (n,) whose correlation the fit has biased downwards.
 
@@ -64,13 +87,14 @@ def unbiased_errors(
         design: the regression, (n, p).
         steps: the step that was fitted, or all among which it was chosen, (n, T).
         chance: of the simulation.
+        quantile: where the observed correlation lies among those of series with the returned one; below 0.5, cautious.
     """
     observed = float(persistence(residuals[:, None], gaps)[0])
-    shocks = whiten(residuals[:, None], gaps, float(np.clip(observed, -0.4, 0.96)))[:, 0]
+    shocks = whiten(residuals[:, None], gaps, float(np.clip(observed, LOWEST, HIGHEST)))[:, 0]
     medians = []
     for rho in CORRELATIONS:
         drawn = simulate(shocks, gaps, float(rho), PILOTS, chance)
-        medians.append(float(np.median(scan(drawn, design, steps, gaps).raw)))
+        medians.append(float(np.quantile(scan(drawn, design, steps, gaps).raw, quantile)))
     rho = float(np.interp(observed, np.maximum.accumulate(medians), CORRELATIONS))
     freedom = len(residuals) / max(1, len(residuals) - design.shape[1] - 1)
     return Errors(rho, whiten(residuals[:, None], gaps, rho)[:, 0] * np.sqrt(freedom))
@@ -82,7 +106,12 @@ def _residuals(series: np.ndarray, design: np.ndarray, column: np.ndarray) -> np
 
 
 def sup_f(
-    series: np.ndarray, design: np.ndarray, steps: np.ndarray, gaps: np.ndarray, chance: np.random.Generator
+    series: np.ndarray,
+    design: np.ndarray,
+    steps: np.ndarray,
+    gaps: np.ndarray,
+    chance: np.random.Generator,
+    unrest: Unrest | None = None,
 ) -> tuple[Scanned, float]:
     """Return the best step and its false-alarm probability: the share of series without a step with a larger sup-F.
 
@@ -92,11 +121,13 @@ def sup_f(
         steps: candidates, (n, T).
         gaps: (n - 1,) days from row to row.
         chance: of the simulation.
+        unrest: what else shifts a series without a step.
     """
     found = scan(series[:, None], design, steps, gaps)
     residuals = _residuals(series, design, steps[:, found.place[0]])
-    errors = unbiased_errors(residuals, gaps, design, steps, chance)
-    null = scan(simulate(errors.shocks, gaps, errors.rho, SIMULATIONS, chance), design, steps, gaps)
+    errors = unbiased_errors(residuals, gaps, design, steps, chance, CAUTIOUS)
+    drawn = simulate(errors.shocks, gaps, errors.rho, SIMULATIONS, chance)
+    null = scan(drawn + unrest(SIMULATIONS, chance) if unrest else drawn, design, steps, gaps)
     larger = int((null.statistic >= found.statistic[0]).sum())
     return found, (1 + larger) / (1 + SIMULATIONS)
 
@@ -145,6 +176,7 @@ def find_steps(
     false_alarms: float = 0.05,
     most: int = 3,
     seed: int = SEED,
+    unrest: Unrest | None = None,
 ) -> tuple[list[Step], float, float]:
     """Find the steps of a series.
 
@@ -156,6 +188,7 @@ def find_steps(
         false_alarms: share of series without a (further) step in which one is found all the same.
         most: steps to look for.
         seed: of the simulations.
+        unrest: what shifts the series for a while without being a step, such as school holidays.
 
     Returns:
         The steps by date, and statistic and p-value of the first search, whether it found one or not; NaN and 1 when
@@ -163,7 +196,7 @@ def find_steps(
     """
     chance = np.random.default_rng(seed)
     with one_thread():
-        return _found(series, design, gaps, margin, false_alarms, most, chance)
+        return _found(series, design, gaps, margin, false_alarms, most, chance, unrest)
 
 
 def _found(
@@ -174,6 +207,7 @@ def _found(
     false_alarms: float,
     most: int,
     chance: np.random.Generator,
+    unrest: Unrest | None,
 ) -> tuple[list[Step], float, float]:
     rows: list[int] = []
     tests: list[tuple[float, float]] = []
@@ -182,7 +216,7 @@ def _found(
         beside = np.column_stack([design, step_columns(len(series), np.array(rows, int))])
         if not len(free) or len(series) <= beside.shape[1] + 2 * margin:
             break
-        found, p_value = sup_f(series, beside, step_columns(len(series), free), gaps, chance)
+        found, p_value = sup_f(series, beside, step_columns(len(series), free), gaps, chance, unrest)
         tests.append((float(found.statistic[0]), p_value))
         if p_value > false_alarms:
             break

@@ -2,8 +2,9 @@
 
 GENESIS is the database of the German statistical offices. Its exports are Latin-1 text with semicolons: a preamble of
 any length, rows `year;month;value;...`, and after a line of underscores a footer. Months and quarters are German or
-English, numbers have the comma or the point of that language, and a sign stands where there is no number: `...` comes
-later, `.` unknown or confidential, `-` nothing, `/` not reliable, `x` blocked.
+English, numbers have the comma or the point of that language (see `numbers.py` for those that do not), and a sign
+stands where there is no number: `...` comes later, `.` unknown or confidential, `-` nothing, `/` not reliable, `x`
+blocked.
 """
 
 import csv
@@ -16,6 +17,8 @@ from typing import NamedTuple
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tasks.cases.consumer_prices.ingestion.numbers import Mark, Reading, reading_of
+from tasks.cases.consumer_prices.ingestion.numbers import number as number_of
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -28,8 +31,6 @@ GERMAN = ("januar", "februar", "märz", "april", "mai", "juni", "juli", "august"
           "dezember")  # fmt: skip
 ENGLISH = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
            "december")  # fmt: skip
-GERMAN_NUMBER = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
-ENGLISH_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
 QUARTER = re.compile(
     r"(?:(?:q|quarter|quartal)\s*([1-4])|([1-4])\s*(?:\.|st|nd|rd|th)?\s*(?:quartal|vierteljahr|quarter|qtr))\.?"
 )
@@ -48,7 +49,7 @@ class GenesisTable(BaseModel):
     per_year: int = Field(description="12 for months, 4 for quarters")
     decimals: int = Field(description="most digits after the decimal mark")
     language: str = Field(description="German or English")
-    notes: list[str] = Field([], description="the footer: source, licence, date of the export")
+    notes: list[str] = Field([], description="how numbers were read; the footer: source, licence, date of the export")
     skipped: int = Field(0, description="rows of whole years, which are no month and no quarter")
     placeholders: dict[str, int] = Field({}, description="how often each sign stands for a missing number")
 
@@ -93,24 +94,30 @@ class Parsed(NamedTuple):
 
 
 @stage(phase="Data understanding")
-def read_genesis(files: list[Path], series: str = "") -> Export:
+def read_genesis(files: list[Path], series: str = "", decimal: Mark = "auto") -> Export:
     """Read one column of an export.
 
     Args:
         files: the export, one file.
         series: (part of) the heading of the column to read; the first column of values when empty.
+        decimal: the decimal mark; `auto` finds it in the column.
 
     Raises:
         ContractError: a file that is no such export, or too large.
-        UsageError: no column, or more than one, has that heading.
+        UsageError: no column, or more than one, has that heading, or the decimal mark cannot be told.
     """
     file = files[0]
     parsed = _parsed(_lines(file), file.name)
     columns = _headings(parsed)
     chosen = _chosen(columns, series, file.name)
     per_year = Counter(row.per_year for row in parsed.rows).most_common(1)[0][0]
-    german = parsed.german > parsed.english or (parsed.german == parsed.english and _commas(parsed.rows, chosen))
-    records, odd = _values(parsed, chosen, per_year, german)
+    cells = [row.cells[chosen] for row in parsed.rows if len(row.cells) > chosen and row.per_year == per_year]
+    cells = [cell for cell in cells if cell not in PLACEHOLDERS]
+    same = parsed.german == parsed.english
+    language = "German" if parsed.german > parsed.english or (same and "," in "".join(cells)) else "English"
+    heading = f"{columns[chosen]} {_title(parsed.head)}"
+    reading = reading_of(cells, heading, language, decimal, file.name)
+    records, odd = _values(parsed, chosen, per_year, reading)
     frame = pd.DataFrame(records, columns=["period", "value", "mark", "line", "decimals"])
     frame = frame.astype({"value": "float64", "mark": str, "line": "int64", "decimals": "int64"})
     frame["period"] = pd.to_datetime(frame["period"]).astype("datetime64[us]")
@@ -121,8 +128,8 @@ def read_genesis(files: list[Path], series: str = "") -> Export:
     )
     table = GenesisTable(
         code=_code(parsed.head), title=_title(parsed.head), series=columns[chosen], columns=columns, per_year=per_year,
-        decimals=int(frame["decimals"].max()) if len(frame) else 0, language="German" if german else "English",
-        notes=parsed.notes, skipped=parsed.skipped,
+        decimals=int(frame["decimals"].max()) if len(frame) else 0, language=language,
+        notes=[*([reading.why] if reading.why else []), *parsed.notes], skipped=parsed.skipped,
         placeholders=dict(Counter(mark or "(empty)" for mark in frame.loc[frame["value"].isna(), "mark"])),
     )  # fmt: skip
     return Export(frame.drop(columns="decimals"), quarantine, table)
@@ -230,22 +237,8 @@ def _chosen(columns: list[str], series: str, name: str) -> int:
     return found[0]
 
 
-def _commas(rows: list[Row], column: int) -> bool:
-    return any("," in row.cells[column] for row in rows if len(row.cells) > column)
-
-
-def _number(text: str, german: bool) -> tuple[float, int] | None:
-    """Return a number and its digits after the decimal mark; the file's own language is tried first."""
-    bare = re.sub(r"[\s\u00a0]*[perbs]$", "", text)  # provisional, estimated, revised, ...
-    for pattern, mark, thousands in ((GERMAN_NUMBER, ",", "."), (ENGLISH_NUMBER, ".", ","))[:: 1 if german else -1]:
-        if len(bare) <= 40 and bare.isascii() and pattern.fullmatch(bare):
-            plain = bare.replace(thousands, "").replace(mark, ".")
-            return float(plain), len(plain.partition(".")[2])
-    return None
-
-
 def _values(
-    parsed: Parsed, column: int, per_year: int, german: bool
+    parsed: Parsed, column: int, per_year: int, reading: Reading
 ) -> tuple[list[tuple[pd.Timestamp, float, str, int, int]], list[tuple[int, str, str]]]:
     records, odd = [], list(parsed.odd)
     for row in parsed.rows:
@@ -256,10 +249,10 @@ def _values(
         period = pd.Timestamp(row.year, (row.part - 1) * (12 // per_year) + 1, 1)
         if text in PLACEHOLDERS:
             records.append((period, float("nan"), text, row.line, 0))
-        elif (number := _number(text, german)) is None:
+        elif (found := number_of(text, reading)) is None:
             odd.append((row.line, "value cannot be read", f"{period:%Y-%m}: {text}"))
         else:
-            records.append((period, number[0], "", row.line, number[1]))
+            records.append((period, found[0], "", row.line, found[1]))
     return records, odd
 
 

@@ -15,7 +15,16 @@ from tasks.cases.consumer_prices.figures import (
     yearly_levels,
 )
 from tasks.cases.consumer_prices.ingestion.genesis import GenesisTable
-from tasks.cases.consumer_prices.report.words import answer, named, p_value, pace, unsteadiness, verdict
+from tasks.cases.consumer_prices.report.words import (
+    alarms_here,
+    answer,
+    missed,
+    named,
+    p_value,
+    pace,
+    unsteadiness,
+    verdict,
+)
 from tasks.cases.consumer_prices.training.trend import Trend
 from tasks.evaluation.change_points import Verdict as Test
 from tasks.evaluation.metrics import Metric
@@ -243,7 +252,8 @@ def _alarms(alarms: pd.DataFrame) -> Section:
     return Section(
         title="How far the test can be trusted",
         intro=f"Where nothing was planted, it reports some change in {still['share'].min():.1%} to {worst['share']:.1%}"
-        f" of the simulated indices (worst case {worst['low']:.1%} to {worst['high']:.1%}: {worst['scenario']}).",
+        f" of the simulated indices (worst case {worst['low']:.1%} to {worst['high']:.1%}: {worst['scenario']})."
+        f" {alarms_here(alarms)} {missed(alarms)}",
         blocks=[table],
     )
 

@@ -1,5 +1,8 @@
 """What does the analysis of prices say, in sentences? Words for numbers, true on any data."""
 
+import pandas as pd
+
+from tasks.cases.consumer_prices.evaluation.alarms import AS_FOUND
 from tasks.cases.consumer_prices.training.trend import Trend
 from tasks.evaluation.change_points import Change
 from tasks.evaluation.change_points import Verdict as Test
@@ -60,6 +63,26 @@ def _without_season(rest: Test) -> str:
         return f", nor without the season ({p_value(rest.p)})" if rest.p is not None else ""
     change = rest.changes[-1]
     return f"; without the season it is {change_words(change)}, {p_value(change.p)}"
+
+
+def alarms_here(alarms: pd.DataFrame) -> str:
+    """Say how often the test errs on prices as persistent as these."""
+    row = alarms[alarms["scenario"].str.startswith(AS_FOUND) & (alarms["figure"] == "any")].iloc[0]
+    persistence = str(row["scenario"]).removeprefix(AS_FOUND).strip(" ()")
+    return (
+        f"At the persistence of the series at hand (autocorrelation from year to year: {persistence}) it errs in"
+        f" {row['share']:.1%} ({row['low']:.1%} to {row['high']:.1%})."
+    )
+
+
+def missed(alarms: pd.DataFrame) -> str:
+    """Say what the test finds of changes that are there: no finding is no proof of steadiness."""
+    share = alarms[alarms["figure"] == "any"].set_index("scenario")["share"]
+    half, twice = share["irregular steps × 1.5"], share["irregular steps × 2"]
+    return (
+        f"It pays for that: steps that grow wilder by half are found in {half:.0%}, those that double in {twice:.0%}:"
+        " no finding is no proof of steadiness."
+    )
 
 
 def answer(trend: Trend, tests: list[Test], ahead: str) -> str:

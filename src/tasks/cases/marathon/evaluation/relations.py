@@ -116,11 +116,11 @@ def peel_differences(relations: Relations, pair: int, passes: Passes) -> tuple[l
     found = []
     for group in out:
         both = differences(relations, pair, np.append(active, group), lambda effect, p: True)
-        found += [item for item in both if item.group == group] or [_turned(item, group) for item in both]
+        found += [item for item in both if item.group == group] or [turned(item, group) for item in both]
     return first or [], found
 
 
-def _turned(item: Contrast, group: int) -> Contrast:
+def turned(item: Contrast, group: int) -> Contrast:
     """Return the same comparison seen from the other of its two groups."""
     return item._replace(
         group=group, n=item.n_rest, n_rest=item.n, value=-item.value, low=-item.high, high=-item.low,

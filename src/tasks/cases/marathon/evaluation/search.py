@@ -11,7 +11,8 @@ significant in pure noise, and with tens of thousands of cases even a difference
   correlation the r that belongs to this d;
 - is no echo: the groups that stand out are taken out one by one, and what has been found is then removed from the data
   before the search goes on. What is left of it in other measures is listed as its consequence;
-- is not known beforehand: women and men are compared apart, and age, times and bodies go together as they do.
+- is not known beforehand: women and men are compared apart, and age, times and bodies go together as they do;
+- is there in the data as they were recorded, before anything was taken out of them: see `check.py`.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.cases.marathon.evaluation.check import confirm
 from tasks.cases.marathon.evaluation.records import (
     ALL,
     PAIRS,
@@ -35,7 +37,7 @@ from tasks.cases.marathon.evaluation.records import (
     known,
 )
 from tasks.cases.marathon.evaluation.relations import Relations, correlate, overall, peel_differences
-from tasks.cases.marathon.evaluation.subgroups import Contrast, bounds_of, describe, distances, peel
+from tasks.cases.marathon.evaluation.subgroups import ROUNDING, Contrast, Passes, bounds_of, describe, distances, peel
 from tasks.cases.marathon.features import AGE_BANDS, DERIVED, PRIMARY, derive
 
 BODY = tuple(name for name in WITH_AGE if name in PRIMARY)
@@ -53,6 +55,10 @@ class _Book:
     def _passing(self, smallest: float) -> Callable[[float, float], bool]:
         limit = self.rule.level / self.total
         return lambda effect, p: p <= limit and abs(effect) >= smallest
+
+    def rule_of(self, row: Row) -> Passes:
+        """Return what makes a comparison count."""
+        return self.passes_relation if row.kind in RELATIONS else self.passes
 
     def findings(self) -> int:
         """Return how many there are so far."""
@@ -86,7 +92,7 @@ def _settle(
     book.enter(spread.tests, spread.found, names, "spread", stratum, factor, measure, "")
     for item in spread.found:
         part = slice(bounds[item.group], bounds[item.group + 1])
-        middle = np.median(values[part])
+        middle = values[part].mean()  # about the median, the mean of a skewed group would move
         values[part] = middle + (values[part] - middle) / item.value
     return values
 
@@ -181,6 +187,7 @@ def _without_sex(values: np.ndarray, sex: np.ndarray) -> np.ndarray:
     for number in range(2):
         own = values[sex == number]
         deviation = float(own.std()) if len(own) else 0.0
+        deviation = deviation if deviation > ROUNDING * float(np.abs(own).max(initial=0.0)) else 0.0
         plain[sex == number] = (own - own.mean()) / (deviation or 1.0) if len(own) else own
         shares.append(len(own) / len(values) * deviation**2)
     return plain * float(np.sqrt(sum(shares)))
@@ -265,9 +272,9 @@ def search(people: Population, rule: Rule, consequences: bool = True) -> Search:
     if changed:
         relations = [_correlations(people, values, sex) for sex in range(2)]
     _derived_patterns(book, people, values, relations)
-    rows = book.rows
+    rows = confirm(book.rows, people, total, book.rule_of)
     if changed and consequences:
-        rows = _with_consequences(rows, people, rule, total)
+        rows = confirm(_with_consequences(rows, people, rule, total), people, total, book.rule_of)
     return Search(rows, total)
 
 

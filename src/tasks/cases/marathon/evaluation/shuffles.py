@@ -1,8 +1,9 @@
 """How often does the search find something where there is nothing? Its answer on shuffled copies of the same runners.
 
-In a copy the nationalities, the heights and the weights are dealt out anew among the women and among the men, each for
-itself. Age, times and sex stay as they are, so that what everybody knows stays true, and nothing of what the search
-asks for can be (R. Fisher, "The Design of Experiments", 1935).
+In a copy the nationalities are dealt out anew among all runners, since nothing is to differ between nationalities, the
+share of women included; heights and weights among the women and among the men, each for itself. Age, times and sex stay
+as they are, so that what everybody knows stays true, and nothing of what the search asks for can be (R. Fisher, "The
+Design of Experiments", 1935).
 """
 
 import numpy as np
@@ -45,13 +46,13 @@ class FalseFindings(BaseModel):
 
 
 def shuffled(people: Population, rng: np.random.Generator) -> Population:
-    """Deal nationalities, heights and weights out anew, within each sex."""
+    """Deal nationalities out anew, and heights and weights within each sex."""
     values = dict(people.values)
-    nationality = people.nationality.copy()
+    nationality = rng.permutation(people.nationality)
     values["height"], values["weight"] = values["height"].copy(), values["weight"].copy()
     for sex in range(2):
         own = np.flatnonzero(people.sex == sex)
-        for column in (nationality, values["height"], values["weight"]):
+        for column in (values["height"], values["weight"]):
             column[own] = column[rng.permutation(own)]
     return people._replace(values=values, nationality=nationality)
 

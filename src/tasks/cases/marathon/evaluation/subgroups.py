@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 FEWEST = 30  # cases that make a group
+ROUNDING = 1e-9  # share of a value that arithmetic may have changed
 Passes = Callable[[float, float], bool]
 
 
@@ -69,7 +70,10 @@ def distances(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     found = np.empty_like(values)
     for start, end in pairwise(bounds.tolist()):
         if end > start:
-            found[start:end] = np.abs(values[start:end] - np.median(values[start:end]))
+            part = values[start:end]
+            found[start:end] = np.abs(part - np.median(part))
+            if found[start:end].max() <= ROUNDING * np.abs(part).max():  # one value throughout
+                found[start:end] = 0.0
     return found
 
 
@@ -101,9 +105,9 @@ def _welch(one: Groups, other: Groups) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _effects(one: Groups, other: Groups, spread: bool) -> np.ndarray:
-    if spread:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.nan_to_num(np.log(one.mean / other.mean), nan=0.0, posinf=0.0, neginf=0.0)
+    if spread:  # where one of the two has no spread there is no ratio
+        some = (one.mean > 0) & (other.mean > 0)
+        return np.log(np.divide(one.mean, other.mean, out=np.ones(len(some)), where=some))
     pooled = ((one.n - 1) * one.variance + (other.n - 1) * other.variance) / np.maximum(one.n + other.n - 2, 1)
     return np.divide(one.mean - other.mean, np.sqrt(pooled), out=np.zeros(len(pooled)), where=pooled > 0)
 
@@ -127,6 +131,7 @@ def contrasts(
     low, high = difference - half, difference + half
     if spread:
         difference, low, high = _ratio_interval(stats, rest, effect)
+        p = np.where((stats.mean > 0) & (rest.mean > 0), p, 1.0)
     return [
         Contrast(
             group=int(group),
@@ -149,6 +154,7 @@ def _ratio_interval(one: Groups, other: Groups, effect: np.ndarray) -> tuple[np.
     relative = one.variance / np.maximum(one.n * one.mean**2, tiny)
     relative = relative + other.variance / np.maximum(other.n * other.mean**2, tiny)
     half = 1.959964 * np.sqrt(relative)
+    half = np.minimum(half, 100.0)  # of a spread that is nothing but rounding
     return np.exp(effect), np.exp(effect - half), np.exp(effect + half)
 
 

@@ -26,6 +26,7 @@ from tasks.cases.marathon.features import MEASURES, derive
 from tasks.platform.stage import stage
 
 HALF = 1.959964
+DESCRIBED = ("mean", "rest_mean", "sd", "rest_sd", "away", "rest_away", "cliffs_delta")
 EXPECTED: dict[tuple[str, str], int] = {
     ("sex", "height"): -1,
     ("sex", "weight"): -1,
@@ -58,7 +59,9 @@ def find_patterns(frame: pd.DataFrame, level: float, smallest: float) -> Pattern
 
     Returns:
         All comparisons with `state` (finding; echo, which only mirrors a finding; consequence of findings; none), their
-        effect with its 95 % interval, p, corrected p, means and standard deviations, Cliff's delta and a sentence.
+        effect with its 95 % interval, p, corrected p, means, standard deviations, mean distances from the median of
+        the own group, Cliff's delta and a sentence. Where `state` is none there is no sentence, and the numbers are
+        those of the search, after what it had found before was taken out; all others are those of the data as they are.
         Relations that are known beforehand. And the number of comparisons that the correction allows for.
     """
     people = population(frame)
@@ -67,18 +70,19 @@ def find_patterns(frame: pd.DataFrame, level: float, smallest: float) -> Pattern
     table = pd.DataFrame(found.rows, columns=list(Row._fields))
     extra = pd.DataFrame([_details(frame, row, stand_out) for row in found.rows])
     tests = pd.concat([table, extra], axis=1)
-    said = [sentence(row, stand_out) for row in found.rows]
-    tests["sentence"] = [text + _deviations(item) for text, item in zip(said, tests.itertuples(), strict=True)]
+    said = [sentence(row, stand_out) if row.state != "none" else "" for row in found.rows]
+    tests["sentence"] = [text + _distances(item) for text, item in zip(said, tests.itertuples(), strict=True)]
     return Patterns(tests, known_relations(people), found.comparisons)
 
 
-def _deviations(item: Any) -> str:
-    """Say what standard deviations a difference of spread comes to."""
-    if item.kind != "spread" or not np.isfinite(item.sd):
+def _distances(item: Any) -> str:
+    """Say which values the ratio of two spreads is made of."""
+    if item.kind != "spread" or not np.isfinite(item.away):
         return ""
     measure = MEASURES[item.measure]
-    one, other = (number(value * measure.scale, measure.decimals) for value in (item.sd, item.rest_sd))
-    return f" (standard deviation {one} against {other} {measure.unit})"
+    digits = max(measure.decimals, -int(np.floor(np.log10(min(item.away, item.rest_away) * measure.scale))) + 1)
+    one, other = (number(value * measure.scale, digits) for value in (item.away, item.rest_away))
+    return f" (mean distance from the median {one} against {other} {measure.unit})"
 
 
 def cliffs_delta(one: np.ndarray, other: np.ndarray) -> float:
@@ -94,14 +98,17 @@ def _details(frame: pd.DataFrame, row: Row, stand_out: list[Row]) -> dict[str, f
     low, high = _effect_interval(row)
     details = {"effect_low": low, "effect_high": high}
     if row.kind not in {"location", "spread"} or row.stratum == "all" or row.state == "none":
-        return details | dict.fromkeys(("mean", "rest_mean", "sd", "rest_sd", "cliffs_delta"), np.nan)
+        return details | dict.fromkeys(DESCRIBED, np.nan)
     groups = frame["nationality" if row.factor == "nationality" else "age_band"].to_numpy(str)
     same = [item for item in stand_out if item.state == row.state and item[:3] == row[:3]]
     out = [item.group for item in same if item.measure == row.measure]
     of_sex, own = frame["sex"].to_numpy(str) == row.stratum, groups == row.group
     values = frame[row.measure].to_numpy(np.float64)
-    one, other = values[of_sex & own], values[of_sex & ~own & ~np.isin(groups, out)]
+    rest = of_sex & ~own & ~np.isin(groups, out)
+    one, other = values[of_sex & own], values[rest]
+    order, bounds = bounds_of(np.unique(groups[rest], return_inverse=True)[1], len(np.unique(groups[rest])))
     return details | {
+        "away": distances(one, np.array([0, len(one)])).mean(), "rest_away": distances(other[order], bounds).mean(),
         "mean": one.mean(), "rest_mean": other.mean(), "sd": one.std(ddof=1), "rest_sd": other.std(ddof=1),
         "cliffs_delta": cliffs_delta(one, other),
     }  # fmt: skip
