@@ -1,31 +1,18 @@
 """Image classes: from pictures in class folders to a model that tells them, and that says when it does not know."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from tasks.cases.image_classes.evaluation.classify import classify_by_head, classify_by_network, make_card
-from tasks.cases.image_classes.evaluation.open_set import refuse_by_head, refuse_by_network
-from tasks.cases.image_classes.evaluation.scores import (
-    choose_candidate,
-    evaluate_answers,
-    list_predictions,
-    right_answers,
-    score_candidate,
-    temperature_of,
-)
+from tasks.cases.image_classes.evaluation.scores import choose_candidate, evaluate_answers, list_predictions
 from tasks.cases.image_classes.features import choose_side, split_pictures
 from tasks.cases.image_classes.ingestion.collection import Place, locate_classes, read_classes
 from tasks.cases.image_classes.report.compose import describe_classes
-from tasks.cases.image_classes.training.candidates import (
-    Schedule,
-    choose_names,
-    embed_collections,
-    schedule,
-    train_head,
-    train_network,
-)
+from tasks.cases.image_classes.training.budget import budget_of
+from tasks.cases.image_classes.training.candidates import choose_names
+from tasks.cases.image_classes.training.lesson import Lesson
 from tasks.cases.image_classes.training.simple import compare_simple
 from tasks.evaluation.contest import contest
 from tasks.evaluation.duplicates import find_duplicates
@@ -34,7 +21,6 @@ from tasks.features.pictures.pixels import pixel_vectors, read_pixels
 from tasks.features.whitening import apply_whitening, fit_whitening
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined, Seed
-from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.pictures import REMEDY, count_labels, picture_contract
 from tasks.validation.tables import check
@@ -46,7 +32,7 @@ def image_classes(
     test: str = "",
     picture: str = "",
     architecture: str = "auto",
-    minutes: Annotated[float, Field(gt=0, le=10_000)] = 20.0,
+    minutes: Annotated[float, Field(ge=0, le=10_000)] = 0.0,
     epochs: Annotated[float, Field(ge=0, le=1000)] = 0.0,
     features: str = "auto",
     per_class: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
@@ -69,7 +55,8 @@ def image_classes(
         test: a folder or archive of the same classes that is only scored; without one a share of the source is
         picture: a picture, or a folder or archive of pictures, to classify
         architecture: auto, airbench, classic or transfer; several, separated by commas, are compared
-        minutes: budget for the training of each network; the schedule is made to fit into it
+        minutes: budget for the training of each network, which its schedule fits into; 0 takes 20, half of one for the
+            sample
         epochs: passes over the pictures; 0 takes what fits into the budget
         features: what transfer looks at: auto, imagenet, handcrafted, or a model of keras.applications
         per_class: learn from at most so many pictures of each class; 0 learns from all
@@ -93,69 +80,51 @@ def image_classes(
     small = pixel_vectors(pixels)
     duplicates = find_duplicates(manifest, apply_whitening(small, fit_whitening(small)))
     split = split_pictures(manifest, duplicates, test_share, per_class, seed)
-    labels, parts, groups = split.labels, split.parts, split.groups
     choice = choose_embedder(features).load(EmbedderChoice)
 
     # Modelling: simple models, then each architecture within its budget
-    simple = compare_simple(pixels, labels, parts, seed)
-    names = choose_names(architecture, manifest, parts, choice).load(list[str])
-
-    def learned(name: str, epochs: float, looks_at: EmbedderChoice, seed: int) -> tuple[Stored, str]:
-        if name == "transfer":
-            vectors = embed_collections(manifest, looks_at, place.collections)
-            return train_head(vectors, labels, parts, groups, seed), ""
-        planned = schedule(pixels, labels, parts, name, minutes, epochs, simple.mirror, simple.table, seed)
-        return train_network(pixels, labels, parts, planned), planned.load(Schedule).told
-
-    models = {name: learned(name, epochs, choice, seed) for name in names}
-    scored = [
-        score_candidate(name, ours.rows, ours.logits, ours.augmented, labels, parts, ours.facts).load(dict[str, Any])
-        for name, (ours, _) in models.items()
-    ]
+    simple = compare_simple(pixels, split.labels, split.parts, seed)
+    lesson = Lesson(manifest, place.collections, pixels, split, simple, minutes or budget_of(source))
+    names = choose_names(architecture, manifest, split.parts, choice).load(list[str])
+    learned = {name: lesson.learn(name, epochs, choice, seed) for name in names}
+    scored = [lesson.score(name, trained.candidate) for name, trained in learned.items()]
     name = choose_candidate(scored).load(str)
-    ours, answers = models[name][0], (models[name][0].rows, models[name][0].logits)
+    ours = learned[name].candidate
 
     # Evaluation: on test pictures, against the simple model and the champion
-    cases = right_answers(*answers, labels, parts, groups, simple.right)
-
-    def rescore(config: dict[str, Any]) -> Stored:
-        looks_at = EmbedderChoice.model_validate({**(config["features"] or choice.model_dump()), "why": ""})
-        theirs, _ = learned(config["architecture"], float(config["epochs"] or 0), looks_at, int(config["seed"]))
-        return right_answers(theirs.rows, theirs.logits, labels, parts, groups, simple.right)
-
-    head = name == "transfer"
-    config = {
-        "architecture": name, "seed": seed, "epochs": next(row["epochs"] for row in scored if row["name"] == name),
-        "features": choice.model_dump(exclude={"why"}) if head else None,
-    }  # fmt: skip
-    held = contest(f"image-classes-{data.name}", config, cases, on=split.parts, metric="accuracy", rescore=rescore)
-    temperature = temperature_of(*answers, labels, parts)
-    refusal = (
-        refuse_by_head(ours.model, embed_collections(manifest, choice, place.collections), labels, *answers, parts,
-                       temperature, ours.facts, seed)
-        if head
-        else refuse_by_network(*answers, parts, temperature)
-    )  # fmt: skip
+    held = contest(
+        f"image-classes-{data.name}",
+        learned[name].config,
+        lesson.right(ours),
+        on=f"{split.parts.digest}-{split.labels.digest}",
+        metric="accuracy",
+        rescore=lambda config: lesson.relearn(config, choice),
+    )
+    temperature = lesson.temper(ours)
+    refusal = lesson.refuse(name, ours, temperature, choice, seed)
     found = evaluate_answers(
-        manifest, *answers, ours.augmented, labels, parts, groups, split.classes, split.leaks, simple.right, held.rival,
-        temperature, ours.facts, seed,
+        manifest, ours.rows, ours.logits, ours.augmented, split.labels, split.parts, split.groups, split.classes,
+        split.leaks, simple.right, held.rival, temperature, ours.facts, seed,
     )  # fmt: skip
     card = make_card(name, split.classes, temperature, refusal, chosen_side, choice)
-    classify = classify_by_head if head else classify_by_network
+    classify = classify_by_head if name == "transfer" else classify_by_network
     asked = classify(Path(place.picture), Path(place.picture).name, ours.model, card) if place.picture else None
 
     # Deployment
     findings = describe_classes(
-        manifest, parts, split.classes, data.parts.classes, name, scored,
-        {key: trained.history for key, (trained, _) in models.items() if key != "transfer"}, simple.table,
+        manifest, split.parts, split.classes, data.parts.classes, name, scored,
+        {key: trained.candidate.history for key, trained in learned.items() if key != "transfer"}, simple.table,
         found.metrics, found.per_class, found.confusion, found.reliability, found.mistakes, found.suspects, split.leaks,
         duplicates, temperature, refusal, asked.table if asked else None, asked.quarantine if asked else None,
-        place.collections, place.picture, choice.name, [note for _, note in models.values() if note],
+        place.collections, place.picture, choice.name, [trained.told for trained in learned.values() if trained.told],
     )  # fmt: skip
+    predictions = list_predictions(
+        manifest, ours.rows, ours.logits, split.labels, split.parts, split.classes, temperature
+    )
     tables = {
-        "predictions": list_predictions(manifest, *answers, labels, parts, split.classes, temperature),
-        "per_class": found.per_class, "mistakes": found.mistakes, "suspects": found.suspects, "leaks": split.leaks,
-        "classes": data.parts.classes, **({"asked": asked.table} if asked else {}),
+        "predictions": predictions, "per_class": found.per_class, "mistakes": found.mistakes,
+        "suspects": found.suspects, "leaks": split.leaks, "classes": data.parts.classes,
+        **({"asked": asked.table} if asked else {}),
     }  # fmt: skip
     return publish(findings, held, model={"model": ours.model, "card": card}, tables=tables)
 

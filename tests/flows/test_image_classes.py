@@ -158,7 +158,7 @@ def test_too_little_is_one_sentence(run: Run, tmp_path: Path, folders: dict[str,
 @pytest.mark.parametrize(
     ("argv", "words"),
     [(["--architecture", "resnet"], "there is no resnet"), (["--test", "/no/such"], "no such file"),
-     (["--minutes", "0"], "greater than 0")],
+     (["--minutes", "-1"], "greater than or equal to 0")],
 )  # fmt: skip
 def test_a_wrong_argument_is_one_sentence_and_2(run: Run, argv: list[str], words: str) -> None:
     done = run(*argv)

@@ -38,7 +38,8 @@ def read_pixels(manifest: pd.DataFrame, side: int, sources: Annotated[list[str],
     """Read the pictures of a manifest as squares.
 
     Args:
-        manifest: `path`, `id` and, where there are several collections, `collection` (from 0), n rows.
+        manifest: `path` and `id`, n rows; where there are several collections also `collection` (from 0) and `file`,
+            the path there.
         side: pixels.
         sources: the folder or archive of each collection.
 
@@ -50,7 +51,8 @@ def read_pixels(manifest: pd.DataFrame, side: int, sources: Annotated[list[str],
     """
     pixels = scratch_array((len(manifest), side, side, 3), np.uint8)
     of = manifest["collection"].to_numpy() if "collection" in manifest else np.zeros(len(manifest), int)
-    paths, keys = manifest["path"].tolist(), manifest["id"].tolist()
+    paths = manifest["file" if "file" in manifest else "path"].tolist()
+    keys = manifest["id"].tolist()
     for number, source in enumerate(sources):
         rows = np.flatnonzero(of == number)
         with open_source(source) as opened, ThreadPoolExecutor(settings().threads) as pool:
