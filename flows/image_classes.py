@@ -83,9 +83,9 @@ def image_classes(
     choice = choose_embedder(features).load(EmbedderChoice)
 
     # Modelling: simple models, then each architecture within its budget
-    simple = compare_simple(pixels, split.labels, split.parts, seed)
+    simple = compare_simple(pixels, split.labels, split.part, seed)
     lesson = Lesson(manifest, place.collections, pixels, split, simple, minutes or budget_of(source))
-    names = choose_names(architecture, manifest, split.parts, choice).load(list[str])
+    names = choose_names(architecture, manifest, split.part, choice).load(list[str])
     learned = {name: lesson.learn(name, epochs, choice, seed) for name in names}
     scored = [lesson.score(name, trained.candidate) for name, trained in learned.items()]
     name = choose_candidate(scored).load(str)
@@ -96,14 +96,14 @@ def image_classes(
         f"image-classes-{data.name}",
         learned[name].config,
         lesson.right(ours),
-        on=f"{split.parts.digest}-{split.labels.digest}",
+        on=f"{split.part.digest}-{split.labels.digest}",
         metric="accuracy",
         rescore=lambda config: lesson.relearn(config, choice),
     )
     temperature = lesson.temper(ours)
     refusal = lesson.refuse(name, ours, temperature, choice, seed)
     found = evaluate_answers(
-        manifest, ours.rows, ours.logits, ours.augmented, split.labels, split.parts, split.groups, split.classes,
+        manifest, ours.rows, ours.logits, ours.augmented, split.labels, split.part, split.groups, split.classes,
         split.leaks, simple.right, held.rival, temperature, ours.facts, seed,
     )  # fmt: skip
     card = make_card(name, split.classes, temperature, refusal, chosen_side, choice)
@@ -112,14 +112,14 @@ def image_classes(
 
     # Deployment
     findings = describe_classes(
-        manifest, split.parts, split.classes, data.parts.classes, name, scored,
+        manifest, split.part, split.classes, data.parts.classes, name, scored,
         {key: trained.candidate.history for key, trained in learned.items() if key != "transfer"}, simple.table,
         found.metrics, found.per_class, found.confusion, found.reliability, found.mistakes, found.suspects, split.leaks,
         duplicates, temperature, refusal, asked.table if asked else None, asked.quarantine if asked else None,
         place.collections, place.picture, choice.name, [trained.told for trained in learned.values() if trained.told],
     )  # fmt: skip
     predictions = list_predictions(
-        manifest, ours.rows, ours.logits, split.labels, split.parts, split.classes, temperature
+        manifest, ours.rows, ours.logits, split.labels, split.part, split.classes, temperature
     )
     tables = {
         "predictions": predictions, "per_class": found.per_class, "mistakes": found.mistakes,

@@ -17,7 +17,7 @@ FEWEST_TESTED = 10  # pictures, below which no figure means anything
 class SplitPictures(NamedTuple):
     """The part, the class and the group of each picture of the manifest."""
 
-    parts: np.ndarray  # int8 (n,): LEARN, VALIDATE, TEST or UNUSED
+    part: np.ndarray  # int8 (n,): LEARN, VALIDATE, TEST or UNUSED
     labels: np.ndarray  # int64 (n,): number of the class
     groups: np.ndarray  # int64 (n,): near-duplicates share one
     classes: list[str]  # names by number

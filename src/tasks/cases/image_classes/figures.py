@@ -122,7 +122,8 @@ def curves_figure(histories: dict[str, pd.DataFrame]) -> "Figure":
             )
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlim(0.5, max((len(rows) for rows in histories.values()), default=1) + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.set_ylim(0, 1.02)
     axes.set_yticks(SHARES, [percent(share) for share in SHARES])
     axes.legend(loc="lower right", labelcolor=MUTED)
@@ -228,17 +229,15 @@ def compared_figure(scored: list[dict[str, Any]], simple: float) -> "Figure":
         axes.plot(row["seconds"], row["accuracy"], MARKERS[number % len(MARKERS)], markersize=8,
                   color=CATEGORICAL[number % len(CATEGORICAL)], markeredgecolor=INK, label=row["name"])  # fmt: skip
     axes.axhline(simple, color=SOFT, linestyle="--", label="simple model")
-    axes.set_xscale("log")
-    low, high = min(row["seconds"] for row in scored), max(row["seconds"] for row in scored)
-    axes.set_xlim(low / 3, high * 3)
+    axes.set_xlim(0, 1.15 * max(row["seconds"] for row in scored))
     axes.set_xlabel("seconds of training on this machine")
     axes.set_ylabel("accuracy on the test pictures")
     axes.yaxis.set_major_formatter(lambda value, _: percent(value))
     axes.legend(loc="best", labelcolor=MUTED)
     best = max(scored, key=lambda row: row["accuracy"])
     quick = min(scored, key=lambda row: row["seconds"])
-    finding = f"{best['name']} is right most often ({percent(best['accuracy'], 1)} in {best['seconds']:,.0f} s)"
+    finding = f"{best['name']} is right most often ({percent(best['accuracy'], 1)} in {best['seconds']:,.0f}\u202fs)"
     if quick["name"] != best["name"]:
-        finding += f", {quick['name']} is quickest ({percent(quick['accuracy'], 1)} in {quick['seconds']:,.0f} s)"
+        finding += f", {quick['name']} is quickest ({percent(quick['accuracy'], 1)} in {quick['seconds']:,.0f}\u202fs)"
     set_title(axes, finding, "accuracy against time of training")
     return figure

@@ -166,8 +166,7 @@ def _calibration(confidence: np.ndarray, right: np.ndarray, logits: np.ndarray, 
     raw = softmax(logits).max(axis=1)
     null = calibration_null(confidence, seed)
     note = f"without temperature {calibration_error(raw, right):.3f}; by chance alone about {null:.3f}"
-    return Metric(name="ece", value=calibration_error(confidence, right), n=len(right), note=note,
-                  baseline=calibration_error(raw, right))  # fmt: skip
+    return Metric(name="ece", value=calibration_error(confidence, right), n=len(right), note=note)
 
 
 def _without_leaks(

@@ -38,12 +38,12 @@ class Lesson:
         split, simple = self.split, self.simple
         config = {"architecture": name, "epochs": None, "features": None, "seed": seed}
         if name == "transfer":
-            trained = train_head(self.embedded(features), split.labels, split.parts, split.groups, seed)
+            trained = train_head(self.embedded(features), split.labels, split.part, split.groups, seed)
             return Learned(trained, "", config | {"features": features.model_dump(exclude={"why"})})
         planned = schedule(
-            self.pixels, split.labels, split.parts, name, self.minutes, epochs, simple.mirror, simple.table, seed
+            self.pixels, split.labels, split.part, name, self.minutes, epochs, simple.mirror, simple.table, seed
         )
-        trained = train_network(self.pixels, split.labels, split.parts, planned)
+        trained = train_network(self.pixels, split.labels, split.part, planned)
         plan = planned.load(Schedule)
         return Learned(trained, plan.told, config | {"epochs": plan.plan.epochs})
 
@@ -61,7 +61,7 @@ class Lesson:
     def score(self, name: str, candidate: Stored) -> dict[str, Any]:
         """Return how a candidate did; see `score_candidate`."""
         scored = score_candidate(
-            name, candidate.rows, candidate.logits, candidate.augmented, self.split.labels, self.split.parts,
+            name, candidate.rows, candidate.logits, candidate.augmented, self.split.labels, self.split.part,
             candidate.facts,
         )  # fmt: skip
         return dict(scored.load(dict[str, Any]))
@@ -70,18 +70,18 @@ class Lesson:
         """Return whether each test picture was told right; see `right_answers`."""
         split = self.split
         return right_answers(
-            candidate.rows, candidate.logits, split.labels, split.parts, split.groups, self.simple.right
+            candidate.rows, candidate.logits, split.labels, split.part, split.groups, self.simple.right
         )
 
     def temper(self, candidate: Stored) -> Stored:
         """Return the temperature of a candidate's logits."""
-        return temperature_of(candidate.rows, candidate.logits, self.split.labels, self.split.parts)
+        return temperature_of(candidate.rows, candidate.logits, self.split.labels, self.split.part)
 
     def refuse(self, name: str, candidate: Stored, temperature: Stored, features: EmbedderChoice, seed: int) -> Stored:
         """Return the rule for “none of these”."""
         if name != "transfer":
-            return refuse_by_network(candidate.rows, candidate.logits, self.split.parts, temperature)
+            return refuse_by_network(candidate.rows, candidate.logits, self.split.part, temperature)
         return refuse_by_head(
             candidate.model, self.embedded(features), self.split.labels, candidate.rows, candidate.logits,
-            self.split.parts, temperature, candidate.facts, seed,
+            self.split.part, temperature, candidate.facts, seed,
         )  # fmt: skip
