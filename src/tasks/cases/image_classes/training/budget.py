@@ -1,5 +1,6 @@
 """How long is a network trained? As long as fits into the budget, at the speed that this machine shows."""
 
+import sys
 from typing import Literal
 
 import numpy as np
@@ -99,9 +100,10 @@ def schedule(
         epochs, note = _fitting(speed.pictures_per_second, minutes, parts, architecture)
     plan = make_plan(architecture, side, classes, len(learn), epochs, speed.precision, mirror, seed)
     best = float(simple["accuracy"].max())
-    return Schedule(
-        plan=plan, speed=speed, minutes=minutes, expected=_expected(architecture, plan.epochs, best), note=note
-    )
+    expected = _expected(architecture, plan.epochs, best)
+    planned = Schedule(plan=plan, speed=speed, minutes=minutes, expected=expected, note=note)
+    print(f"  {planned.told}", file=sys.stderr, flush=True)
+    return planned
 
 
 def _fitting(rate: float, minutes: float, parts: np.ndarray, architecture: Architecture) -> tuple[float, str]:
