@@ -1,0 +1,120 @@
+"""What do the networks look like? Two families that end in one number (logit) for each class.
+
+Both take RGB pictures of 0 to 255 and normalise them themselves, so that a stored model asks for nothing beside pixels.
+Keras is imported here: import this module where a network is built.
+"""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tasks.training.networks.plan import Plan
+
+WHITENED = 5_000  # pictures that the first layer of airbench is fitted on
+SCALE = 1 / 9  # of the logits of airbench
+EPSILON = 5e-4  # added to the eigenvalues of the patches
+
+
+class Statistics(NamedTuple):
+    """What is known of the training pictures before training."""
+
+    mean: np.ndarray  # (3,) of the channels, 0 to 255
+    variance: np.ndarray  # (3,)
+    filters: np.ndarray  # (2, 2, 3, 24) that whiten patches of 2 x 2
+
+
+def statistics(pictures: np.ndarray, seed: int = 0) -> Statistics:
+    """Fit normalisation and whitening filters on a drawn sample of the pictures, uint8 (n, side, side, 3).
+
+    The filters are the eigenvectors of the covariance of patches, each divided by the root of its eigenvalue, and once
+    more with the other sign. A sample that is drawn matters: files are sorted by class.
+    """
+    chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(pictures))[:WHITENED])
+    sample = np.asarray(pictures[chosen], np.float32)
+    mean, variance = sample.mean(axis=(0, 1, 2)), sample.var(axis=(0, 1, 2)) + 1.0
+    normal = (sample - mean) / np.sqrt(variance)
+    patches = np.lib.stride_tricks.sliding_window_view(normal, (2, 2), axis=(1, 2))  # (n, y, x, c, 2, 2)
+    rows = patches.reshape(-1, 12)
+    values, vectors = np.linalg.eigh((rows.T @ rows / len(rows)).astype(np.float64))
+    scaled = vectors[:, ::-1] / np.sqrt(np.maximum(values[::-1], 0) + EPSILON)
+    signed = np.concatenate([scaled, -scaled], axis=1).reshape(3, 2, 2, 24)
+    return Statistics(mean, variance, signed.transpose(1, 2, 0, 3).astype(np.float32))
+
+
+class _Identity(keras.initializers.Initializer):
+    """Kernels that hand the first channels through unchanged; the others are drawn (K. Jordan 2024, section 3.2)."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None, **_: object) -> np.ndarray:
+        height, width, inputs, outputs = shape
+        limit = 1 / np.sqrt(height * width * inputs)
+        kernel = np.random.default_rng([self.seed, 4, inputs, outputs]).uniform(-limit, limit, shape)
+        same = min(inputs, outputs)
+        kernel[..., :same] = 0
+        kernel[height // 2, width // 2, np.arange(same), np.arange(same)] = 1
+        return kernel.astype(np.float32)
+
+
+def build(plan: Plan, known: Statistics, precision: str = "") -> keras.Model:
+    """Build the network of a plan, its weights drawn by the plan's seed; the outputs are logits in float32.
+
+    Args:
+        plan: of the training.
+        known: of the training pictures.
+        precision: another one than the plan's, such as float32 for a model that is stored.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision or plan.precision)
+    try:
+        inputs = keras.Input((plan.side, plan.side, 3), dtype="float32")
+        normal = keras.layers.Normalization(mean=known.mean.tolist(), variance=known.variance.tolist(), dtype="float32")
+        body = {"airbench": _airbench, "classic": _classic}[plan.architecture]
+        return keras.Model(inputs, body(normal(inputs), plan, known), name=plan.architecture)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
+    """Six convolutions behind a whitening one (K. Jordan 2024, section 3.1)."""
+    layers = keras.layers
+    whiten = layers.Conv2D(24, 2, name="whiten", kernel_initializer=keras.initializers.Zeros())
+    x = layers.Activation("gelu")(whiten(x))
+    whiten.kernel.assign(known.filters)
+    for number, width in enumerate((64, 256, 256)):
+        for half in (1, 2):
+            name = f"{number + 1}{'ab'[half - 1]}"
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{name}",
+                              kernel_initializer=_Identity(plan.seed + 10 * number + half))(x)  # fmt: skip
+            if half == 1:
+                x = layers.MaxPooling2D(2)(x)
+            x = layers.BatchNormalization(momentum=0.6, epsilon=1e-7, scale=False, name=f"norm{name}")(x)
+            x = layers.Activation("gelu")(x)
+    x = layers.GlobalMaxPooling2D()(x)
+    limit = 1 / np.sqrt(256)
+    drawn = keras.initializers.RandomUniform(-limit, limit, seed=plan.seed)
+    x = layers.Dense(plan.classes, use_bias=False, kernel_initializer=drawn, dtype="float32", name="logits")(x)
+    return layers.Rescaling(SCALE, dtype="float32")(x)
+
+
+def _classic(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
+    """Four convolutions of 32, 64, 64 and 128 filters, two dense layers of 256 and 128, dropout."""
+    layers = keras.layers
+
+    def drawn(number: int) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=plan.seed + number)
+
+    for number, width in enumerate((32, 64, 64, 128)):
+        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=drawn(number))(x)
+        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+        if number:
+            x = layers.Dropout(0.1, seed=plan.seed + number)(layers.MaxPooling2D(2)(x))
+    x = layers.AveragePooling2D(max(1, x.shape[1] // 4))(x)  # four places a side whatever the size of the picture
+    x = layers.Flatten()(x)
+    for width in (256, 128):
+        x = layers.Dense(width, use_bias=False, kernel_initializer=drawn(width))(x)
+        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.Dropout(0.3, seed=plan.seed + width)(x)
+    return layers.Dense(plan.classes, kernel_initializer=drawn(1), dtype="float32", name="logits")(x)

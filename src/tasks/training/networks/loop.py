@@ -1,0 +1,211 @@
+"""How does a network learn from pictures? One loop for all architectures, which a kill does not set back.
+
+Each epoch draws its order and its views from the seed and its own number, and leaves a checkpoint; a training that was
+interrupted goes on after the last whole epoch and ends with the network that it would have been. Runs on whatever
+backend and device Keras has. Keras is imported here: import this module where a network is trained.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from tasks.platform.progress import progress
+from tasks.training.networks.architectures import Statistics, build, statistics
+from tasks.training.networks.augmentation import augmented, views
+from tasks.training.networks.checkpoints import State, read_state, write_state
+from tasks.training.networks.optimizer import optimizer_of
+from tasks.training.networks.plan import Plan
+
+LOOKAHEAD = 5  # steps between two meetings of fast and slow weights
+PREDICTED = 512  # pictures at a time
+
+Row = dict[str, Any]
+
+
+class Trained(NamedTuple):
+    """A network and how it came about."""
+
+    model: keras.Model  # float32, takes 0 to 255, gives logits
+    history: list[Row]  # a row per epoch: epoch, steps, loss, accuracy, validation_loss, validation_accuracy, seconds
+
+
+def train(
+    pictures: np.ndarray,
+    labels: np.ndarray,
+    plan: Plan,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    folder: Path | None = None,
+    tell: Callable[[Row], None] | None = None,
+) -> Trained:
+    """Train the network of a plan.
+
+    Args:
+        pictures: uint8 (n, side, side, 3), n as the plan says.
+        labels: (n,) int, from 0.
+        plan: of the training.
+        validation: pictures and labels that are looked at after each epoch, and decide nothing.
+        folder: of the checkpoints; none are left without one.
+        tell: called with each row of the history, those of an interrupted training first.
+    """
+    known = statistics(pictures, plan.seed)
+    training = _Training(plan, known)
+    begun = read_state(folder, training.shapes) if folder else None
+    history: list[Row] = []
+    if begun:
+        training.restore(begun.arrays)
+        history = begun.history
+    for row in history if tell else []:
+        tell(row)  # type: ignore[misc]
+    done = begun.epoch if begun else 0
+    steps = progress(_steps(plan, done), f"Training {plan.architecture}", total=plan.steps, unit="steps")
+    epoch, clock, sums = done, time.perf_counter(), np.zeros(2)
+    for step, epoch, numbers, last in steps:
+        batch = augmented(pictures[numbers], numbers, epoch, plan.seed, _most(plan), plan.mirror, plan.pictures)
+        sums += training.step(step, batch, labels[numbers])
+        if not last:
+            continue
+        finished = step + 1 == plan.steps
+        if finished:
+            training.settle()
+        row = _row(plan, epoch, step, sums, time.perf_counter() - clock, training, validation)
+        history.append(row)
+        if folder:
+            write_state(folder, State(epoch + 1, training.arrays(), history))
+        if tell:
+            tell(row)
+        clock, sums = time.perf_counter(), np.zeros(2)
+    return Trained(training.portable(known), history)
+
+
+def _most(plan: Plan) -> int:
+    return max(1, round(plan.recipe.shift * plan.side / 32))
+
+
+def _steps(plan: Plan, done: int) -> Iterator[tuple[int, int, np.ndarray, bool]]:
+    """Yield step, epoch, the numbers of the batch, and whether the epoch ends with it, after `done` whole epochs."""
+    each = plan.steps_per_epoch
+    for step in range(min(done * each, plan.steps), plan.steps):
+        epoch, at = divmod(step, each)
+        if at == 0 or step == done * each:
+            order = np.random.default_rng([plan.seed, 5, epoch]).permutation(plan.pictures)
+        numbers = np.sort(order[at * plan.batch : (at + 1) * plan.batch])
+        yield step, epoch, numbers, at + 1 == each or step + 1 == plan.steps
+
+
+def _row(
+    plan: Plan, epoch: int, step: int, sums: np.ndarray, seconds: float, training: "_Training",
+    validation: tuple[np.ndarray, np.ndarray] | None,
+) -> Row:  # fmt: skip
+    count = step % plan.steps_per_epoch + 1
+    row: Row = {
+        "epoch": epoch + 1, "steps": step + 1, "rate": plan.rate(step),
+        "loss": float(sums[0] / count), "accuracy": float(sums[1] / count), "seconds": seconds,
+        "pictures_per_second": count * plan.batch / max(seconds, 1e-9),
+    }  # fmt: skip
+    if validation is not None and len(validation[0]):
+        logits = predict(training.model, validation[0])
+        row["validation_accuracy"] = float((logits.argmax(axis=1) == validation[1]).mean())
+        row["validation_loss"] = float(cross_entropy(logits, validation[1]).mean())
+    return row
+
+
+class _Training:
+    """A network with its optimizer, and the slow weights of lookahead."""
+
+    def __init__(self, plan: Plan, known: Statistics) -> None:
+        self.plan = plan
+        self.model = build(plan, known)
+        self.optimizer = optimizer_of(plan)
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.recipe.smoothing)
+        self.model.compile(self.optimizer, loss, metrics=["categorical_accuracy"], jit_compile=_compiles())
+        self.optimizer.build(self.model.trainable_variables)
+        self.slow = [np.array(weight) for weight in self.model.get_weights()] if plan.recipe.lookahead else []
+
+    @property
+    def variables(self) -> list[Any]:
+        return [*self.model.variables, *self.optimizer.variables]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(variable.shape) for variable in self.variables] + [array.shape for array in self.slow]
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return all that a training remembers between two steps."""
+        return [np.array(variable.numpy()) for variable in self.variables] + self.slow
+
+    def restore(self, arrays: list[np.ndarray]) -> None:
+        """Remember what `arrays` gave."""
+        for variable, array in zip(self.variables, arrays, strict=False):
+            variable.assign(array)
+        self.slow = arrays[len(self.variables) :]
+
+    def step(self, number: int, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Learn from one batch; return its loss and accuracy before the step."""
+        self.optimizer.learning_rate.assign(self.plan.rate(number))
+        wanted = np.eye(self.plan.classes, dtype=np.float32)[labels]
+        self.model.reset_metrics()
+        told = self.model.train_on_batch(pictures.astype(np.float32), wanted)
+        if self.slow and (number + 1) % LOOKAHEAD == 0:
+            self._meet(0.95**LOOKAHEAD * ((number + 1) / self.plan.steps) ** 3)
+        return np.array([float(told[0]), float(told[1])])
+
+    def _meet(self, keep: float) -> None:
+        """Pull fast and slow weights together (M. Zhang and others, "Lookahead Optimizer", 2019; K. Jordan 2024)."""
+        fast = self.model.get_weights()
+        # The states of random generators are integers and stay as they are.
+        self.slow = [
+            keep * slow + (1 - keep) * now if now.dtype.kind == "f" else now
+            for slow, now in zip(self.slow, fast, strict=True)
+        ]
+        self.model.set_weights(self.slow)
+
+    def settle(self) -> None:
+        """End with the slow weights."""
+        if self.slow:
+            self.model.set_weights(self.slow)
+
+    def portable(self, known: Statistics) -> keras.Model:
+        """Return the network in float32, without its optimizer."""
+        model = build(self.plan, known, "float32")
+        model.set_weights(self.model.get_weights())
+        return model
+
+
+def _compiles() -> bool:
+    """Tell whether XLA compiles the steps: always with JAX; with TensorFlow it is slower on processors (measured)."""
+    if keras.backend.backend() != "tensorflow":
+        return keras.backend.backend() == "jax"
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def predict(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """Return the logits of pictures, float32 (n, classes); `pictures` is (n, side, side, 3), 0 to 255."""
+    if not len(pictures):
+        return np.zeros((0, model.output_shape[-1]), np.float32)
+    parts = []
+    for start in range(0, len(pictures), PREDICTED):
+        batch = np.asarray(pictures[start : start + PREDICTED], np.float32)
+        short = PREDICTED - len(batch) if start else 0  # one shape, so that nothing is compiled twice
+        padded = np.concatenate([batch, np.zeros((short, *batch.shape[1:]), np.float32)]) if short else batch
+        parts.append(np.asarray(model.predict_on_batch(padded), np.float32)[: len(batch)])
+    return np.concatenate(parts)
+
+
+def predict_views(model: keras.Model, pictures: np.ndarray, mirror: bool) -> np.ndarray:
+    """Return the logits averaged over the views of test-time augmentation, float32 (n, classes)."""
+    total = 0.0
+    for weight, view in views(np.asarray(pictures), mirror):
+        total = total + weight * predict(model, view)
+    return np.asarray(total, np.float32)
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the loss of each picture, (n,), in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]

@@ -1,0 +1,110 @@
+"""How is a network trained? The recipe of each architecture, and the schedule of one training.
+
+A plan is a record: the same plan on the same pictures gives the same network, whenever and however often its training
+was interrupted.
+"""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Architecture = Literal["airbench", "classic"]
+ARCHITECTURES: tuple[Architecture, ...] = ("airbench", "classic")
+STEPS_WANTED = 350  # with fewer steps a smaller batch learns more than a full one: measured on CIFAR-10
+SMALLEST_BATCH, LARGEST_BATCH = 16, 1024
+
+
+class Recipe(BaseModel):
+    """What belongs to an architecture, whatever the pictures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    optimizer: Literal["nesterov", "adam"]
+    rate: float = Field(description="peak learning rate, per picture of a batch for nesterov")
+    momentum: float = 0.85
+    decay: float = Field(0.0, description="weight decay, in units of the peak rate")
+    bias_rate: float = Field(1.0, description="factor on the rate of the biases of the norms")
+    smoothing: float = Field(0.0, description="of the labels")
+    start: float = Field(0.2, description="rate of the first step, as a share of the peak")
+    peak: float = Field(0.23, description="share of the steps after which the rate is highest")
+    end: float = Field(0.07, description="rate of the last step, as a share of the peak")
+    lookahead: bool = Field(False, description="a slow average of the weights, returned at the end")
+    shift: int = Field(2, description="pixels that a picture is moved by at most, at 32 pixels a side")
+
+
+# airbench: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single A100", 2024 (arXiv 2404.00498), section 3 and the
+# hyperparameters of its airbench94; the rate there is 11.5 for 1024 pictures and their momentum, 1024 * (1 + 1 / 0.15).
+RECIPES: dict[Architecture, Recipe] = {
+    "airbench": Recipe(
+        optimizer="nesterov", rate=11.5 / (1024 * (1 + 1 / (1 - 0.85))), decay=0.0153 / 11.5, bias_rate=64.0,
+        smoothing=0.2, lookahead=True,
+    ),
+    "classic": Recipe(optimizer="adam", rate=2e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.3, end=0.02),
+}  # fmt: skip
+
+
+class Plan(BaseModel):
+    """One training: everything that decides about its result but the pictures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    architecture: Architecture
+    side: int = Field(ge=16, le=512, description="pixels of a picture's side")
+    classes: int = Field(ge=2)
+    pictures: int = Field(ge=2, description="that are learned from")
+    batch: int = Field(ge=1)
+    steps: int = Field(ge=1, description="of the whole schedule")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    mirror: bool = Field(True, description="whether a mirrored picture is one of the same class")
+    seed: int = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the architecture."""
+        return RECIPES[self.architecture]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of an epoch; what is left over waits for another order."""
+        return max(1, self.pictures // self.batch)
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the pictures; the last one may be cut short."""
+        return self.steps / self.steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step: a triangle (L. Smith and N. Topin, "Super-Convergence", 2018)."""
+        recipe, share = self.recipe, step / max(1, self.steps)
+        if share < recipe.peak:
+            height = recipe.start + (1 - recipe.start) * share / recipe.peak
+        else:
+            height = 1 + (recipe.end - 1) * (share - recipe.peak) / (1 - recipe.peak)
+        return height * recipe.rate * (self.batch if recipe.optimizer == "nesterov" else 1)
+
+
+def batch_for(pictures: int, epochs: float) -> int:
+    """Return the batch for a schedule: full where there are steps enough, smaller on small data and short schedules."""
+    wanted = pictures * epochs / STEPS_WANTED
+    power = 2 ** round(math.log2(max(1.0, wanted)))
+    return int(min(max(power, SMALLEST_BATCH), LARGEST_BATCH, max(1, pictures)))
+
+
+def make_plan(
+    architecture: Architecture,
+    side: int,
+    classes: int,
+    pictures: int,
+    epochs: float,
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32",
+    mirror: bool = True,
+    seed: int = 0,
+) -> Plan:
+    """Return the plan of so many epochs; see `Plan` for the arguments."""
+    batch = batch_for(pictures, epochs)
+    steps = max(1, round(epochs * max(1, pictures // batch)))
+    return Plan(
+        architecture=architecture, side=side, classes=classes, pictures=pictures, batch=batch, steps=steps,
+        precision=precision, mirror=mirror, seed=seed,
+    )  # fmt: skip

@@ -1,0 +1,170 @@
+"""A training that is interrupted ends where it would have; one seed is one network; views are what they say."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.training.networks.augmentation import augmented, mirrored, shifted, views
+from tasks.training.networks.checkpoints import State, checkpoint_folder, read_state, write_state
+from tasks.training.networks.plan import ARCHITECTURES, Plan, batch_for, make_plan
+
+SIDE = 16
+
+
+def stripes(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy pictures of two classes: upright stripes, or lying ones."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    upright = np.where(np.arange(SIDE) % 4 < 2, 200, 40)[None, :].repeat(SIDE, 0)
+    pictures = np.where(labels[:, None, None] == 1, upright, upright.T)[..., None] + rng.normal(
+        0, 25, (count, SIDE, SIDE, 3)
+    )
+    return np.clip(pictures, 0, 255).astype(np.uint8), labels
+
+
+def small_plan(architecture: str, epochs: float = 3) -> Plan:
+    plan = make_plan(architecture, SIDE, 2, 60, epochs, seed=3)  # type: ignore[arg-type]
+    return plan.model_copy(update={"batch": 16, "steps": round(epochs * 3)})
+
+
+class StoppedError(Exception):
+    """Stands for a kill between two epochs."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_interrupted_training_ends_with_the_same_network(architecture: str, tmp_path: Path) -> None:
+    from tasks.training.networks.loop import predict, train
+
+    pictures, labels = stripes(60)
+    plan, whole = small_plan(architecture), []
+    undisturbed = train(pictures, labels, plan, stripes(20, 1), tmp_path / "a", whole.append)
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["epoch"] == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(pictures, labels, plan, stripes(20, 1), tmp_path / "b", stop)
+    seen: list[dict[str, Any]] = []
+    resumed = train(pictures, labels, plan, stripes(20, 1), tmp_path / "b", seen.append)
+    assert [row["epoch"] for row in seen] == [1, 2, 3] == [row["epoch"] for row in whole]
+    for ours, theirs in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert [row["loss"] for row in seen] == [row["loss"] for row in whole]
+    assert predict(resumed.model, pictures).shape == (60, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
+def test_stripes_are_learned_and_a_stored_network_says_the_same(tmp_path: Path) -> None:
+    from tasks.platform.kinds_models import read_keras, write_keras
+    from tasks.training.networks.loop import cross_entropy, predict, predict_views, train
+
+    pictures, labels = stripes(200)
+    plan = make_plan("classic", SIDE, 2, 200, 6, mirror=True, seed=1)
+    trained = train(pictures, labels, plan)
+    others, truth = stripes(100, 7)
+    logits = predict(trained.model, others)
+    assert (logits.argmax(axis=1) == truth).mean() > 0.95
+    assert (predict_views(trained.model, others, True).argmax(axis=1) == truth).mean() > 0.9
+    expected = -np.log(np.exp(logits)[np.arange(100), truth] / np.exp(logits).sum(axis=1))
+    np.testing.assert_allclose(cross_entropy(logits, truth), expected, rtol=1e-4)
+    write_keras(trained.model, tmp_path / "model.keras")
+    np.testing.assert_allclose(predict(read_keras(tmp_path / "model.keras", None), others), logits, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_filters_of_the_first_layer_whiten_the_patches() -> None:
+    from tasks.training.networks.architectures import statistics
+
+    pictures, _ = stripes(300)
+    known = statistics(pictures)
+    normal = (pictures - known.mean) / np.sqrt(known.variance)
+    places = [(y, x) for y in range(SIDE - 1) for x in range(SIDE - 1)]
+    patches = np.stack([normal[:, y : y + 2, x : x + 2].reshape(-1, 12) for y, x in places]).reshape(-1, 12)
+    answers = patches @ known.filters.reshape(12, 24)[:, :12]
+    covariance = answers.T @ answers / len(answers)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 0.02
+    assert covariance[0, 0] == pytest.approx(1, abs=0.02)
+
+
+def test_shifts_are_those_of_a_loop() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (9, 6, 7, 3), dtype=np.uint8)
+    rows, columns = rng.integers(-2, 3, (2, 9))
+    moved = shifted(pictures, rows, columns, 2)
+    for picture, row, column, result in zip(pictures, rows, columns, moved, strict=True):
+        padded = np.pad(picture, ((2, 2), (2, 2), (0, 0)), "reflect")
+        np.testing.assert_array_equal(result, padded[2 + row : 8 + row, 2 + column : 9 + column])
+
+
+def test_two_epochs_show_both_views_of_each_picture() -> None:
+    numbers = np.arange(101)
+    first, second, third = (mirrored(numbers, epoch, 5, 101) for epoch in range(3))
+    assert (first ^ second).all()
+    np.testing.assert_array_equal(first, third)
+    assert 0.3 < first.mean() < 0.7
+
+
+def test_a_view_depends_on_picture_and_epoch_and_not_on_its_batch() -> None:
+    pictures, _ = stripes(30)
+    numbers = np.array([4, 9, 20])
+    together = augmented(pictures, np.arange(30), 2, 1, 2, True, 30)
+    np.testing.assert_array_equal(augmented(pictures[numbers], numbers, 2, 1, 2, True, 30), together[numbers])
+    assert (augmented(pictures, np.arange(30), 3, 1, 2, True, 30) != together).any()
+
+
+def test_weights_of_the_views_add_up() -> None:
+    pictures, _ = stripes(3)
+    for mirror, count in ((True, 6), (False, 3)):
+        shown = views(pictures, mirror)
+        assert len(shown) == count
+        assert sum(weight for weight, _ in shown) == pytest.approx(1)
+
+
+@given(
+    pictures=st.integers(2, 60_000), epochs=st.floats(0.1, 50), architecture=st.sampled_from(ARCHITECTURES)
+)  # fmt: skip
+def test_any_plan_has_steps_and_a_batch_that_the_pictures_fill(pictures: int, epochs: float, architecture: Any) -> None:
+    plan = make_plan(architecture, 32, 10, pictures, epochs)
+    assert 1 <= plan.batch <= pictures
+    assert plan.batch == batch_for(pictures, epochs)
+    assert plan.steps >= 1
+    rates = [plan.rate(step) for step in range(plan.steps + 1)]
+    assert min(rates) > 0
+    peak = plan.recipe.rate * (plan.batch if architecture == "airbench" else 1)
+    assert max(rates) <= peak * (1 + 1e-9)
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
+    state = State(2, [np.arange(6.0).reshape(2, 3), np.array(3)], [{"epoch": 1}, {"epoch": 2}])
+    write_state(tmp_path / "c", state)
+    shapes = [(2, 3), ()]
+    found = read_state(tmp_path / "c", shapes)
+    assert found is not None
+    assert found.history == state.history
+    np.testing.assert_array_equal(found.arrays[0], state.arrays[0])
+    assert read_state(tmp_path / "c", [(3, 2), ()]) is None
+    content = (tmp_path / "c" / "state.npz").read_bytes()
+    halves = (b"", content[:40], content[: len(content) // 2], content[:-30], b"PK" + content[:50])
+    for damaged in (*halves, content[:90] + b"XX" + content[92:]):
+        (tmp_path / "c" / "state.npz").write_bytes(damaged)
+        assert read_state(tmp_path / "c", shapes) is None
+    assert list((tmp_path / "c").iterdir()) == [tmp_path / "c" / "state.npz"]
+
+
+def test_a_checkpoint_belongs_to_one_plan_and_one_set_of_pictures() -> None:
+    pictures, labels = stripes(10)
+    plan = small_plan("classic")
+    here = checkpoint_folder(plan, pictures, labels)
+    assert here == checkpoint_folder(plan, pictures.copy(), labels)
+    other = pictures.copy()
+    other[9, 0, 0, 0] ^= 1
+    places = {here, checkpoint_folder(plan, other, labels), checkpoint_folder(plan, pictures, 1 - labels),
+              checkpoint_folder(plan.model_copy(update={"seed": 9}), pictures, labels)}  # fmt: skip
+    assert len(places) == 4
