@@ -1,26 +1,25 @@
 """Masks: does this person wear a mask? Learned from pictures, tested on people never seen, asked before a camera."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tasks.cases.masks.detection.look import look
+from tasks.cases.masks.engine import Engine
 from tasks.cases.masks.evaluation.controls import run_controls
-from tasks.cases.masks.evaluation.scores import judge, measure, rescored, score_cases
+from tasks.cases.masks.evaluation.scores import measure, score_cases
 from tasks.cases.masks.features.crops import Way, choose_way, cut_faces
 from tasks.cases.masks.features.embed import Pretrained, find_pretrained
 from tasks.cases.masks.features.groups import group_faces
-from tasks.cases.masks.features.split import drop_known, select, split_faces
+from tasks.cases.masks.features.split import select, split_faces
 from tasks.cases.masks.ingestion import Place, locate_faces, read_faces
 from tasks.cases.masks.report.compose import describe_masks
 from tasks.cases.masks.report.tables import list_faces, wrong_faces
-from tasks.cases.masks.training.engine import Engine
-from tasks.cases.masks.training.recipes import Choice, recipe_named
+from tasks.cases.masks.training.recipes import Choice
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined, Seed
-from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.pictures import REMEDY, count_labels, picture_contract
 from tasks.validation.tables import check
@@ -67,7 +66,6 @@ def masks(
         seed: of split, views and models
     """
     # Data understanding
-    test = test or ("sample" if source == "sample" else "")
     place = locate_faces(source).load(Place)
     data = read_faces(place, worn, absent, wrong)
     check(data._replace(frame=count_labels(data.frame)), picture_contract(max_quarantined), REMEDY)
@@ -81,59 +79,41 @@ def masks(
 
     # Modelling: what holds where a source was left out is taken
     pretrained = find_pretrained(model).load(Pretrained)
-    engine = Engine(crops, groups, split, pretrained, way, classes, (miss_cost, alarm_cost), seed)
+    engine = Engine(data.frame, crops, groups, split, pretrained, way, classes, (miss_cost, alarm_cost), seed)
     chosen = engine.choose(compare_own=model != "transfer")
-    choice = chosen.choice.load(Choice)
-    fitted = engine.fit(choice.recipe)
-    known = engine.calibrate(fitted, choice)
+    ours = engine.fit_and_calibrate(chosen.choice.load(Choice))
 
     # Evaluation: people never seen, another source, what could be had without looking, and the champion
-    def judged_on(which: Stored, manifest: Stored, y: Stored, rows: Stored, of: Stored) -> Stored:
-        inputs = engine.inputs(choice.recipe, which)
-        return judge(inputs, fitted.lite, fitted.lite8, known, y, rows, manifest, of, which.table)
-
-    y_test, groups_test = select(split.y, split.test), select(groups.groups, split.test)
-    judged = judged_on(crops, data.frame, y_test, split.test, groups_test)
-    other, facts = None, {"groups": groups.facts, "split": split.facts}
-    if test:
-        elsewhere = locate_faces(test, test=True).load(Place)
-        theirs = read_faces(elsewhere, worn, absent, wrong, learn=False)
-        cut = cut_faces(theirs.frame, way.detect, elsewhere.collection)
-        joined = group_faces(theirs.frame, cut.faces, cut.wholes, cut.table)
-        kept = drop_known(theirs.frame, joined.groups, cut.faces, cut.wholes, cut.table, data.frame, crops.faces,
-                          crops.wholes, crops.table, classes, groups.facts)  # fmt: skip
-        other = judged_on(cut, theirs.frame, kept.y, kept.rows, kept.groups)
-        facts["other"] = kept.facts
+    judged, facts = engine.judge(ours), {"groups": groups.facts, "split": split.facts}
+    other = None
+    if test := test or ("sample" if source == "sample" else ""):
+        elsewhere, facts["other"] = engine.judge_elsewhere(ours, test, worn, absent, wrong)
+        other = elsewhere.table
     controls = run_controls(data.frame, crops.faces, engine.plain(), split.y, split.train, split.test, split.naive,
                             len(classes), seed)  # fmt: skip
-
-    def rescore(config: dict[str, Any]) -> Stored:
-        again = engine.fit(recipe := recipe_named(str(config["recipe"])))
-        inputs = engine.inputs(recipe, crops)
-        return rescored(inputs, again.lite, recipe, split.test, y_test)
-
     held = contest(
         f"masks-{data.name}",
-        {"recipe": choice.recipe.name, "seed": seed},
-        score_cases(judged.right, groups_test, controls.colours, y_test),
+        {"recipe": ours.choice.recipe.name, "seed": seed},
+        score_cases(judged.right, engine.groups_test, controls.colours, engine.y_test),
         on=f"{data.frame.digest}-{split.test.digest}",
         metric="accuracy",
-        rescore=rescore,
+        rescore=engine.rescore,
     )
-    found = measure(judged.table, other.table if other else None, controls.files, controls.crops, controls.colours,
-                    controls.naive, chosen.right, select(groups.groups, split.train), classes, held.rival,
-                    bool(split.facts.load()["by_source"]), miss_cost, alarm_cost)  # fmt: skip
-    seen = look(look_at, fitted.lite8, known, seconds, window) if look_at else None
+    found = measure(
+        judged.table, other, controls.files, controls.crops, controls.colours, controls.naive, chosen.right,
+        select(groups.groups, split.train), split.facts, classes, held.rival, miss_cost, alarm_cost,
+    )  # fmt: skip
 
     # Deployment
+    seen = look(look_at, ours.model.lite8, ours.known, seconds, window) if look_at else None
     findings = describe_masks(
-        found.metrics, found.classes, found.reliability, chosen.table, choice, known, facts, groups.evidence,
+        found.metrics, found.classes, found.reliability, chosen.table, ours.choice, ours.known, facts, groups.evidence,
         judged.table, wrong_faces(judged.table, crops.faces, split.test), way.why, crops.table, data.frame,
         *((seen.facts, seen.table, seen.tiles) if seen else (None, None, None)),
     )  # fmt: skip
-    tables = {"faces": list_faces(judged.table, other.table if other else None)}
-    model_files = {"model": fitted.model, "model_float": fitted.lite, "model_8bit": fitted.lite8, "recognition": known}
-    return publish(findings, held, model=model_files, tables=tables | ({"looked_at": seen.table} if seen else {}))
+    tables = {"faces": list_faces(judged.table, other)} | ({"looked_at": seen.table} if seen else {})
+    forms = {"model": ours.model.model, "model_float": ours.model.lite, "model_8bit": ours.model.lite8}
+    return publish(findings, held, model=forms | {"recognition": ours.known}, tables=tables)
 
 
 if __name__ == "__main__":

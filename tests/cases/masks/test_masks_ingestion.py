@@ -125,7 +125,7 @@ def test_without_the_detectors_file_one_sentence_says_what_to_do(monkeypatch: py
     settings.cache_clear()
     assert choose_way.fn("auto").detect is False
     assert "CASEBOOK_OFFLINE" in choose_way.fn("auto").why
-    with pytest.raises(UsageError, match="yunet_n_640_640.onnx") as caught:
+    with pytest.raises(UsageError, match=r"yunet_n_640_640\.onnx") as caught:
         choose_way.fn("detect")
     assert "\n" not in str(caught.value)
     assert choose_way.fn("whole").why

@@ -1,4 +1,4 @@
-"""Groups: no copy, turned copy or person on both sides; sources by file names; the bound set by pairs that cannot match."""
+"""Groups: no copy, turned copy or person on both sides; sources by file names; a bound set by impossible pairs."""
 
 import numpy as np
 import pandas as pd
@@ -60,15 +60,19 @@ def test_eight_turns_are_all_different() -> None:
 
 
 def test_persons_are_words_before_numbers_that_are_no_kind_of_file() -> None:
-    paths = ["a/0_0_anhu_0162_jpg.jpg", "a/1_0_anhu_0004_jpg.jpg", "a/augmented_image_12_jpg.jpg", "b/augmented_image_13.jpg",
-             "b/with_mask_1157_jpg.jpg", "b/with_mask_12_jpg.jpg", "b/0_0_0 copy 10_jpg.jpg", "b/0_0_0 copy 11.png",
-             "b/person12_3.jpg", "b/Person_12-4.jpg", "c/lonely_0001.jpg", *[f"c/{n}.jpg" for n in range(9)]]  # fmt: skip
+    paths = ["a/0_0_anhu_0162_jpg.jpg", "a/1_0_anhu_0004_jpg.jpg", "a/augmented_image_12_jpg.jpg",
+             "b/augmented_image_13.jpg",
+             "b/with_mask_1157_jpg.jpg", "b/with_mask_12_jpg.jpg", "b/0_0_0 copy 10_jpg.jpg",
+             "b/0_0_0 copy 11.png",
+             "b/person12_3.jpg", "b/Person_12-4.jpg", "c/lonely_0001.jpg",
+             *[f"c/{n}.jpg" for n in range(9)]]  # fmt: skip
     assert persons(paths) == ["anhu", "anhu", *[""] * 6, "person 12", "person 12", *[""] * 10]
     assert persons([f"series_{n:03d}.jpg" for n in range(50)]) == [""] * 50  # a word in every name is no person
 
 
 def test_styles_forget_numbers_persons_and_copies() -> None:
-    paths = ["0_0_anhu_0162_jpg.jpg", "1_0_lizi_0004_jpg.jpg", "0_0_0 copy 10_jpg.jpg", "0_0_13_jpg.jpg", "with_mask12_jpg.jpg",
+    paths = ["0_0_anhu_0162_jpg.jpg", "1_0_lizi_0004_jpg.jpg", "0_0_0 copy 10_jpg.jpg", "0_0_13_jpg.jpg",
+             "with_mask12_jpg.jpg",
              "12_jpg.jpg", "0_0_0066ichXly3gbb630i4w6j30u00tzjtk_jpg.jpg"]  # fmt: skip
     found = styles(paths, ["anhu", "lizi", *[""] * 5])
     assert found[0] == found[1]

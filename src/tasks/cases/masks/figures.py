@@ -58,7 +58,7 @@ def scores_figure(rows: pd.DataFrame, finding: str) -> "Figure":
     axes.set_xlim(max(0.0, left), 1.02)
     ticks = [value for value in (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0) if value >= left]
     axes.set_xticks(ticks, [percent(value) for value in ticks])
-    axes.set_xlabel("share judged right (bars: 95 % intervals; diamonds: controls)")
+    axes.set_xlabel("share judged right (bars: 95 % intervals)")
     set_title(axes, finding)
     return figure
 
@@ -84,11 +84,13 @@ def recipes_figure(table: pd.DataFrame, chosen: str, by_source: bool) -> "Figure
     axes.set_yticks(range(len(table)), table["recipe"].iloc[::-1])
     axes.set_ylim(-0.6, len(table) - 0.3)
     low = float(table["worst"].min())
-    axes.set_xlim(max(0, low - 0.05), min(1.03, 1.01 + 0.2 * (1 - low)))
-    axes.set_xlabel("share judged right, mean of the classes (bar: the worst round)")
+    step = next(size for size in (0.02, 0.05, 0.1, 0.2) if (1 - low) / size <= 6 or size == 0.2)
+    ticks = [1 - step * number for number in range(int((1 - low) / step + 0.5) + 1)]
+    axes.set_xticks(ticks, [percent(value) for value in ticks])
+    axes.set_xlim(min(ticks[-1], low) - step / 3, 1 + step / 3)
+    axes.set_xlabel("share judged right (bars: to the worst round)")
     first, best = table["accuracy"].iloc[0], float(table.loc[table["recipe"] == chosen, "accuracy"].iloc[0])
     what = "sources" if by_source else "groups"
-    axes.xaxis.set_major_formatter(lambda value, _: percent(value))
     title = f"On left out {what} “{table['recipe'].iloc[0]}” reaches {percent(first, 1)}"
     set_title(axes, title if chosen == table["recipe"].iloc[0] else f"{title}, the chosen recipe {percent(best, 1)}")
     return figure

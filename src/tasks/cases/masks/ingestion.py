@@ -158,8 +158,7 @@ def _check_classes(kept: pd.DataFrame, outside: pd.DataFrame, names: dict[str, s
         if not count:
             raise ContractError(
                 f"{source}: no usable picture {label}, that is in a folder called {names[label]}, so there is nothing"
-                " to"
-                f" tell apart; there are pictures in the folders {there}; name yours by --{option}."
+                f" to tell apart; there are pictures in the folders {there}; name yours by --{option}."
             )
         if count < FEWEST:
             raise ContractError(

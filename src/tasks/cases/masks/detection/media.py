@@ -133,8 +133,7 @@ def _camera(number: int, seconds: float) -> Looked:
         capture.release()
         raise UsageError(
             f"camera:{number} cannot be opened: none is connected, or this user may not use it; connect one, name"
-            " another"
-            " (camera:1), or give a film."
+            " another (camera:1), or give a film."
         )
 
     def frames() -> Iterator[tuple[str, float, np.ndarray]]:

@@ -101,8 +101,8 @@ def numbers_of(labels: pd.Series, classes: list[str]) -> np.ndarray:
 @stage(phase="Evaluation")
 def measure(
     judged: pd.DataFrame, other: pd.DataFrame | None, files: np.ndarray, crops: np.ndarray, colours: np.ndarray,
-    naive: np.ndarray, left_out: np.ndarray, left_groups: np.ndarray, classes: list[str],
-    champion: np.ndarray | None, by_source: bool, miss_cost: float, alarm_cost: float,
+    naive: np.ndarray, left_out: np.ndarray, left_groups: np.ndarray, facts: dict[str, float],
+    classes: list[str], champion: np.ndarray | None, miss_cost: float, alarm_cost: float,
 ) -> Measured:  # fmt: skip
     """Measure the model, its 8-bit form and the controls.
 
@@ -115,9 +115,9 @@ def measure(
         naive: bool (t,), whether each picture of the naive test side is told right.
         left_out: bool (k,), learning pictures told right when their source was left out.
         left_groups: (k,) which of them belong together.
+        facts: `by_source`, whether whole sources were left out.
         classes: their names.
         champion: the champion's score of each test picture; None without one.
-        by_source: whether whole sources were left out.
         miss_cost: of letting somebody pass without a mask.
         alarm_cost: of stopping somebody with one.
     """
@@ -129,7 +129,11 @@ def measure(
                      baseline=float(simple.mean()), **whose)]  # fmt: skip
     if other is not None:
         metrics.append(share("accuracy_test", other["right"], other["group"].to_numpy(), "the other source"))
-    note = "learning pictures whose source was left out" if by_source else "learning pictures whose group was left out"
+    note = (
+        "learning pictures whose source was left out"
+        if facts["by_source"]
+        else "learning pictures whose group was left out"
+    )
     metrics += [
         share("accuracy_left_out", left_out, left_groups, f"{note}; the recipe was chosen by it"),
         share("accuracy_metadata_only", crops == y, groups, "bytes of the crops, all encoded alike", baseline=most),

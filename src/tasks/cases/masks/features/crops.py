@@ -63,8 +63,7 @@ def choose_way(faces: Literal["auto", "detect", "whole"]) -> Way:
 
 HOW_TO_GET = (
     "put yunet_n_640_640.onnx into the folder that CASEBOOK_MIRROR names (`python -m tasks.platform.doctor` says"
-    " where it"
-    " comes from), or give pictures that are cut to the face already and --faces whole"
+    " where it comes from), or give pictures that are cut to the face already and --faces whole"
 )
 
 

@@ -145,9 +145,8 @@ def _hero(metrics: dict[str, Metric], facts: dict[str, dict[str, float]]) -> Fig
     return figure_block(
         scores_figure(frame, title),
         "Accuracies of the model on several test sides, and of the controls.",
-        f"Blue: the model. Orange: what the naive way shows, with {leaked} of its test pictures belonging to a group"
-        " that"
-        " it has learned from, and what can be had without looking at a face.",
+        f"Blue: the model. Diamonds: what the naive way shows, with {leaked} of its test pictures belonging to a group"
+        " that it has learned from, and what can be had without looking at a face.",
     )
 
 
@@ -172,12 +171,11 @@ def _elsewhere(metrics: dict[str, Metric], recipes: pd.DataFrame, choice: Choice
 
 def _chances(reliability: pd.DataFrame, metrics: dict[str, Metric], known: Recognition) -> Section:
     error, cost = metrics["ece"].value, metrics["cost"]
+    changed = "softened" if known.temperature > 1 else "sharpened"
     words = (
         f"A person passes from a chance of {percent(known.threshold, 1)} on: that follows from the costs of letting"
-        " pass"
-        f" wrongly and of stopping wrongly. On the test pictures that costs {cost.value:.3g} a face. Chances are"
-        " softened by"
-        f" a temperature of {known.temperature:.2f}, fitted on learning pictures."
+        f" pass wrongly and of stopping wrongly. On the test pictures that costs {cost.value:.3g} a face. Chances are"
+        f" {changed} by a temperature of {known.temperature:.2f}, fitted on learning pictures."
     )
     return Section(
         title="How sure it is",
@@ -191,8 +189,7 @@ def _chances(reliability: pd.DataFrame, metrics: dict[str, Metric], known: Recog
 def _limits(metrics: dict[str, Metric], facts: dict[str, dict[str, float]], known: Recognition, way: str) -> list[str]:
     limits = [
         "Who is in a picture is known only where the file name tells, or where two pictures are alike: one person in"
-        " two"
-        " scenes without a name may be on both sides of the split.",
+        " two scenes without a name may be on both sides of the split.",
         "Pictures in which the detector finds no face are judged as a whole; in a film such a face is not judged at"
         " all.",
         "Whether a mask protects, and whether it is of the right kind, is not seen.",

@@ -45,23 +45,20 @@ def groups_section(facts: dict[str, dict[str, float]], evidence: pd.DataFrame, m
     side = "above" if naive.value > main.value else "below" if naive.value < main.value else "equal to"
     words = [
         "Pictures that are one picture, copied, turned, mirrored or noised, or that show one person, stand on one"
-        " side of"
-        f" the split: {groups['groups']:,.0f} groups, the largest of {groups['largest']:,.0f} pictures. Two pictures"
-        " count"
-        f" as one from a correlation of {groups['bound']:.3f} on, which next to no pair of different classes reaches.",
+        f" side of the split: {groups['groups']:,.0f} groups, the largest of {groups['largest']:,.0f} pictures. Two"
+        f" pictures count as one from a correlation of {groups['bound']:.3f} on, which next to no pair of different"
+        " classes reaches.",
         f"The naive split (random, whole pictures as they came) shows {percent(naive.value, 1)}, {side} the"
         f" {percent(main.value, 1)} of the grouped split. It is worth less whatever it shows:"
         f" {percent(split['leaked'], 1)} of"
         " its test pictures belong to a group that it has learned from, so it may know them by heart, and size and"
-        " bytes of"
-        f" the files alone tell {percent(metrics['accuracy_metadata_files'].value, 1)} of the classes.",
+        f" bytes of the files alone tell {percent(metrics['accuracy_metadata_files'].value, 1)} of the classes.",
     ]
     if "other" in facts:
         other = facts["other"]
         words.append(
             f"Of {other['pictures']:,.0f} pictures of the other source {other['copies']:,.0f} are copies of pictures"
-            " of the"
-            f" first and were dropped; {other['unknown']:,.0f} are of a class that the first does not have."
+            f" of the first and were dropped; {other['unknown']:,.0f} are of a class that the first does not have."
         )
     titles = {"evidence": "alike by", "pairs": "pairs", "pictures": "pictures"}
     table = Table.from_frame(evidence, titles, {"pairs": ",.0f", "pictures": ",.0f"})
@@ -101,8 +98,7 @@ def faces_section(table: pd.DataFrame, labels: pd.DataFrame, way: str) -> Sectio
     return Section(
         title="Faces",
         intro="A face that is found is turned and scaled to one place and cut tight; where none is found, the whole"
-        " picture"
-        " is taken. So that this difference tells nothing, every learning picture is also shown whole.",
+        " picture is taken. So that this difference tells nothing, every learning picture is also shown whole.",
         blocks=[Table(columns=columns, rows=rows)],
     )
 
@@ -115,8 +111,8 @@ def seen_section(seen: dict[str, Any], table: pd.DataFrame, tiles: list[dict[str
     if not still:
         words.append(
             f"{seen['frames_per_second']:.1f} frames a second end to end: read, searched for faces, judged, drawn and"
-            " written,"
-            f" with at most {seen['most']} faces in a frame. The annotated film is {seen['file'] or 'not written'}."
+            f" written, with at most {seen['most']} faces in a frame. The annotated film is"
+            f" {seen['file'] or 'not written'}."
         )
     if seen.get("window"):
         words.append(str(seen["window"]))
