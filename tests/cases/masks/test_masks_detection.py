@@ -81,6 +81,17 @@ def test_faces_keep_their_numbers_while_they_move_cross_frames_and_hide() -> Non
     assert tracker.update([left], logits(0.9)[None], 60.0)[0].number not in first.values()
 
 
+@pytest.mark.parametrize("threshold", [0.02, 0.5, 0.95])
+def test_a_track_changes_its_verdict_around_any_threshold(threshold: float) -> None:
+    tracker = Tracker(KNOWN.model_copy(update={"threshold": threshold}))
+    told = []
+    for number in range(90):
+        chance = 0.999 if number < 30 or number >= 60 else threshold / 2
+        (track,) = tracker.update([BOX], logits(chance)[None], number / 25)
+        told.append(KNOWN.classes[track.verdict])
+    assert (told[29], told[59], told[89]) == (WITH, WITHOUT, WITH)
+
+
 def test_costs_move_the_threshold_and_the_likeliest_other_class_is_told() -> None:
     three = KNOWN.model_copy(update={"classes": [WITHOUT, WITH, WRONG], "threshold": 0.8})
     rows = np.log(np.array([[0.1, 0.85, 0.05], [0.1, 0.7, 0.2], [0.2, 0.7, 0.1]]))

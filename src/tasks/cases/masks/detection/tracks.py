@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.training.model import Recognition, verdicts
 
 OVERLAP = 0.25  # of two boxes from which they may be one face
 SMOOTHING_SECONDS = 0.35  # in which the weight of a frame falls to 1/e
 HIDDEN_SECONDS = 0.7  # after which a face that is gone is forgotten
-MARGIN = 0.1  # of chance by which the threshold must be passed before a verdict changes
+MARGIN = 0.1  # of chance by which a threshold of one half must be passed before a verdict changes
 
 Box = tuple[float, float, float, float]
 
@@ -91,6 +92,13 @@ class Tracker:
 
     def _surely(self, told: int, track: Track) -> bool:
         """Tell whether a new verdict is likelier than the one before by the margin."""
+        proper, threshold = self.known.classes.index(WITH), self.known.threshold
+        margin = 2 * MARGIN * min(threshold, 1 - threshold)  # a threshold near 0 or 1 leaves no room for more
+        chance = float(track.chances[proper])
         if told == track.verdict:
             return True
+        if track.verdict == proper:
+            return chance < threshold - margin
+        if told == proper:
+            return chance >= threshold + margin
         return bool(track.chances[told] >= track.chances[track.verdict] + MARGIN)
