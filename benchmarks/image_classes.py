@@ -1,11 +1,12 @@
-"""How much accuracy does how much training buy? The networks of the image classes, on CIFAR-10 or any labelled pictures.
+"""How much accuracy does how much training buy? The networks of the image classes, on CIFAR-10 or any other pictures.
 
     python benchmarks/image_classes.py speed                                # pictures a second on this machine
     python benchmarks/image_classes.py pack TRAIN.zip TEST.zip cifar.npz    # folders per class, as one file
-    KERAS_BACKEND=jax python benchmarks/image_classes.py sweep cifar.npz --epochs 1 2 4 10 20
+    KERAS_BACKEND=jax python benchmarks/image_classes.py sweep cifar.npz 2 4 10:512 11:1024:1:0
 
-`sweep` trains each schedule from the start and prints its accuracy on the test pictures, with and without test-time
-augmentation, and on 5,000 training pictures that were kept aside (`--aside 0` learns from all). It needs Keras and one
+`sweep` trains each run (epochs:batch:factor on the rate:pictures kept aside:network) and prints its accuracy on the
+test pictures, with and without test-time augmentation, and on 5,000 training pictures kept aside (0 learns from
+all). It needs Keras and one
 of its backends, not the whole of Casebook, so that it also runs where a GPU is. The packed file holds the JPEG files as
 they are, their common beginning once; no pickle.
 """
@@ -17,6 +18,7 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,45 +61,57 @@ def unpack(file: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         return np.stack(list(pool.map(picture, range(len(ends))))), labels
 
 
+class Run(NamedTuple):
+    """One training: epochs[:batch[:factor on the rate[:pictures kept aside[:network]]]]; 0 takes the default."""
+
+    epochs: float
+    batch: int = 0
+    rate: float = 1.0
+    aside: int = ASIDE
+    network: str = "airbench"
+
+
+def run_of(text: str) -> Run:
+    kinds = (float, int, float, int, str)
+    return Run(*(kind(part) for kind, part in zip(kinds, text.split(":"), strict=False)))
+
+
 def sweep(arguments: argparse.Namespace) -> None:
-    """Train each schedule and print a row for each."""
+    """Train each run and print a row for each."""
     import keras
 
     from tasks.training.networks import plan as plans
     from tasks.training.networks.devices import device, low_precision
     from tasks.training.networks.loop import predict, predict_views, train
 
-    plans.STEPS_WANTED = arguments.steps
     pictures, labels = unpack(arguments.file, "train")
     test, truth = unpack(arguments.file, "test")
-    order = np.random.default_rng(0).permutation(len(labels))
-    aside, kept = order[: arguments.aside], order[arguments.aside :]
+    order, usual = np.random.default_rng(0).permutation(len(labels)), dict(plans.RECIPES)
     precision = arguments.precision or low_precision() or "float32"
-    print(f"{len(kept):,} pictures, {keras.backend.backend()} on {device()}, {precision}", flush=True)
-    print(
-        "| network | epochs | batch | steps | seconds | pictures/s | aside | test | test, augmented |\n"
-        + "|---" * 9
-        + "|"
-    )
-    for seed in range(arguments.seeds):
-        for epochs in arguments.epochs:
-            plan = plans.make_plan(arguments.network, pictures.shape[1], 10, len(kept), epochs, precision, True, seed)
-            if arguments.rate != 1:
-                plans.RECIPES[plan.architecture] = plan.recipe.model_copy(
-                    update={"rate": plan.recipe.rate * arguments.rate}
-                )
-                arguments.rate = 1
-            clock = time.perf_counter()
-            model = train(pictures[kept], labels[kept], plan).model
-            seconds = time.perf_counter() - clock
-            scores = [
-                (predict(model, pictures[aside]).argmax(axis=1) == labels[aside]).mean() if len(aside) else np.nan,
-                (predict(model, test).argmax(axis=1) == truth).mean(),
-                (predict_views(model, test, True).argmax(axis=1) == truth).mean(),
-            ]
-            speed = plan.steps * plan.batch / seconds
-            cells = [f"{plan.architecture}", f"{epochs:g}", plan.batch, plan.steps, f"{seconds:.1f}", f"{speed:,.0f}"]
-            print("| " + " | ".join(map(str, [*cells, *(f"{score:.4f}" for score in scores)])) + " |", flush=True)
+    print(f"{keras.backend.backend()} on {device()}, {precision}", flush=True)
+    heads = ("network", "pictures", "epochs", "batch", "rate", "seconds", "pictures/s", "aside", "test", "test, views")
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
+    for run in arguments.runs:
+        aside, kept = np.sort(order[: run.aside]), np.sort(order[run.aside :])
+        recipe = usual[run.network]  # type: ignore[index]
+        plans.RECIPES[run.network] = recipe.model_copy(update={"rate": recipe.rate * run.rate})  # type: ignore[index]
+        plan = plans.make_plan(
+            run.network, pictures.shape[1], 10, len(kept), run.epochs, precision, True, arguments.seed
+        )  # type: ignore[arg-type]
+        if run.batch:
+            steps = max(1, round(run.epochs * (len(kept) // run.batch)))
+            plan = plan.model_copy(update={"batch": run.batch, "steps": steps})
+        clock = time.perf_counter()
+        model = train(pictures[kept], labels[kept], plan).model
+        seconds = time.perf_counter() - clock
+        scores = [
+            (predict(model, pictures[aside]).argmax(axis=1) == labels[aside]).mean() if len(aside) else np.nan,
+            (predict(model, test).argmax(axis=1) == truth).mean(),
+            (predict_views(model, test, True).argmax(axis=1) == truth).mean(),
+        ]
+        cells = [run.network, f"{len(kept):,}", f"{run.epochs:g}", plan.batch, f"{run.rate:g}", f"{seconds:.1f}",
+                 f"{plan.steps * plan.batch / seconds:,.0f}", *(f"{score:.4f}" for score in scores)]  # fmt: skip
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def speed(arguments: argparse.Namespace) -> None:
@@ -108,7 +122,7 @@ def speed(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(0)
     pictures, labels = rng.integers(0, 255, (1024, 32, 32, 3), dtype=np.uint8), np.arange(1024) % 10
     for architecture in ARCHITECTURES:
-        print(measure_speed(make_plan(architecture, 32, 10, 50_000, arguments.epochs[0]), pictures, labels), flush=True)
+        print(measure_speed(make_plan(architecture, 32, 10, 50_000, 4.0), pictures, labels), flush=True)
 
 
 def main() -> None:
@@ -119,14 +133,10 @@ def main() -> None:
         packed.add_argument(name, type=Path)
     swept = commands.add_parser("sweep")
     swept.add_argument("file", type=Path)
-    swept.add_argument("--network", default="airbench")
+    swept.add_argument("runs", type=run_of, nargs="+")
     swept.add_argument("--precision", default="")
-    swept.add_argument("--aside", type=int, default=ASIDE)
-    swept.add_argument("--seeds", type=int, default=1)
-    swept.add_argument("--steps", type=int, default=150, help="steps wanted: below, the batch is halved")
-    swept.add_argument("--rate", type=float, default=1.0, help="factor on the peak learning rate")
-    for one in (swept, commands.add_parser("speed")):
-        one.add_argument("--epochs", type=float, nargs="+", default=[4.0])
+    swept.add_argument("--seed", type=int, default=0)
+    commands.add_parser("speed")
     arguments = parser.parse_args()
     if arguments.command == "pack":
         pack(arguments.train, arguments.test, arguments.target)

@@ -17,7 +17,7 @@ from tasks.cases.masks.detection.look import look, watch
 from tasks.cases.masks.detection.media import bounded, open_media
 from tasks.cases.masks.detection.tracks import HIDDEN_SECONDS, Tracker, overlap
 from tasks.cases.masks.ingestion import WITH, WITHOUT, WRONG
-from tasks.cases.masks.training.model import Recognition, fit_temperature, softmax, verdicts
+from tasks.cases.masks.training.model import Recognition, verdicts
 from tasks.features.pictures.faces import Face
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.settings import settings
@@ -98,13 +98,6 @@ def test_costs_move_the_threshold_and_the_likeliest_other_class_is_told() -> Non
     told, chances = verdicts(rows, three)
     assert [three.classes[number] for number in told] == [WITH, WRONG, WITHOUT]
     assert chances.sum(axis=1) == pytest.approx(1)
-
-
-def test_the_temperature_is_found_again() -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.normal(0, 2, (20_000, 2))
-    y = (rng.random(20_000) < softmax(rows)[:, 1]).astype(int)
-    assert fit_temperature(rows * 3, y) == pytest.approx(3, rel=0.05)
 
 
 class Painted:

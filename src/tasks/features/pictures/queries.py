@@ -64,7 +64,7 @@ def embed_queries(query: Path, title: str, choice: EmbedderChoice, whitening: Wh
             vectors.append(embedder.embed(batch))
             batch.clear()
 
-    for path, content in _contents(query, title, problems):
+    for path, content in contents(query, title, problems):
         try:
             image = decode(content, max(SIDE, *embedder.size))
         except PictureError as error:
@@ -87,9 +87,9 @@ def embed_queries(query: Path, title: str, choice: EmbedderChoice, whitening: Wh
     )
 
 
-def _contents(query: Path, title: str, problems: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:
+def contents(query: Path, title: str, problems: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:
     """Yield the path and the bytes of each query; what cannot be read goes to `problems`."""
-    if query.is_file() and not _is_archive(query):
+    if query.is_file() and not is_archive(query):
         if query.stat().st_size > MOST_BYTES:
             problems.append((title, "too-large", f"{query.stat().st_size:,} bytes"))
             return
@@ -108,7 +108,8 @@ def _contents(query: Path, title: str, problems: list[tuple[str, str, str]]) -> 
             yield entry.path, content
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Tell whether a file is a zip or tar archive."""
     import tarfile
     import zipfile
 

@@ -69,7 +69,6 @@ def build(plan: Plan, known: Statistics, precision: str = "") -> keras.Model:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision or plan.precision)
     try:
-        keras.utils.set_random_seed(plan.seed)
         inputs = keras.Input((plan.side, plan.side, 3), dtype="float32")
         normal = keras.layers.Normalization(mean=known.mean.tolist(), variance=known.variance.tolist(), dtype="float32")
         body = {"airbench": _airbench, "classic": _classic, "small": _small}[plan.architecture]
@@ -103,25 +102,32 @@ def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.Kera
 def _classic(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
     """Four convolutions of 32, 64, 64 and 128 filters, two dense layers of 256 and 128, dropout."""
     layers = keras.layers
+
+    def drawn(number: int) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=plan.seed + number)
+
     for number, width in enumerate((32, 64, 64, 128)):
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=drawn(number))(x)
         x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
         if number:
             x = layers.Dropout(0.1, seed=plan.seed + number)(layers.MaxPooling2D(2)(x))
     x = layers.AveragePooling2D(max(1, x.shape[1] // 4))(x)  # four places a side whatever the size of the picture
     x = layers.Flatten()(x)
     for width in (256, 128):
-        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(layers.Dense(width, use_bias=False)(x)))
+        x = layers.Dense(width, use_bias=False, kernel_initializer=drawn(width))(x)
+        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
         x = layers.Dropout(0.3, seed=plan.seed + width)(x)
-    return layers.Dense(plan.classes, dtype="float32", name="logits")(x)
+    return layers.Dense(plan.classes, kernel_initializer=drawn(1), dtype="float32", name="logits")(x)
 
 
 def _small(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
     """Four convolutions that each halve the picture: a fortieth of the work of classic, for a camera on two cores."""
-    layers = keras.layers
-    for width in (24, 48, 96, 128):
-        x = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(x)
+    layers, seeded = keras.layers, keras.initializers.GlorotUniform
+    for number, width in enumerate((24, 48, 96, 128)):
+        kernel = seeded(seed=plan.seed + 10 * (number + 1))
+        x = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False, kernel_initializer=kernel)(x)
         x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Dropout(0.3, seed=plan.seed)(layers.Flatten()(x))
-    x = layers.Activation("relu")(layers.Dense(64)(x))
-    return layers.Dense(plan.classes, dtype="float32", name="logits")(x)
+    x = layers.Activation("relu")(layers.Dense(64, kernel_initializer=seeded(seed=plan.seed + 64))(x))
+    last = seeded(seed=plan.seed + 1)
+    return layers.Dense(plan.classes, kernel_initializer=last, dtype="float32", name="logits")(x)

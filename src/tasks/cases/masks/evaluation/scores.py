@@ -8,6 +8,7 @@ import pandas as pd
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.training.model import Recognition, verdicts
 from tasks.cases.masks.training.recipes import Recipe
+from tasks.evaluation.calibration import calibration_error, calibration_null
 from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
@@ -152,8 +153,10 @@ def measure(
     if other is not None:
         table = pd.concat([table, _by_class(other, classes, "other source")], ignore_index=True)
     chances = chances_of(judged, classes)
-    error = calibration_error(chances, y)
-    metrics.append(Metric(name="ece", value=error, n=len(y), note="expected calibration error"))
+    sure, likeliest = chances.max(axis=1), chances.argmax(axis=1)
+    by_chance = calibration_null(sure)
+    note = f"expected calibration error; {by_chance:.3f} would come by chance"
+    metrics.append(Metric(name="ece", value=calibration_error(sure, likeliest == y), n=len(y), note=note))
     metrics.append(_cost(judged, classes, miss_cost, alarm_cost))
     return Measured(metrics, table, _reliability(chances[:, classes.index(WITH)], y == classes.index(WITH)))
 
@@ -166,14 +169,6 @@ def _by_class(judged: pd.DataFrame, classes: list[str], source: str) -> pd.DataF
             found = share("", mine["right"], mine["group"].to_numpy())
             rows.append((name, len(mine), int(mine["right"].sum()), found.value, found.low, found.high, source))
     return pd.DataFrame(rows, columns=["class", "n", "right", "share", "low", "high", "source"])
-
-
-def calibration_error(chances: np.ndarray, y: np.ndarray) -> float:
-    """Return the mean gap between the chance of the likeliest class and how often it is right, in bins of a tenth."""
-    told, sure = chances.argmax(axis=1), chances.max(axis=1)
-    right, parts = told == y, np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = [abs(sure[parts == part].sum() - right[parts == part].sum()) for part in np.unique(parts)]
-    return float(sum(gaps) / len(y))
 
 
 def _cost(judged: pd.DataFrame, classes: list[str], miss_cost: float, alarm_cost: float) -> Metric:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from tasks.cases.masks.training.heads import keras_head, logits_of
 from tasks.cases.masks.training.network import EPOCHS, VIEWS, learn, predict_logits, shown, small
 from tasks.cases.masks.training.recipes import Recipe, fit_recipe
+from tasks.evaluation.calibration import fit_temperature, softmax
 from tasks.platform.stage import stage
 
 
@@ -94,23 +95,6 @@ def fit_network(
     return Model(model, convert(model), convert(model, examples), unseen)
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the chances, (n, classes), of logits."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
-def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
-    """Return the temperature, 0.05 to 20, under which the told chances make the true classes most likely."""
-    from scipy.optimize import minimize_scalar
-
-    def loss(log: float) -> float:
-        chances = softmax(logits / np.exp(log))[np.arange(len(y)), y]
-        return float(-np.log(np.maximum(chances, 1e-12)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
-
-
 @stage(phase="Modelling")
 def calibrate(
     unseen: np.ndarray, y: np.ndarray, train: np.ndarray, classes: list[str], recipe: Recipe, detect: bool,
@@ -150,7 +134,7 @@ def verdicts(logits: np.ndarray, known: Recognition) -> tuple[np.ndarray, np.nda
     """
     from tasks.cases.masks.ingestion import WITH
 
-    chances = softmax(np.asarray(logits, np.float64) / known.temperature)
+    chances = softmax(logits, known.temperature)
     proper = known.classes.index(WITH)
     others = chances.copy()
     others[:, proper] = -1

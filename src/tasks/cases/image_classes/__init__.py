@@ -1,0 +1,1 @@
+"""Image classes: which class is this picture?"""

@@ -1,0 +1,1 @@
+"""Image classes: how good is the answer, and where is it wrong?"""

@@ -1,0 +1,1 @@
+"""Image classes: what the report says."""

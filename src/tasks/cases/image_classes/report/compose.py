@@ -1,0 +1,176 @@
+"""What is to be said about the classes of these pictures? Everything of one run, put into its report."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.cases.image_classes.evaluation.open_set import OpenSet
+from tasks.cases.image_classes.figures import MOST_CELLS, classes_figure, confusion_figure
+from tasks.cases.image_classes.report.album import Album
+from tasks.cases.image_classes.report.sections import (
+    answers_sections,
+    calibration_section,
+    classes_section,
+    duplicates_section,
+    mistakes_section,
+    suspects_section,
+    training_section,
+    unknown_section,
+)
+from tasks.evaluation.metrics import Metric
+from tasks.features.splits import LEARN, TEST, VALIDATE
+from tasks.figures.style import percent
+from tasks.platform.stage import Unkeyed, stage
+from tasks.publishing.blocks import Block
+from tasks.publishing.report import Findings, Verdict, quarantine_rows
+from tasks.publishing.tables import figure_block
+
+GOOD, CLOSE = 0.9, 0.03  # accuracy, and calibration error, that count as good
+
+
+@stage(phase="Deployment")
+def describe_classes(
+    manifest: pd.DataFrame,
+    parts: np.ndarray,
+    classes: list[str],
+    counts: pd.DataFrame,
+    name: str,
+    scored: list[dict[str, Any]],
+    histories: dict[str, pd.DataFrame],
+    simple: pd.DataFrame,
+    metrics: list[Metric],
+    per_class: pd.DataFrame,
+    confusion: np.ndarray,
+    reliability: pd.DataFrame,
+    mistakes: pd.DataFrame,
+    suspects: pd.DataFrame,
+    leaks: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    temperature: float,
+    refusal: OpenSet,
+    asked: pd.DataFrame | None,
+    asked_aside: pd.DataFrame | None,
+    collections: Annotated[list[str], Unkeyed],
+    picture: Annotated[str, Unkeyed],
+    embedder: str,
+    notes: list[str],
+) -> Findings:
+    """Say what was found.
+
+    Args:
+        manifest: pictures, n rows.
+        parts: (n,) of the split.
+        classes: names.
+        counts: class, pictures, unusable.
+        name: of the architecture that is used.
+        scored: how each architecture did.
+        histories: learning curves of the networks.
+        simple: accuracies of the simple models.
+        metrics: on the test pictures.
+        per_class: scores of each class.
+        confusion: (k, k).
+        reliability: told chance and share right.
+        mistakes: the surest wrong answers.
+        suspects: labels that look wrong.
+        leaks: test pictures that training holds as well.
+        duplicates: groups of near-duplicates.
+        temperature: of the logits.
+        refusal: the rule for “none of these”.
+        asked: answers for the pictures asked about; None without any.
+        asked_aside: files among them that could not be read.
+        collections: where the pictures lie.
+        picture: where the pictures asked about lie.
+        embedder: which features a head looks at.
+        notes: on schedules.
+    """
+    by_name = {metric.name: metric for metric in metrics}
+    with Album(manifest, collections, picture) as album:
+        answers = answers_sections(asked, album) if asked is not None else []
+        sections = [
+            *answers[1:],
+            training_section(scored, histories, simple, name, embedder, notes),
+            classes_section(per_class, confusion, classes, counts),
+            calibration_section(reliability, by_name["ece"], temperature),
+            unknown_section(refusal),
+            mistakes_section(mistakes, album),
+            suspects_section(suspects, album),
+            duplicates_section(leaks, duplicates, parts, manifest, album),
+        ]
+    aside = quarantine_rows(asked_aside.assign(path="asked: " + asked_aside["path"])) if asked_aside is not None else []
+    return Findings(
+        answer=_answer(by_name, classes, asked),
+        verdict=_verdict(by_name),
+        hero=answers[0].blocks if answers else _hero(per_class, confusion, classes),
+        sections=[section for section in sections if section is not None],
+        metrics=metrics,
+        quarantine=aside,
+        limits=_limits(parts, counts, name, by_name, scored),
+    )
+
+
+def _answer(metrics: dict[str, Metric], classes: list[str], asked: pd.DataFrame | None) -> str:
+    accuracy = metrics["accuracy"]
+    told = ""
+    if asked is not None and len(asked):
+        first = asked[asked["picture"] == 0].iloc[0]
+        file = Path(str(first["path"])).name
+        told = (
+            f"{file} is none of the classes that were learned. "
+            if first["refused"]
+            else f"{file} is most likely “{first['class']}” ({percent(float(first['chance']))}). "
+        )
+    return (
+        f"{told}Of {accuracy.n:,} pictures that were kept for testing, {percent(accuracy.value, 1)} get the right one"
+        f" of {len(classes):,} classes; the best simple model is right for {percent(accuracy.baseline or 0, 1)}."
+    )
+
+
+def _verdict(metrics: dict[str, Metric]) -> Verdict:
+    accuracy, error = metrics["accuracy"].value, metrics["ece"].value
+    good, close = accuracy >= GOOD, error <= CLOSE
+    return Verdict(
+        met=good and close,
+        sentence=f"Accuracy is {percent(accuracy, 1)}, {'at least' if good else 'less than'} {percent(GOOD)}, and told"
+        f" chances are off by {percent(error, 1)}, {'at most' if close else 'more than'} {percent(CLOSE)}.",
+    )
+
+
+def _hero(per_class: pd.DataFrame, confusion: np.ndarray, classes: list[str]) -> list[Block]:
+    if len(classes) > MOST_CELLS:
+        return [figure_block(classes_figure(per_class), "Share told right of each class, with its interval.")]
+    return [figure_block(confusion_figure(confusion, classes), "Which class is told for which.")]
+
+
+def _limits(
+    parts: np.ndarray, counts: pd.DataFrame, name: str, metrics: dict[str, Metric], scored: list[dict[str, Any]]
+) -> list[str]:
+    learned, validated, tested = (int((parts == part).sum()) for part in (LEARN, VALIDATE, TEST))
+    limits = [
+        f"Learned from {learned:,} pictures, {validated:,} more for validation, tested on {tested:,}: what other"
+        " cameras, places or years show, no figure here tells.",
+        "A class is what its folder holds; a label that is wrong counts as a mistake of the model.",
+    ]
+    none = counts[counts["pictures"] == 0]
+    if len(none):
+        limits.append(f"Without a usable picture, so not learned: {_listed(none['class'])}.")
+    few = counts[(counts["pictures"] > 0) & (counts["pictures"] < 5)]
+    if len(few):
+        limits.append(
+            f"Fewer than five pictures, so that little can be said: {_listed(few['class'])}"
+            f" ({int(few['pictures'].sum())} pictures in all)."
+        )
+    if name != "transfer":
+        limits.append(
+            "A network's schedule depends on the measured speed of the machine; --epochs with the number above makes"
+            " the same schedule anywhere. Results on another kind of processor differ in the last digits."
+        )
+    if len(scored) > 1:
+        limits.append("Which architecture is used was decided on training pictures; the test pictures decided nothing.")
+    return limits
+
+
+def _listed(names: pd.Series, most: int = 8) -> str:
+    shown = ", ".join(f"“{name}”" for name in names.head(most))
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")

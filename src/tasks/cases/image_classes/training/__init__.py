@@ -1,0 +1,1 @@
+"""Image classes: simple models, networks, heads on pretrained features."""

@@ -1,0 +1,124 @@
+"""How long is a network trained? As long as fits into the budget, at the speed that this machine shows."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, Field
+
+from tasks.features.splits import LEARN, TEST, VALIDATE
+from tasks.platform.stage import stage
+from tasks.training.networks.plan import Architecture, Plan, make_plan
+
+MOST_EPOCHS: dict[Architecture, float] = {"airbench": 40.0, "classic": 60.0}
+MINUTES, SAMPLE_MINUTES = 20.0, 0.5
+MOST_EXPECTED = 0.995  # accuracy; a simple model without a mistake on a few pictures promises no more
+SPARE = 0.9  # of the budget is planned for, since the speed of a machine varies
+FORWARD = 1 / 3  # of the time of a training step that an answer takes
+VIEWS = 7  # answers for each test picture, those of test-time augmentation included
+# What airbench and classic leave of the error of the simple model, after so many epochs on CIFAR-10: measured by
+# benchmarks/image_classes.py.
+LEFT_OF_ERROR: dict[Architecture, list[tuple[float, float]]] = {
+    "airbench": [(1, 0.60), (2, 0.44), (4, 0.33), (10, 0.24), (20, 0.21)],
+    "classic": [(4, 0.62), (10, 0.5)],
+}
+
+
+def budget_of(source: str) -> float:
+    """Return the minutes that a network may take where nobody has said."""
+    return SAMPLE_MINUTES if source == "sample" else MINUTES
+
+
+class Speed(BaseModel):
+    """How fast this machine trains a network."""
+
+    device: str
+    precision: Literal["float32", "mixed_bfloat16"]
+    pictures_per_second: float
+    tried: dict[str, float] = {}
+    why: str = ""
+
+
+class Schedule(BaseModel):
+    """A training that fits into its budget."""
+
+    plan: Plan
+    speed: Speed
+    minutes: float
+    expected: float | None = Field(None, description="accuracy that the schedule should reach, roughly")
+    note: str = ""
+
+    @property
+    def told(self) -> str:
+        """The schedule in a sentence."""
+        plan, speed = self.plan, self.speed
+        expected = f", which should reach an accuracy of about {self.expected:.0%}" if self.expected else ""
+        return (
+            f"{plan.architecture}: {plan.epochs:.3g} epochs of {plan.pictures:,} pictures at {plan.side} x {plan.side}"
+            f" in batches of {plan.batch} ({self.note}; {speed.pictures_per_second:,.0f} pictures a second on the"
+            f" {speed.device} in {speed.precision}: {speed.why}){expected}."
+        )
+
+
+@stage(phase="Modelling")
+def schedule(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    parts: np.ndarray,
+    architecture: Architecture,
+    minutes: float,
+    epochs: float,
+    mirror: bool,
+    simple: pd.DataFrame,
+    seed: int,
+) -> Schedule:
+    """Measure how fast this machine trains, and plan what fits into the budget.
+
+    Cached: a training that was killed goes on with the schedule that it began with.
+
+    Args:
+        pixels: uint8 (n, side, side, 3).
+        labels: (n,).
+        parts: (n,) of the split.
+        architecture: of the network.
+        minutes: budget, answers included.
+        epochs: passes over the pictures; 0 takes what fits into the budget.
+        mirror: whether a mirrored picture shows the same class.
+        simple: `accuracy` of the simple models.
+        seed: of the training.
+    """
+    from tasks.training.networks.devices import measure_speed
+
+    learn = np.flatnonzero(parts == LEARN)
+    some = np.sort(np.random.default_rng([seed, 9]).permutation(learn)[:1024])
+    side, classes = pixels.shape[1], int(labels.max()) + 1
+    trial = make_plan(architecture, side, classes, len(learn), epochs or 4.0, "float32", mirror, seed)
+    speed = Speed.model_validate(measure_speed(trial, pixels[some], labels[some]).model_dump())
+    note = "as asked for" if epochs else ""
+    if not epochs:
+        epochs, note = _fitting(speed.pictures_per_second, minutes, parts, architecture)
+    plan = make_plan(architecture, side, classes, len(learn), epochs, speed.precision, mirror, seed)
+    best = float(simple["accuracy"].max())
+    return Schedule(
+        plan=plan, speed=speed, minutes=minutes, expected=_expected(architecture, plan.epochs, best), note=note
+    )
+
+
+def _fitting(rate: float, minutes: float, parts: np.ndarray, architecture: Architecture) -> tuple[float, str]:
+    """Return how many epochs fit into the budget, rounded down to two digits, and why so many."""
+    learn, validate, test = (int((parts == part).sum()) for part in (LEARN, VALIDATE, TEST))
+    seconds = 60 * minutes * SPARE - FORWARD * VIEWS * test / rate
+    epochs = max(seconds, 0.1 * 60 * minutes) * rate / (learn + FORWARD * validate)
+    if epochs >= MOST_EPOCHS[architecture]:
+        return MOST_EPOCHS[architecture], "more passes than that gain little, so the budget is not used up"
+    digits = 10.0 ** np.floor(np.log10(max(epochs, 1e-3)) - 1)
+    return float(max(np.floor(epochs / digits) * digits, 0.01)), "what fits into the budget at the measured speed"
+
+
+def _expected(architecture: Architecture, epochs: float, simple: float) -> float:
+    """Return the accuracy to expect: the simple model's error times what is left of it on CIFAR-10."""
+    known = np.array(LEFT_OF_ERROR[architecture])
+    left = float(np.interp(np.log(max(epochs, 1e-3)), np.log(known[:, 0]), known[:, 1]))
+    if epochs < known[0, 0]:
+        left = 1 - (1 - known[0, 1]) * epochs / known[0, 0]
+    return min(MOST_EXPECTED, 1 - (1 - simple) * left)

@@ -1,0 +1,33 @@
+"""How did a training go, for TensorBoard? One writer of scalars; none where Keras runs on another backend."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SHOWN = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate", "pictures_per_second")
+
+
+@contextmanager
+def curve_writer(folder: Path | None) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+    """Yield what writes a row of a history below `folder`, by epoch; None where nothing can be written."""
+    import keras
+
+    if folder is None or keras.backend.backend() != "tensorflow":
+        yield None
+        return
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def tell(row: dict[str, Any]) -> None:
+        with writer.as_default(step=int(row["epoch"])):
+            for name in SHOWN:
+                if name in row:
+                    tf.summary.scalar(name, float(row[name]))
+        writer.flush()
+
+    try:
+        yield tell
+    finally:
+        writer.close()

@@ -1,0 +1,186 @@
+"""Planted answers give the figures that they must; thresholds keep their rate; figures hold at 2 and 1,000 classes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.cases.image_classes.evaluation.open_set import FALSE_ALARMS, refuse_by_head, refuse_by_network
+from tasks.cases.image_classes.evaluation.scores import (
+    choose_candidate,
+    evaluate_answers,
+    list_predictions,
+    score_candidate,
+)
+from tasks.cases.image_classes.features import learned_from, split_pictures
+from tasks.cases.image_classes.figures import (
+    classes_figure,
+    compared_figure,
+    confused_pairs,
+    confusion_figure,
+    curves_figure,
+    reliability_figure,
+    scores_figure,
+)
+from tasks.cases.image_classes.training.budget import _expected, _fitting
+from tasks.features.splits import LEARN, TEST, UNUSED, VALIDATE
+from tasks.figures.style import figure_to_svg
+from tasks.platform.errors import ContractError
+from tasks.training.networks.heads import fit_head
+
+FACTS = {"seconds": 2.0, "pictures_per_second": 50.0, "epochs": 3.0, "parameters": 10, "expected": 0.9}
+
+
+def answers(count: int, classes: int, wrong: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and logits, of which the first `wrong` ones of the second half are wrong."""
+    labels = np.arange(count) % classes
+    told = labels.copy()
+    told[count // 2 : count // 2 + wrong] = (told[count // 2 : count // 2 + wrong] + 1) % classes
+    return labels, np.eye(classes)[told] * 5 + np.random.default_rng(seed).normal(0, 0.1, (count, classes))
+
+
+def evaluated(count: int = 200, classes: int = 4, wrong: int = 7, leaks: int = 0):  # type: ignore[no-untyped-def]
+    labels, logits = answers(count, classes, wrong)
+    parts = np.where(np.arange(count) < count // 2, VALIDATE, TEST).astype(np.int8)
+    manifest = pd.DataFrame({"path": [f"{number}.png" for number in range(count)]})
+    names = [f"c{number}" for number in range(classes)]
+    leaked = pd.DataFrame({"test": manifest["path"].tail(leaks), "training": manifest["path"].head(leaks).to_numpy()})
+    simple, none = np.zeros(count // 2), np.zeros((0, classes), np.float32)
+    return evaluate_answers.fn(
+        manifest, np.arange(count), logits, none, labels, parts, np.arange(count), names, leaked, simple, None, 1.0,
+        FACTS, 0,
+    )  # fmt: skip
+
+
+def test_figures_are_those_of_the_planted_answers() -> None:
+    found = evaluated(leaks=20)
+    values = {metric.name: metric for metric in found.metrics}
+    assert values["accuracy"].value == pytest.approx(0.93)
+    assert values["accuracy"].baseline == 0
+    assert values["accuracy_no_duplicates"].value == pytest.approx(73 / 80)
+    assert values["training_images_per_second"].value == 50
+    assert np.trace(found.confusion) == 93
+    assert found.confusion.sum() == 100
+    assert found.per_class["n"].tolist() == [25] * 4
+    assert set(found.mistakes["path"]) == {f"{number}.png" for number in range(100, 107)}
+    assert set(found.suspects["path"]) == set(found.mistakes["path"])
+    assert "accuracy_no_duplicates" not in {metric.name for metric in evaluated().metrics}
+
+
+def test_candidates_are_compared_on_the_same_pictures_kept_aside() -> None:
+    labels, logits = answers(300, 3, 0)
+    parts = np.repeat([LEARN, VALIDATE, TEST], 100).astype(np.int8)
+    none = np.zeros((0, 3), np.float32)
+    worse = logits.copy()
+    worse[100:110] *= -1  # in validation
+    lucky = logits.copy()
+    lucky[:90] *= -1  # wrong where only this one has answers
+    scored = [
+        score_candidate.fn("network", np.arange(100, 300), worse[100:], none, labels, parts, FACTS),
+        score_candidate.fn("head", np.arange(300), lucky, none, labels, parts, FACTS),
+    ]
+    assert [row["judged_n"] for row in scored] == [100, 100]
+    assert choose_candidate.fn(scored) == "head"
+    table = list_predictions.fn(
+        pd.DataFrame({"path": list("abc") * 100}), np.arange(300), logits, labels, parts, list("xyz"), 1.0
+    )
+    assert (table["given"] == table["told"]).all()
+    assert len(table) == 100
+
+
+def test_the_threshold_refuses_one_in_twenty_known_pictures_and_most_of_unknown_classes() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 60)
+    vectors = (rng.normal(0, 1, (10, 40))[labels] + rng.normal(0, 0.4, (600, 40))).astype(np.float32)
+    parts = np.where(np.arange(600) % 3 == 0, TEST, LEARN).astype(np.int8)
+    learn, test = np.flatnonzero(parts == LEARN), np.flatnonzero(parts == TEST)
+    headed = fit_head(vectors[learn], labels[learn], 10)
+    rows = np.concatenate([learn, test])
+    logits = np.concatenate([headed.out_of_fold, headed.head.logits(vectors[test])])
+    rule = refuse_by_head.fn(headed.head, vectors, labels, rows, logits, parts, 1.0, {"penalty": headed.strength}, 0)
+    assert rule.false_alarms is not None
+    assert rule.low is not None
+    assert rule.low <= FALSE_ALARMS <= (rule.high or 0)
+    assert (rule.found or 0) > 0.8
+    assert rule.n == 200
+    few = refuse_by_network.fn(rows[-30:], logits[-30:], parts, 1.0)
+    assert few.threshold is None
+
+
+def manifest_of(*sizes: int, tested: int = 0) -> pd.DataFrame:
+    labels = np.repeat([f"c{number}" for number in range(len(sizes))], sizes)
+    frame = pd.DataFrame({"label": labels, "path": [f"{number}.png" for number in range(len(labels))]})
+    frame["collection"] = (np.arange(len(labels)) >= len(labels) - tested).astype("int8")
+    return frame
+
+
+NO_DUPLICATES = pd.DataFrame({"group": pd.Series(dtype=int), "number": pd.Series(dtype=int)})
+
+
+def test_near_duplicates_stay_on_one_side_and_those_of_a_given_test_are_counted() -> None:
+    manifest = manifest_of(40, 40)
+    pairs = pd.DataFrame({"group": np.repeat(np.arange(20), 2), "number": np.arange(40)})
+    split = split_pictures.fn(manifest, pairs, 0.3, 0, 1)
+    assert split.leaks.empty
+    assert (split.part[:40].reshape(20, 2) == split.part[:40].reshape(20, 2)[:, :1]).all()
+    given = split_pictures.fn(
+        manifest_of(40, 40, tested=20), pd.DataFrame({"group": [0, 0], "number": [45, 75]}), 0.3, 0, 1
+    )
+    assert (given.part == TEST).sum() == 20
+    assert given.leaks.to_numpy().tolist() == [["75.png", "45.png"]]
+
+
+def test_ten_of_each_class_are_kept_and_the_test_part_stays() -> None:
+    manifest = manifest_of(100, 50, 12)
+    whole, few = (split_pictures.fn(manifest, NO_DUPLICATES, 0.2, most, 1) for most in (0, 10))
+    np.testing.assert_array_equal(whole.part == TEST, few.part == TEST)
+    assert np.bincount(few.labels[learned_from(few.part)]).tolist() == [10, 10, 10 if 12 - 2 >= 10 else 9]
+    assert (few.part == UNUSED).any()
+
+
+def test_a_thousand_classes_and_too_few_pictures() -> None:
+    split = split_pictures.fn(manifest_of(*[5] * 1_000), NO_DUPLICATES, 0.2, 0, 1)
+    assert len(np.unique(split.labels[split.part == LEARN])) == 1_000
+    assert len(split.classes) == 1_000
+    with pytest.raises(ContractError, match="left to test on"):
+        split_pictures.fn(manifest_of(5, 5), NO_DUPLICATES, 0.2, 0, 1)
+
+
+def test_a_schedule_fits_into_its_budget_and_expects_less_of_less() -> None:
+    parts = np.repeat([LEARN, VALIDATE, TEST], [48_000, 2_000, 5_000]).astype(np.int8)
+    epochs, _ = _fitting(466.0, 20.0, parts, "airbench")
+    assert 9 < epochs < 11
+    assert epochs * 48_000 / 466 < 20 * 60
+    assert _fitting(1e6, 20.0, parts, "airbench")[0] == 40
+    assert 0 < _fitting(1.0, 0.01, parts, "airbench")[0] < 0.1
+    expected = [_expected("airbench", epochs, 0.55) for epochs in (0.01, 0.5, 1, 3, 10, 100)]
+    assert expected == sorted(expected)
+    assert 0.54 < expected[0] < expected[-1] < 0.95
+
+
+@pytest.mark.parametrize("classes", [2, 12, 1_000])
+def test_figures_hold_whatever_the_number_of_classes(classes: int) -> None:
+    names = ["$x$ <b>", "", *(f"{'long ' * 20}{number}" for number in range(classes - 2))]
+    rng = np.random.default_rng(0)
+    confusion = rng.integers(0, 3, (classes, classes)) * (rng.random((classes, classes)) < 20 / classes**2)
+    confusion += np.diag(np.full(classes, 9))
+    n = confusion.sum(axis=1)
+    per_class = pd.DataFrame({"class": names, "n": n, "recall": 9 / n, "low": 0.5, "high": 1.0})
+    for figure in (confusion_figure(confusion, names), classes_figure(per_class)):
+        svg = figure_to_svg(figure)
+        assert len(svg) < 400_000
+        assert "mathdefault" not in svg
+    perfect = np.diag(np.full(classes, 9))
+    assert confused_pairs(perfect, names).empty
+    figure_to_svg(confusion_figure(perfect, names))
+
+
+def test_small_figures_hold() -> None:
+    rows = pd.DataFrame({"class": ["a", "b"], "chance": [0.999, 0.001], "refused": [True, True]})
+    history = pd.DataFrame({"epoch": [1], "accuracy": [0.5]})
+    scored = [{"name": "a", "accuracy": 0.5, "seconds": 0.01}, {"name": "b", "accuracy": 0.4, "seconds": 0.01}]
+    reliable = pd.DataFrame({"told": [1.0], "happened": [1.0], "low": [0.9], "high": [1.0], "n": [40]})
+    for figure in (
+        scores_figure(rows, "cup.jpg"), curves_figure({"classic": history}), compared_figure(scored, 0.1),
+        reliability_figure(reliable, 0.0),
+    ):  # fmt: skip
+        assert "mathdefault" not in figure_to_svg(figure)
