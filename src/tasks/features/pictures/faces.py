@@ -19,6 +19,7 @@ from tasks.platform.settings import settings
 SIDE = 320  # pixels of the square that is searched: smallest faces about a thirtieth of the picture
 MARGINS = (0.15, 0.5)  # of the long side, laid around a picture that may be all face; the second when the first fails
 LEAST = 0.4  # score of a face in a picture that is meant to show one
+LEAST_SCALE = 0.01  # of a crop to its picture
 OVERLAP = 0.3  # of two boxes above which they are one face
 QUICK_SECONDS = 3.0  # how long the network may take where the detector is not a must
 # Marks of a mean face in a square of 112 pixels: J. Deng and others, "ArcFace", 2019 (InsightFace's template); the
@@ -97,12 +98,13 @@ def _faces(found: np.ndarray, corner: tuple[int, int], scale: float) -> list[Fac
 
 def similarity_transform(marks: np.ndarray, to: np.ndarray) -> np.ndarray:
     """Return the turn, scale and move, (2, 3), that takes `marks` (n, 2) closest to `to` (n, 2), by least squares."""
-    count = len(marks)
-    left = np.zeros((2 * count, 4))
-    left[0::2] = np.column_stack([marks[:, 0], -marks[:, 1], np.ones(count), np.zeros(count)])
-    left[1::2] = np.column_stack([marks[:, 1], marks[:, 0], np.zeros(count), np.ones(count)])
-    a, b, x, y = np.linalg.lstsq(left, np.asarray(to, np.float64).ravel(), rcond=None)[0]
-    return np.array([[a, -b, x], [b, a, y]])
+    start, end = np.asarray(marks, np.float64), np.asarray(to, np.float64)
+    middle, target = start.mean(axis=0), end.mean(axis=0)
+    (x, y), (u, v) = (start - middle).T, (end - target).T
+    size = max(float(x @ x + y @ y), 1e-9)
+    a, b = float(x @ u + y @ v) / size, float(x @ v - y @ u) / size
+    matrix = np.array([[a, -b], [b, a]])
+    return np.column_stack([matrix, target - matrix @ middle])
 
 
 def align(picture: np.ndarray, face: Face, side: int, zoom: float = 1.0) -> np.ndarray:
@@ -120,11 +122,25 @@ def align(picture: np.ndarray, face: Face, side: int, zoom: float = 1.0) -> np.n
     place = ((MEAN_FACE - centre) * zoom + centre) * side / 112
     matrix = similarity_transform(face.marks, place)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if scale < LEAST_SCALE:  # marks that are all over the place
+        return whole(picture, side)
     if scale < 0.5:  # warping looks at four pixels only: what is to become much smaller is made smaller first
-        small = cv2.resize(picture, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
-        ratio = np.array([small.shape[1] / picture.shape[1], small.shape[0] / picture.shape[0]])
-        picture, matrix = small, similarity_transform(face.marks * ratio, place)
+        part, corner = _around(picture, matrix, side)
+        size = [max(1, round(2 * scale * length)) for length in (part.shape[1], part.shape[0])]
+        small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        ratio = np.array([small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]])
+        picture, matrix = small, similarity_transform((face.marks - corner) * ratio, place)
     return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _around(picture: np.ndarray, matrix: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of a picture that a square of `side` pixels shows under `matrix`, and its upper left corner."""
+    square = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64)
+    corners = (square - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    limit = np.array([picture.shape[1], picture.shape[0]])
+    low = np.clip(np.floor(corners.min(axis=0)) - 2, 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, limit).astype(int)
+    return picture[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)
 
 
 def whole(picture: np.ndarray, side: int) -> np.ndarray:

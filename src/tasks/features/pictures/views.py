@@ -58,7 +58,7 @@ def _taken(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         picture = cv2.resize(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), (side, side))
     if rng.random() < 0.4:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))]
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
+        picture = np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR))
     if rng.random() < 0.2:
         noisy = picture + rng.normal(0, rng.uniform(3, 15), picture.shape)
         picture = noisy.clip(0, 255).astype(np.uint8)

@@ -23,7 +23,7 @@ def draw_box(frame: np.ndarray, box: tuple[float, float, float, float], verdict:
     x, y = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(width - 1, round(box[0] + box[2])), min(height - 1, round(box[1] + box[3]))
     cv2.rectangle(frame, (x, y), (right, bottom), colour, 2 * unit)
-    words = f"{verdict} {confidence:.0%}"
+    words = f"{verdict} {confidence:.0%}" if confidence < 0.995 else f"{verdict} >99%"  # none is certain
     scale = 0.45 * unit
     (wide, high), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, unit)
     top = y - high - below - 2 * unit

@@ -69,6 +69,12 @@ def bounded(frame: np.ndarray) -> np.ndarray:
     return frame if size == (width, height) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
+def _rgb(frame: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.cvtColor(bounded(frame), cv2.COLOR_BGR2RGB)  # in one go; a view with a negative stride is copied often
+
+
 def _picture(path: Path) -> np.ndarray:
     if path.stat().st_size > MOST_BYTES:
         raise ContractError(
@@ -116,7 +122,7 @@ def _film(path: Path) -> Looked:
             for number in range(MOST_FRAMES):
                 if not good:
                     return
-                yield f"frame {number + 1}", number / rate, bounded(frame)[:, :, ::-1]
+                yield f"frame {number + 1}", number / rate, _rgb(frame)
                 good, frame = capture.read()
         finally:
             capture.release()
@@ -141,7 +147,7 @@ def _camera(number: int, seconds: float) -> Looked:
         try:
             while good and (now := time.monotonic() - start) < seconds:
                 count += 1
-                yield f"frame {count}", now, bounded(frame)[:, :, ::-1]
+                yield f"frame {count}", now, _rgb(frame)
                 good, frame = capture.read()
         finally:
             capture.release()

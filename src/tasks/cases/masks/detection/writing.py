@@ -49,7 +49,7 @@ class Writer:
     def _write(self, frame: np.ndarray) -> None:
         import cv2
 
-        turned = np.ascontiguousarray(frame[:, :, ::-1])
+        turned = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         self._count += 1
         if self._looked.kind == "pictures":
             self.name = "annotated"
