@@ -89,7 +89,9 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
     shown, told = can_show(window)
     if told:
         print(f"  {told}", file=sys.stderr, flush=True)
-    tracker, rows, tiles, rate = Tracker(known), [], [], _Rate()
+    tracker, rate = Tracker(known), _Rate()
+    rows: list[tuple[Any, ...]] = []
+    tiles: list[dict[str, str]] = []
     judge.logits(np.zeros((1, 96, 96, 3), np.uint8))  # loads the network, which is no part of the frames' time
     writer, start, count = Writer(looked, folder), time.perf_counter(), 0
     with writer:

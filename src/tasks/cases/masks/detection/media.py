@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def bounded(frame: np.ndarray) -> np.ndarray:
     return frame if size == (width, height) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
-def _rgb(frame: np.ndarray) -> np.ndarray:
+def _rgb(frame: Any) -> np.ndarray:
     import cv2
 
     return cv2.cvtColor(bounded(frame), cv2.COLOR_BGR2RGB)  # in one go; a view with a negative stride is copied often

@@ -98,7 +98,7 @@ def _in_order(
 ) -> Iterator[Cut]:
     """Yield the crops of the items, a few hundred in memory at a time."""
     for start in range(0, len(items), 256):
-        yield from pool.map(lambda item: _cut(source, *item, detect=detect), items[start : start + 256])
+        yield from pool.map(lambda item: _cut(source, item[0], item[1], detect), items[start : start + 256])
 
 
 def _cut(source: PictureSource, path: str, key: str, detect: bool) -> Cut:

@@ -112,10 +112,11 @@ def _sources(manifest: pd.DataFrame, names: list[str], groups: np.ndarray) -> np
     style = pd.Series(styles(manifest["path"].tolist(), names))
     result = np.zeros(len(manifest), np.int64)
     following = 0
-    for _, rows in manifest.groupby("label", sort=True).groups.items():
-        mine = style.loc[rows]
-        counts = mine.value_counts()
-        mine = mine.where(mine.map(counts) >= SMALL_SOURCE * len(mine), "")
+    for label in sorted(set(manifest["label"])):
+        rows = np.flatnonzero(manifest["label"] == label)
+        mine = style.iloc[rows]
+        often = mine.map(mine.value_counts()).to_numpy(np.float64)
+        mine = mine.where(often >= SMALL_SOURCE * len(mine), "")
         codes = _merged(pd.factorize(mine, sort=True)[0], groups[rows])
         result[rows] = codes + following
         following += int(codes.max()) + 1
@@ -124,13 +125,14 @@ def _sources(manifest: pd.DataFrame, names: list[str], groups: np.ndarray) -> np
 
 def _merged(codes: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Put sources together that have groups in common."""
-    table = pd.DataFrame({"source": codes, "group": groups}).drop_duplicates()
-    both = table.merge(table, on="group").query("source_x < source_y")
-    pictures = pd.DataFrame({"source": codes, "group": groups}).groupby(["source", "group"]).size()
+    count = int(codes.max()) + 1
     edges = []
-    for (one, other), part in both.groupby(["source_x", "source_y"]):
-        shared = [int(pictures.loc[source].reindex(part["group"]).sum()) for source in (one, other)]
-        sizes = [int((codes == source).sum()) for source in (one, other)]
-        if max(part / size for part, size in zip(shared, sizes, strict=True)) >= LINKED:
-            edges.append((int(one), int(other)))
-    return connected(np.array(edges, np.int64).reshape(-1, 2), int(codes.max()) + 1)[codes]
+    for one in range(count):
+        for other in range(one + 1, count):
+            shared = [
+                float(np.isin(groups[codes == source], groups[codes == rest]).mean())
+                for source, rest in ((one, other), (other, one))
+            ]
+            if max(shared) >= LINKED:
+                edges.append((one, other))
+    return connected(np.array(edges, np.int64).reshape(-1, 2), count)[codes]

@@ -127,7 +127,7 @@ def _verdict(metrics: dict[str, Metric]) -> Verdict:
 
 
 def _hero(metrics: dict[str, Metric], facts: dict[str, dict[str, float]]) -> Figure:
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name in ("accuracy", "accuracy_test", "accuracy_left_out", "accuracy_8bit", "accuracy_naive_split"):
         if name in metrics:
             item = metrics[name]

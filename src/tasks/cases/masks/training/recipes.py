@@ -161,8 +161,8 @@ def choose_recipe(
     tables = [table for table in (transfer, network) if table is not None]
     logits = [part for part in (transfer_logits, network_logits) if part is not None]
     every = pd.concat(tables, ignore_index=True)
-    table = every.groupby("recipe", sort=False)["accuracy"].agg(accuracy="mean", worst="min", rounds="size")
-    table = table.reset_index()
+    rounds = every.groupby("recipe", sort=False)["accuracy"]
+    table = pd.DataFrame({"accuracy": rounds.mean(), "worst": rounds.min(), "rounds": rounds.size()}).reset_index()
     best = float(table["accuracy"].max())
     at = int(np.flatnonzero(table["accuracy"].to_numpy() >= best - WORTH)[0])
     if table["recipe"].iloc[at] == OWN or transfer is None:
