@@ -43,8 +43,14 @@ class MobileNet:
     dimensions = DIMENSIONS
     size = (SIDE, SIDE)
 
-    def __init__(self, weights: Path, labels: Path, threads: int = 1) -> None:
+    def __init__(self, weights: Path, labels: Path, threads: int = 1, side: int = SIDE) -> None:
         """Load the network.
+
+        Args:
+            weights: the registered file.
+            labels: the registered file.
+            threads: interpreters.
+            side: pixels of the input; those of another side than 168 are other features, which `digest` does not tell.
 
         Raises:
             IntegrityError: a file is not the registered one.
@@ -54,7 +60,7 @@ class MobileNet:
         self._threads = threads
         self._interpreters: SimpleQueue[_Interpreter] = SimpleQueue()
         for _ in range(threads):
-            self._interpreters.put(_Interpreter(self._weights, SIDE))
+            self._interpreters.put(_Interpreter(self._weights, side))
         self._classifier: _Interpreter | None = None
         self._lock = threading.Lock()
 

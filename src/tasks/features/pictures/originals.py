@@ -2,9 +2,10 @@
 
 from tasks.platform.originals import Original, register
 
+_FACES = "https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
 _CORAL = "https://raw.githubusercontent.com/google-coral/test_data/104342d2d3480b3e66203073dac24f4e2dbb4c41"
 
-WEIGHTS, LABELS = register(
+WEIGHTS, LABELS, FACES = register(
     Original(
         name="mobilenet_v2",
         file_name="tf2_mobilenet_v2_1.0_224_ptq.tflite",
@@ -22,5 +23,14 @@ WEIGHTS, LABELS = register(
         bytes=21_686,
         licence="Apache-2.0",
         what="the 1,001 labels of that network, 'background' first",
+    ),
+    Original(
+        name="yunet",
+        file_name="yunet_n_640_640.onnx",
+        url=f"{_FACES}/onnx/yunet_n_640_640.onnx",
+        sha256="25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31",
+        bytes=317_466,
+        licence="see its repository, ShiqiYu/libfacedetection.train",
+        what="YuNet, which finds faces and their eyes, nose and mouth, as an ONNX file",
     ),
 )

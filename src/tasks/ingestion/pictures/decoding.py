@@ -227,11 +227,11 @@ def perceptual_hash(picture: Image.Image) -> int:
     bits as `imagehash.phash` gives.
     """
     grey = np.asarray(picture.convert("L").resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
-    low = (_COSINES @ grey @ _COSINES.T).ravel()
+    low = (COSINES @ grey @ COSINES.T).ravel()
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
 
-_COSINES = np.cos(np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5))  # DCT-II, rows of frequency 0 to 7
+COSINES = np.cos(np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5))  # DCT-II, rows of frequency 0 to 7
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Architecture = Literal["airbench", "classic"]
 ARCHITECTURES: tuple[Architecture, ...] = ("airbench", "classic")
 STEPS_WANTED = 350  # with fewer steps a smaller batch learns more than a full one: measured on CIFAR-10
+Architecture = Literal["airbench", "classic", "small"]
+ARCHITECTURES: tuple[Architecture, ...] = ("airbench", "classic", "small")
+STEPS_WANTED = 150  # with fewer steps a smaller batch learns more than a full one
 SMALLEST_BATCH, LARGEST_BATCH = 16, 1024
 
 
@@ -41,6 +44,7 @@ RECIPES: dict[Architecture, Recipe] = {
         smoothing=0.2, lookahead=True,
     ),
     "classic": Recipe(optimizer="adam", rate=2e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.3, end=0.02),
+    "small": Recipe(optimizer="adam", rate=3e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.2, end=0.01),
 }  # fmt: skip
 
 

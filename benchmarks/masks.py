@@ -1,0 +1,85 @@
+"""Masks: a film of test pictures, and two sources out of one set, so that the flow can be measured on both.
+
+python benchmarks/masks.py film IMAGES.zip FILM.mp4 --faces 5     # labelled faces that move over a grey ground
+python benchmarks/masks.py sources IMAGES.zip FOLDER              # FOLDER/web and FOLDER/named, by file names
+python flows/masks.py --source IMAGES.zip --look-at FILM.mp4      # frames_per_second, end to end
+python flows/masks.py --source FOLDER/web --test FOLDER/named     # accuracy_test: a source never seen
+"""
+
+import argparse
+import re
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT, RATE = 640, 480, 25
+HOLD = 50  # frames that a face is shown
+NAMED = re.compile(r"(with_mask/\d+_\d+_)|(with_mask/\d+_(jpg|png|jpeg))|(without_mask/\d+_\d+_[a-z]+_\d+)")
+
+
+def pictures(archive: Path) -> dict[str, bytes]:
+    """Return the pictures of a zip by name."""
+    with zipfile.ZipFile(archive) as opened:
+        return {item.filename: opened.read(item) for item in opened.infolist() if not item.is_dir()}
+
+
+def sources(archive: Path, folder: Path) -> None:
+    """Part the set by how files are named: photographs of stars, named or numbered, and what comes from the web."""
+    for name, content in pictures(archive).items():
+        path = folder / ("named" if NAMED.search(name) else "web") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def film(archive: Path, target: Path, faces: int, seconds: float, seed: int) -> None:
+    """Write a film in which `faces` pictures move, green-marked below where a mask is worn and red-marked where not."""
+    rng = np.random.default_rng(seed)
+    known = pictures(archive)
+    names = sorted(name for name in known if min(cv2.imdecode(np.frombuffer(known[name], np.uint8), 1).shape[:2]) > 90)
+    side = 300 if faces == 1 else 190
+    places = [(WIDTH // 2, HEIGHT // 2)] if faces == 1 else [(110, 120), (320, 120), (530, 120), (215, 350), (425, 350)]
+    out = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT))
+    for number in range(int(seconds * RATE)):
+        if number % HOLD == 0:
+            chosen = [str(name) for name in rng.choice(names, len(places[:faces]), replace=False)]
+            shown = [cv2.imdecode(np.frombuffer(known[name], np.uint8), 1) for name in chosen]
+        frame = np.full((HEIGHT, WIDTH, 3), 110, np.uint8)
+        for name, picture, (x, y) in zip(chosen, shown, places, strict=False):
+            paste(frame, name, picture, (x + round(8 * np.sin(number / 9)), y + round(6 * np.cos(number / 7))), side)
+        out.write(frame)
+    out.release()
+
+
+def paste(frame: np.ndarray, name: str, picture: np.ndarray, at: tuple[int, int], side: int) -> None:
+    """Paste a picture at its middle, with a dot below it that says what is true."""
+    scale = side / max(picture.shape[:2])
+    small = cv2.resize(picture, None, fx=scale, fy=scale)
+    height, width = small.shape[:2]
+    top, left = max(0, at[1] - height // 2), max(0, at[0] - width // 2)
+    part = frame[top : top + height, left : left + width]
+    part[:] = small[: part.shape[0], : part.shape[1]]
+    colour = (60, 170, 60) if "with_mask/" in name and "without_mask/" not in name else (50, 50, 220)
+    cv2.circle(frame, (at[0], min(HEIGHT - 8, top + height + 8)), 6, colour, -1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["film", "sources"])
+    parser.add_argument("archive", nargs="?", type=Path)
+    parser.add_argument("target", nargs="?", type=Path)
+    parser.add_argument("--faces", type=int, default=1, choices=[1, 5])
+    parser.add_argument("--seconds", type=float, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    if given.target is None:
+        print("Left out: name a zip of labelled faces, as the first lines of this file show.")
+    elif given.what == "sources":
+        sources(given.archive, given.target)
+    else:
+        film(given.archive, given.target, given.faces, given.seconds, given.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Does this person wear a mask?"""

@@ -1,0 +1,1 @@
+"""What is learned from: faces in one place and size, and which of them belong together."""

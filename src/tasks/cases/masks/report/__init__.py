@@ -1,0 +1,1 @@
+"""What the masks case has to say."""

@@ -1,0 +1,1 @@
+"""The embedded faces of the case, drawn by seeded code."""

@@ -1,0 +1,1 @@
+"""Which model tells a mask, and what makes it hold where no picture came from."""

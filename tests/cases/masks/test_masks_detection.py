@@ -1,0 +1,221 @@
+"""Boxes of the right colour, tracks that hold, verdicts that do not flicker, films that open, and clear refusals."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tasks.cases.masks.detection import writing
+from tasks.cases.masks.detection.drawing import GREEN, RED, draw_box, draw_rate
+from tasks.cases.masks.detection.judge import Found
+from tasks.cases.masks.detection.look import look, watch
+from tasks.cases.masks.detection.media import bounded, open_media
+from tasks.cases.masks.detection.tracks import HIDDEN_SECONDS, Tracker, overlap
+from tasks.cases.masks.ingestion import WITH, WITHOUT, WRONG
+from tasks.cases.masks.training.model import Recognition, verdicts
+from tasks.features.pictures.faces import Face
+from tasks.platform.errors import ContractError, UsageError
+from tasks.platform.settings import settings
+
+KNOWN = Recognition(classes=[WITHOUT, WITH], own=True, recipe="", detect=True, temperature=1.0, threshold=0.5, side=48)
+BOX = (20.0, 30.0, 40.0, 50.0)
+
+
+def logits(chance: float) -> np.ndarray:
+    return np.log(np.array([1 - chance, chance]))
+
+
+@pytest.mark.parametrize(("verdict", "colour"), [(WITH, GREEN), (WITHOUT, RED), (WRONG, RED)])
+def test_a_box_is_green_only_for_a_mask_worn_properly(verdict: str, colour: tuple[int, int, int]) -> None:
+    frame = np.zeros((240, 320, 3), np.uint8)
+    draw_box(frame, BOX, verdict, 0.9)
+    assert tuple(frame[30 + 25, 20]) == colour  # the left edge, half way down
+    assert tuple(frame[55, 40]) == (0, 0, 0)  # and nothing inside
+
+
+@given(st.floats(-200, 600), st.floats(-200, 600), st.floats(1, 900), st.floats(1, 900))
+def test_a_box_may_lie_anywhere(x: float, y: float, width: float, height: float) -> None:
+    frame = np.zeros((60, 80, 3), np.uint8)
+    draw_box(frame, (x, y, width, height), WITH, 0.5)
+    draw_rate(frame, "25 frames/s")
+    assert frame.shape == (60, 80, 3)
+
+
+def test_overlap_is_symmetric_and_between_0_and_1() -> None:
+    assert overlap(BOX, BOX) == pytest.approx(1)
+    assert overlap(BOX, (500, 500, 10, 10)) == 0
+    other = (30.0, 40.0, 40.0, 50.0)
+    assert overlap(BOX, other) == pytest.approx(overlap(other, BOX))
+    assert overlap(BOX, other) == pytest.approx(30 * 40 / (2 * 2000 - 30 * 40))
+
+
+def test_one_bad_frame_changes_no_verdict_and_a_lasting_change_does() -> None:
+    tracker, told = Tracker(KNOWN), []
+    chances = [0.97] * 10 + [0.02] + [0.97] * 10 + [0.02] * 30
+    for number, chance in enumerate(chances):
+        (track,) = tracker.update([BOX], logits(chance)[None], number / 25)
+        told.append(KNOWN.classes[track.verdict])
+        assert track.number == 1
+    assert set(told[:21]) == {WITH}
+    assert told[-1] == WITHOUT
+    assert sum(a != b for a, b in pairwise(told)) == 1
+
+
+def test_faces_keep_their_numbers_while_they_move_cross_frames_and_hide() -> None:
+    tracker = Tracker(KNOWN)
+    for number in range(50):
+        left, right = (10.0 + number, 20.0, 40.0, 40.0), (200.0 - number, 20.0, 40.0, 40.0)
+        boxes = [left, right] if number % 2 else [right, left]  # the detector gives them in any order
+        tracks = tracker.update(boxes, np.stack([logits(0.9), logits(0.1)][:: 1 if number % 2 else -1]), number / 25)
+        by_box = {track.box: track.number for track in tracks}
+        if number == 0:
+            first = {"left": by_box[left], "right": by_box[right]}
+        assert by_box == {left: first["left"], right: first["right"]}
+    hidden = tracker.update([left], logits(0.9)[None], 2.0 + HIDDEN_SECONDS / 2)[0]
+    assert hidden.number == first["left"]
+    assert tracker.update([left], logits(0.9)[None], 60.0)[0].number not in first.values()
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.5, 0.95])
+def test_a_track_changes_its_verdict_around_any_threshold(threshold: float) -> None:
+    tracker = Tracker(KNOWN.model_copy(update={"threshold": threshold}))
+    told = []
+    for number in range(90):
+        chance = 0.999 if number < 30 or number >= 60 else threshold / 2
+        (track,) = tracker.update([BOX], logits(chance)[None], number / 25)
+        told.append(KNOWN.classes[track.verdict])
+    assert (told[29], told[59], told[89]) == (WITH, WITHOUT, WITH)
+
+
+def test_costs_move_the_threshold_and_the_likeliest_other_class_is_told() -> None:
+    three = KNOWN.model_copy(update={"classes": [WITHOUT, WITH, WRONG], "threshold": 0.8})
+    rows = np.log(np.array([[0.1, 0.85, 0.05], [0.1, 0.7, 0.2], [0.2, 0.7, 0.1]]))
+    told, chances = verdicts(rows, three)
+    assert [three.classes[number] for number in told] == [WITH, WRONG, WITHOUT]
+    assert chances.sum(axis=1) == pytest.approx(1)
+
+
+class Painted:
+    """A judge that reads the verdict off the colour of the crop: green wears a mask."""
+
+    def logits(self, crops: np.ndarray) -> np.ndarray:
+        return np.stack([logits(0.98 if crop[:, :, 1].mean() > 128 else 0.02) for crop in crops]).reshape(-1, 2)
+
+
+def painted(frame: np.ndarray, known: Recognition, alone: bool) -> Found:
+    """Find the coloured squares of a frame in place of faces."""
+    grey = (frame.max(axis=2) > 120).astype(np.uint8)
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(grey)
+    faces, crops = [], []
+    for x, y, width, height, area in boxes[1:count]:
+        if area > 400:
+            faces.append(Face((float(x), float(y), float(width), float(height)), np.zeros((5, 2), np.float32), 1.0))
+            crops.append(cv2.resize(frame[y : y + height, x : x + width], (96, 96)))
+    return Found(faces, np.stack(crops) if crops else np.zeros((0, 96, 96, 3), np.uint8))
+
+
+def film_of(path: Path, frames: int = 40) -> None:
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
+    for number in range(frames):
+        frame = np.zeros((240, 320, 3), np.uint8)
+        frame[60:140, 20 + 2 * number : 80 + 2 * number] = (0, 200, 0)
+        if number >= 10:
+            frame[150:220, 220:280] = (0, 0, 200)  # red, as OpenCV counts
+        film.write(frame)
+    film.release()
+
+
+def test_a_film_is_annotated_tracked_and_tabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.cases.masks.detection.look.find_faces", painted)
+    film_of(tmp_path / "in.avi")
+    seen = watch(open_media(str(tmp_path / "in.avi"), 1), Painted(), KNOWN, tmp_path / "out")  # type: ignore[arg-type]
+    assert seen.facts["frames"] == 40
+    assert seen.facts["faces"] == 2
+    assert seen.facts["most"] == 2
+    assert seen.facts["frames_per_second"] > 0
+    one = seen.table[seen.table["face"] == 1]
+    assert set(one["verdict"]) == {WITH}
+    assert len(one) == 40
+    assert seen.table[seen.table["face"] == 2]["time"].min() == pytest.approx(0.4)
+    film = cv2.VideoCapture(str(tmp_path / "out" / seen.facts["file"]))
+    frames = []
+    while (read := film.read())[0]:
+        frames.append(read[1][:, :, ::-1])
+    assert len(frames) == 40
+    last = frames[-1].astype(int)
+    left, right = last[100, 97:100].mean(axis=0), last[185, 219:222].mean(axis=0)  # left edges of both boxes
+    assert left[1] > left[0] + 30
+    assert right[0] > right[1] + 30
+    assert seen.tiles
+
+
+def test_pictures_are_annotated_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.cases.masks.detection.look.find_faces", painted)
+    (tmp_path / "in").mkdir()
+    for number, colour in enumerate(((0, 200, 0), (200, 0, 0))):
+        frame = np.zeros((200, 300, 3), np.uint8)
+        frame[50:120, 60:130] = colour
+        Image.fromarray(frame).save(tmp_path / "in" / f"{number} ü.png")
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    seen = watch(open_media(str(tmp_path / "in"), 1), Painted(), KNOWN, tmp_path / "out")  # type: ignore[arg-type]
+    assert seen.table["verdict"].tolist() == [WITH, WITHOUT]
+    assert sorted(path.name for path in (tmp_path / "out" / "annotated").iterdir()) == ["00001.jpg", "00002.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("broken.mp4", b"no film", ContractError, "is no film that can be read"),
+        ("empty.avi", b"", ContractError, "is no film that can be read"),
+        ("broken.jpg", b"\xff\xd8\xff\xe0 nothing", ContractError, "broken.jpg"),
+        ("notes.txt", b"words", UsageError, "neither a folder nor a zip"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told_in_one_sentence(
+    tmp_path: Path, name: str, content: bytes, error: type[Exception], message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(error, match=message) as caught:
+        list(open_media(str(tmp_path / name), 1).frames)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_cameras_and_empty_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file or folder"):
+        open_media(str(tmp_path / "nothing"), 1)
+    with pytest.raises(UsageError, match=r"camera:77 cannot be opened.*give a film"):
+        open_media("camera:77", 1)
+    with pytest.raises(ContractError, match="holds no picture"):
+        list(open_media(str(tmp_path), 1).frames)
+
+
+def test_without_the_detector_looking_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEBOOK_OFFLINE", "true")
+    settings.cache_clear()
+    with pytest.raises(UsageError, match=r"--look-at: faces are found by a detector.*yunet_n_640_640.onnx") as caught:
+        look.fn("camera", b"", KNOWN, 1.0, False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_window_is_shown_only_where_there_is_one_and_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert writing.can_show(False) == (False, "")
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:   NONE\n")
+    assert writing.can_show(True) == (False, writing.NO_WINDOW)
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:   GTK3\n")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert writing.can_show(True) == (False, writing.NO_SCREEN)
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert writing.can_show(True) == (True, "")
+
+
+def test_frames_are_bounded_and_have_even_sides() -> None:
+    for size in ((2001, 3001), (3, 3), (1, 900), (720, 1280)):
+        height, width = bounded(np.zeros((*size, 3), np.uint8)).shape[:2]
+        assert height % 2 == width % 2 == 0
+        assert 2 <= max(height, width) <= 1280
