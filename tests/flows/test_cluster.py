@@ -22,8 +22,8 @@ EXPECTED: dict[str, Callable[[dict[str, float]], bool]] = {
 @pytest.mark.parametrize(
     "flows",
     [
-        pytest.param(["payments", "recommendations"], marks=pytest.mark.slow),
-        pytest.param(["keywords", "rentals"], marks=pytest.mark.long),
+        pytest.param(["payments"], marks=pytest.mark.slow),
+        pytest.param(["recommendations", "keywords", "rentals"], marks=pytest.mark.long),
     ],
     ids=" ".join,
 )
