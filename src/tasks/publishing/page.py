@@ -44,7 +44,7 @@ def number(value: Any, unit: str = "") -> str:
     size = abs(value)
     if size >= 1e15:
         return f"{value:.3g}"
-    if isinstance(value, int) or size >= 1000 or (size > 1 and value.is_integer()):
+    if isinstance(value, int) or size >= 1000 or (value.is_integer() and (size > 1 or unit)):  # 0 cases, 0.000
         return f"{value:,.0f}"
     if value == 0 or (unit == "" and size <= 1):
         return f"{value:.3f}"

@@ -163,5 +163,5 @@ def refuse_failed(outcomes: list[Outcome], report: Path) -> None:
         names = ", ".join(item.case for item in failed)
         raise CasebookError(
             f"{len(failed)} of {len(outcomes)} cases failed ({names}; {failed[0].case}: {failed[0].reason});"
-            f" the others ran, and {report} tells all."
+            f" {report} tells all, and what the others found."
         )

@@ -22,6 +22,7 @@ class Series(NamedTuple):
     values: list[float]
     error: float  # of one night
     champion: float | None = None
+    shown: Callable[[float], float] = float  # what a reader is told of a value
 
 
 def nights(runs: list[Result]) -> list[Result]:
@@ -64,14 +65,14 @@ def _aside(run: Result, _: int) -> tuple[float, float] | None:
 
 def _read(case: str, runs: list[Result]) -> list[Series]:
     """Return what was read, as figures."""
-    asked: list[tuple[str, Callable[[Result, int], tuple[float, float] | None], int]] = [
-        (f"log rows of {item.source}"[:80], _rows, place) for place, item in enumerate(runs[-1].data)
+    asked: list[tuple[str, Callable[[Result, int], tuple[float, float] | None], int, Callable[[float], float]]] = [
+        (f"rows of {item.source}"[:80], _rows, place, math.exp) for place, item in enumerate(runs[-1].data)
     ]
     found = []
-    for name, ask, place in [*asked, ("share put aside", _aside, 0)]:
+    for name, ask, place, shown in [*asked, ("share put aside", _aside, 0, lambda share: max(share, 0.0))]:
         known = [pair for run in runs if (pair := ask(run, place))]
         if known and ask(runs[-1], place):
-            found.append(Series(case, name, [value for value, _ in known], known[-1][1]))
+            found.append(Series(case, name, [value for value, _ in known], known[-1][1], shown=shown))
     return found
 
 
@@ -101,9 +102,9 @@ def watch(runs: dict[str, str], output: Path) -> pd.DataFrame:
     rows = []
     for item in watched:
         judged: Judged | None = judge(item.values, alpha, item.error)
-        low, high = (judged.low, judged.high) if judged else (None, None)
+        low, high = (item.shown(judged.low), item.shown(judged.high)) if judged else (None, None)
         count = min(len(item.values), WINDOW + 3)
-        rows.append([item.case, item.figure, item.values[-1], low, high, count, item.champion,
+        rows.append([item.case, item.figure, item.shown(item.values[-1]), low, high, count, item.champion,
                      bool(judged and judged.drifted)])  # fmt: skip
     frame = pd.DataFrame(rows, columns=COLUMNS)
     kinds = {"value": float, "low": float, "high": float, "champion": float, "nights": int, "drifted": bool}
