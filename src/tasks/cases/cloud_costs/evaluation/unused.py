@@ -113,7 +113,7 @@ def _rows(rule: Rule, found: pd.DataFrame, since: pd.Series, days: int) -> list[
     rows: list[list[object]] = []
     for (resource, service, group), charges in found.groupby(["resource", "ServiceName", "x_ResourceGroup"]):
         rows.append(
-            [rule.rule, resource, service, group, since[resource], charges["cost"].sum() / days * MONTH, rule.todo]
+            [rule.rule, resource, service, group, since[str(resource)], charges["cost"].sum() / days * MONTH, rule.todo]
         )
     return rows
 
