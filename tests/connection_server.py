@@ -55,7 +55,8 @@ class Service:
 
     def __init__(self) -> None:
         self.status, self.code, self.style = 200, "", "xml"
-        self.headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}  # of answers to questions with credentials
+        self.always: dict[str, str] = {}  # of all answers
         self.off = 0.0  # seconds that its clock is ahead
         self.waits = 0.0
         self.token: tuple[int, dict[str, Any]] = (200, {"access_token": "tok-5ecret-9z", "expires_in": 3600})
@@ -94,7 +95,7 @@ def serve(service: Service, pem: Path | None = None) -> Iterator[Service]:
             status, headers, body = service.answer(self.path.partition("?")[0], signed)
             try:
                 self.send_response(status)
-                for name, value in headers.items():
+                for name, value in (headers | service.always).items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

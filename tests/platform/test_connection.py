@@ -152,6 +152,22 @@ def test_4_a_clock_that_is_wrong(kind: str, off: float, way: str, known: Callabl
     assert f"2.0 hours {way} the server" in link.found
 
 
+def test_an_answer_from_a_cache_is_no_wrong_clock() -> None:
+    with serve(Service()) as service:
+        service.off = -7_200.0
+        service.always = {"Age": "7200"}
+        assert {link.state for link in walk(f"{service.address}/data")} == {"ok", "skip"}
+
+
+def test_a_bucket_of_another_region_is_named(known: Callable[[Service], None]) -> None:
+    with serve(Service()) as service:
+        service.status, service.headers = 301, {"x-amz-bucket-region": "eu-west-1"}
+        known(service)
+        link = broken(walk(URLS["s3"]))
+    assert link.name == "permission"
+    assert "lies in eu-west-1, and is asked for in us-east-1" in link.found
+
+
 CREDENTIALS = {
     "s3": [(403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (400, "ExpiredToken")],
     "gs": [(401, "authError")], "bigquery": [(401, "authError")],

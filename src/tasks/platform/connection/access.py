@@ -55,6 +55,8 @@ class Reply(NamedTuple):
     date: str
     wait: str
     local: float  # this machine's time when it came
+    age: float = 0.0  # seconds that it lay in a cache
+    region: str = ""  # of a bucket of S3
 
 
 class NoKeyError(Exception):
@@ -86,9 +88,13 @@ def send(request: Request) -> Reply:
                 if len(content) > MOST or time.monotonic() > until:
                     break
         code = answer.headers.get("x-ms-error-code") or code_in(bytes(content[:MOST]))
+        told = answer.headers
+        age, region = told.get("age", ""), told.get("x-amz-bucket-region", "")
         return Reply(
-            answer.status_code, code, answer.headers.get("date", ""), answer.headers.get("retry-after", ""), local
-        )
+            answer.status_code, code, told.get("date", ""), told.get("retry-after", ""), local,
+            float(age) if age.isascii() and age.isdecimal() and len(age) < 10 else 0.0,
+            region if re.fullmatch(r"[a-z0-9-]{2,30}", region) else "",
+        )  # fmt: skip
 
 
 def code_in(content: bytes) -> str:
@@ -222,6 +228,9 @@ def judged(reply: Reply) -> tuple[str, Found]:
     status, code = reply.status, reply.code
     said = f"HTTP {status}{f', {code}' if code else ''}"
     wait = f"; it asks to wait {shorten(mask_text(reply.wait), 40)}" if reply.wait else ""
+    if reply.region and reply.region != region_of_s3():
+        where = f"the bucket lies in {reply.region}, and is asked for in {region_of_s3()} (AWS_REGION)"
+        return "permission", Found("absent", f"{said}: {where}")
     if status < 400:
         return "", Found("", said)
     if code in SKEWED:

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -134,7 +134,7 @@ def shake_hands(target: Target, address: str) -> Found:
         return Found("none", f"no TLS handshake: {said}")
 
 
-def _issuer(certificate: dict[str, object]) -> str:
+def _issuer(certificate: Mapping[str, object]) -> str:
     parts = certificate.get("issuer", ())
     names = {key: value for part in parts for key, value in part} if isinstance(parts, tuple) else {}
     return shorten(str(names.get("organizationName") or names.get("commonName") or "an unnamed authority"), 60)

@@ -120,7 +120,7 @@ def _answers(target: Target, proxy: bool) -> Iterator[tuple[str, Found]]:
         yield "TLS", Found("", "not used: the address is one of this machine without encryption")
     elif proxy:
         yield "TLS", Found("", "an answer came through the proxy")
-    yield "clock", compare_clocks(reply.date, reply.local)
+    yield "clock", compare_clocks(reply.date, reply.local - reply.age)
     try:
         request, whose = signed(target)
     except NoKeyError as error:
