@@ -1,5 +1,6 @@
 """What was sold, of what, when? Any CSV with a row per series and day; what cannot be read goes to quarantine."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def read_table(file: Path, asked: dict[str, str], date_order: str) -> Sales:
     raw = _raw(file)
     numeric = [str(name) for name in raw.columns if _holds_numbers(raw[name])]
     roles = find_roles(raw, asked, numeric)
-    dates = read_dates(raw[roles.date], date_order, roles.date)
+    dates = _each_once(raw[roles.date], lambda texts: read_dates(texts, date_order, roles.date))
     reasons = pd.Series(np.where(dates.isna(), f"{roles.date} is no date", ""), index=raw.index)
     keys = {f"key_{number}": raw[name] for number, name in enumerate(roles.series, 1)}
     table = {"series": _joined(list(keys.values()), raw.index), **keys, "date": dates}
@@ -64,9 +65,9 @@ def read_table(file: Path, asked: dict[str, str], date_order: str) -> Sales:
         reasons = reasons.mask(odd & (reasons == ""), f"{column} is no number")
     for name, column in zip(keys, roles.series, strict=True):
         reasons = reasons.mask((table[name] == "") & (reasons == ""), f"{column} is empty")
-    lines = pd.Series(np.arange(2, len(raw) + 2), index=raw.index)
-    frame = pd.DataFrame(table)[(reasons == "").to_numpy()].reset_index(drop=True)
-    return Sales(frame, roles, unreadable(raw.astype(object), lines, reasons, file.name))
+    bad, lines = (reasons != "").to_numpy(), pd.Series(np.arange(2, len(raw) + 2), index=raw.index)
+    frame = pd.DataFrame(table)[~bad].reset_index(drop=True)
+    return Sales(frame, roles, unreadable(raw[bad].astype(object), lines[bad], reasons[bad], file.name))
 
 
 def _raw(file: Path) -> pd.DataFrame:
@@ -97,13 +98,24 @@ def _holds_numbers(cells: pd.Series) -> bool:
     return bool(len(there) and _plain(there).str.fullmatch(NUMBER).mean() > 0.5)
 
 
+def _each_once(cells: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Return what `read` makes of texts, each of which it sees once: a table of sales repeats its dates and amounts."""
+    codes, texts = pd.factorize(cells)
+    return pd.Series(read(pd.Series(texts)).to_numpy()[codes], index=cells.index)
+
+
 def _numbers(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return a column as float64 with NaN where nothing stands, and which of its texts are no numbers."""
-    text = _plain(cells.str.lower())
-    good = text.str.fullmatch(NUMBER).astype(bool)
-    numbers = pd.to_numeric(text.where(good), errors="coerce").astype("float64")
-    odd = ~good & ~text.isin(MISSING).astype(bool)
-    return numbers.where(np.isfinite(numbers)), odd
+    numbers = _each_once(cells, _read_numbers)
+    absent = _each_once(cells, lambda texts: texts.str.lower().isin(MISSING))
+    return numbers, numbers.isna() & ~absent
+
+
+def _read_numbers(texts: pd.Series) -> pd.Series:
+    plain = _plain(texts.str.lower())
+    good = plain.str.fullmatch(NUMBER).astype(bool)
+    numbers = pd.to_numeric(plain.where(good), errors="coerce").astype("float64")
+    return numbers.where(np.isfinite(numbers))
 
 
 def _joined(keys: list[pd.Series], index: pd.Index) -> pd.Series:
