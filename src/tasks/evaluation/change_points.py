@@ -25,6 +25,11 @@ DRAWS = 1000
 NULLS = ((0.7, 0.0), (0.85, 1.0), (0.95, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, 3.0))
 """Wanderings of the null: autocorrelation, and noise beside it in standard deviations of the innovations. Others give
 smaller ratios (`benchmarks/prices.py`)."""
+FLOORED = ((0.2, 0.6, 0.21), (0.35, 0.6, 0.21), (0.35, 1.5, 0.21), (0.3, 0.6, 0.42))
+"""Spreads that wander beside something constant, such as a season: innovations of the logarithm of what wanders (a
+random walk), what is constant, in units of where that starts, and the sampling error of the logarithm: of 12 months, of
+4 quarters. A spread that has sunk below the constant lies level, and its rise looks like a step."""
+SHARES = 4  # of the rate of false alarms: one for each of three figures, one for wanderings that no null has
 LEAST_YEARS = 15  # with fewer nothing is tested
 SEED = 1998
 MOST_MEMORY = 0.95  # for the interval of a change: errors about its levels do not wander off
@@ -80,19 +85,29 @@ def least_part(years: int) -> int:
     return max(4, round(years / 10))
 
 
+def _floored(
+    step: float, constant: float, error: float, shape: tuple[int, int], chance: np.random.Generator
+) -> np.ndarray:
+    """Draw (R, n) logarithms of spreads, part of which wanders and part of which is constant."""
+    moving = step * wanderings(1.0, 0.0, shape, chance)
+    return 0.5 * np.log(constant**2 + np.exp(2 * moving)) + error * chance.normal(size=shape)
+
+
 @lru_cache(maxsize=64)
-def null_of(years: int, draws: int = DRAWS) -> Null:
-    """Simulate series of `years` without a change."""
+def null_of(years: int, floored: bool = False, draws: int = DRAWS) -> Null:
+    """Simulate series of `years` without a change; when `floored`, also of spreads with a constant part."""
     chance = np.random.default_rng(SEED)
-    ratios = [likelihood_ratios(wanderings(*null, (draws, years), chance), least_part(years)) for null in NULLS]
+    series = [wanderings(*null, (draws, years), chance) for null in NULLS]
+    series += [_floored(*null, (draws, years), chance) for null in FLOORED] if floored else []
+    ratios = [likelihood_ratios(drawn, least_part(years)) for drawn in series]
     critical = np.array([max(np.quantile(item[place], 0.95) for item in ratios) for place in (0, 1)])
     largest = [np.sort(np.maximum(item.one / critical[0], item.two / critical[1])) for item in ratios]
     return Null(critical, np.array(largest))
 
 
-def no_change_test(series: np.ndarray, draws: int = DRAWS) -> Tested:
-    """Test each of `series` (R, n) for changes of its level."""
-    null = null_of(series.shape[1], draws)
+def no_change_test(series: np.ndarray, floored: bool = False, draws: int = DRAWS) -> Tested:
+    """Test each of `series` (R, n) for changes of its level; when `floored`, of spreads with a constant part."""
+    null = null_of(series.shape[1], floored, draws)
     ratios = likelihood_ratios(series, least_part(series.shape[1]))
     one, two = ratios.one / null.critical[0], ratios.two / null.critical[1]
     above = [draws - np.searchsorted(row, np.maximum(one, two), side="left") for row in null.largest]
@@ -106,11 +121,11 @@ class Found(NamedTuple):
     p: float
 
 
-def search(series: np.ndarray, rate: float, start: int = 0) -> list[Found]:
+def search(series: np.ndarray, rate: float, floored: bool = False, start: int = 0) -> list[Found]:
     """Find the changes of `series` (n,) in rising order, at the given rate of false alarms."""
     if len(series) < LEAST_YEARS or np.ptp(series) == 0:
         return []
-    tested = no_change_test(series[None, :])
+    tested = no_change_test(series[None, :], floored)
     p = float(tested.p[0])
     if p > rate:
         return []
@@ -120,7 +135,7 @@ def search(series: np.ndarray, rate: float, start: int = 0) -> list[Found]:
     edges = [0, *places, len(series)]
     parts = len(edges) - 1
     for left, right in pairwise(edges):
-        found += search(series[left:right], rate / 2 / parts, start + left)
+        found += search(series[left:right], rate / 2 / parts, floored, start + left)
     return sorted(found)
 
 
@@ -139,7 +154,9 @@ def _place_intervals(series: np.ndarray, places: list[int], memory: float) -> li
     return intervals
 
 
-def judge(name: str, label: str, years: np.ndarray, values: np.ndarray, rate: float, ratio: bool) -> Verdict:
+def judge(
+    name: str, label: str, years: np.ndarray, values: np.ndarray, rate: float, ratio: bool, floored: bool = False
+) -> Verdict:
     """Search one yearly figure for changes.
 
     Args:
@@ -149,13 +166,14 @@ def judge(name: str, label: str, years: np.ndarray, values: np.ndarray, rate: fl
         values: (n,), positive when `ratio`.
         rate: of false alarms.
         ratio: compare logarithms, as befits a spread.
+        floored: the spread has a part that is the same in all years, such as a season.
     """
     series = np.log(values) if ratio else values
     verdict = Verdict(name=name, label=label, years=len(years), threshold=rate, ratio=ratio)
     if len(years) < LEAST_YEARS or np.ptp(series) == 0:
         return verdict
-    tested = no_change_test(series[None, :])
-    found = search(series, rate)
+    tested = no_change_test(series[None, :], floored)
+    found = search(series, rate, floored)
     rest = series - levels(series[None, :], np.array([[item.place for item in found]], dtype=np.int64))[0]
     memory = persistence(rest)
     candidates = [int(years[place]) for place in tested.ratios.places[0]]
@@ -195,9 +213,9 @@ def find_changes(yearly: pd.DataFrame, false_alarms: float) -> list[Verdict]:
         yearly: `year`, `inflation`, `spread`, `irregular`.
         false_alarms: how often any change at all is to be reported where there is none; the three figures share it.
     """
-    years, rate = yearly["year"].to_numpy(), false_alarms / 3
+    years, rate = yearly["year"].to_numpy(), false_alarms / SHARES
     return [
         judge("inflation", "inflation", years, yearly["inflation"].to_numpy(), rate, False),
-        judge("spread", "spread of the increments", years, yearly["spread"].to_numpy(), rate, True),
+        judge("spread", "spread of the increments", years, yearly["spread"].to_numpy(), rate, True, floored=True),
         judge("irregular", "spread without the season", years, yearly["irregular"].to_numpy(), rate, True),
     ]

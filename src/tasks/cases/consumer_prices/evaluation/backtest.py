@@ -203,7 +203,7 @@ def _of_changes(verdicts: list[Verdict], alarms: pd.DataFrame) -> list[Metric]:
     ]
     still = alarms[(alarms["planted"] == "") & (alarms["figure"] == "any")]
     worst = still.loc[still["share"].idxmax()]
-    found = alarms[(alarms["scenario"] == "irregular steps × 1.5") & (alarms["figure"] == "any")].iloc[0]
+    found = alarms[(alarms["scenario"] == "irregular steps × 3") & (alarms["figure"] == "any")].iloc[0]
     for name, row in (("false_alarm_rate", worst), ("power", found)):
         metrics.append(
             Metric(
