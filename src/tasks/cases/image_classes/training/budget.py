@@ -17,8 +17,7 @@ MOST_EXPECTED = 0.995  # accuracy; a simple model without a mistake on a few pic
 SPARE = 0.9  # of the budget is planned for, since the speed of a machine varies
 FORWARD = 1 / 3  # of the time of a training step that an answer takes
 VIEWS = 7  # answers for each test picture, those of test-time augmentation included
-# What was reached on CIFAR-10 as JPEG after so many epochs (benchmarks/image_classes.py), and what the best simple
-# model reaches there.
+# Reached on CIFAR-10 as JPEG after so many epochs (benchmarks/image_classes.py), and by the best simple model there.
 REACHED: dict[Architecture, list[tuple[float, float]]] = {
     "airbench": [(1, 0.766), (2.2, 0.837), (4, 0.865), (11.2, 0.896), (20, 0.901), (40, 0.903)],
     "classic": [(4, 0.649), (10, 0.741)],
