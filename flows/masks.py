@@ -106,7 +106,8 @@ def masks(
     )  # fmt: skip
 
     # Deployment
-    speed = measure_speed(crops.wholes, split.test, ours.model.lite8, ours.known) if way.detect else None
+    film = (crops.wholes, split.test, crops.table, ours.model.lite8, ours.known)
+    speed = measure_speed(*film) if way.detect else None
     seen = look(look_at, ours.model.lite8, ours.known, seconds, window) if look_at else None
     findings = describe_masks(
         found.metrics, found.classes, found.reliability, chosen.table, ours.choice, ours.known, facts, groups.evidence,
