@@ -9,6 +9,7 @@ from tasks.cases.masks.detection.look import look
 from tasks.cases.masks.engine import Engine
 from tasks.cases.masks.evaluation.controls import run_controls
 from tasks.cases.masks.evaluation.scores import measure, score_cases
+from tasks.cases.masks.evaluation.speed import measure_speed
 from tasks.cases.masks.features.crops import Way, choose_way, cut_faces
 from tasks.cases.masks.features.embed import Pretrained, find_pretrained
 from tasks.cases.masks.features.groups import group_faces
@@ -105,11 +106,13 @@ def masks(
     )  # fmt: skip
 
     # Deployment
+    film = (crops.wholes, split.test, crops.table, ours.model.lite8, ours.known)
+    speed = measure_speed(*film) if way.detect else None
     seen = look(look_at, ours.model.lite8, ours.known, seconds, window) if look_at else None
     findings = describe_masks(
         found.metrics, found.classes, found.reliability, chosen.table, ours.choice, ours.known, facts, groups.evidence,
         judged.table, wrong_faces(judged.table, crops.faces, split.test), way.why, crops.table, data.frame,
-        *((seen.facts, seen.table, seen.tiles) if seen else (None, None, None)),
+        speed, *((seen.facts, seen.table, seen.tiles) if seen else (None, None, None)),
     )  # fmt: skip
     tables = {"faces": list_faces(judged.table, other)} | ({"looked_at": seen.table} if seen else {})
     forms = {"model": ours.model.model, "model_float": ours.model.lite, "model_8bit": ours.model.lite8}

@@ -39,6 +39,7 @@ def describe_masks(
     way: str,
     table: pd.DataFrame,
     labels: pd.DataFrame,
+    speed: dict[str, Any] | None,
     seen: dict[str, Any] | None,
     seen_table: pd.DataFrame | None,
     seen_tiles: list[dict[str, str]] | None,
@@ -59,12 +60,13 @@ def describe_masks(
         way: why no faces were looked for; "" where they were.
         table: of the faces that were found.
         labels: manifest with the class of each picture.
+        speed: of a short film in memory; None where no faces are looked for.
         seen: what was looked at; None where nothing was.
         seen_table: faces seen there.
         seen_tiles: frames of it.
     """
     by_name = {metric.name: metric for metric in metrics}
-    metrics = [*metrics, *_speed(seen)]
+    metrics = [*metrics, *_speed(speed, seen)]
     sections = []
     if seen is not None and seen_table is not None:
         sections.append(seen_section(seen, seen_table, seen_tiles or [], known))
@@ -86,11 +88,12 @@ def describe_masks(
     )
 
 
-def _speed(seen: dict[str, Any] | None) -> list[Metric]:
-    if seen is None or seen["kind"] == "pictures":
+def _speed(speed: dict[str, Any] | None, seen: dict[str, Any] | None) -> list[Metric]:
+    film = seen if seen is not None and seen["kind"] != "pictures" else speed
+    if film is None:
         return []
-    note = f"{seen['name']}, end to end, at most {seen['most']} faces in a frame"
-    return [Metric(name="frames_per_second", value=float(seen["frames_per_second"]), n=int(seen["frames"]), note=note)]
+    note = f"{film['name']}, end to end, at most {film['most']} face{'s' * (film['most'] != 1)} in a frame"
+    return [Metric(name="frames_per_second", value=float(film["frames_per_second"]), n=int(film["frames"]), note=note)]
 
 
 def _answer(metrics: dict[str, Metric], seen: dict[str, Any] | None) -> str:
