@@ -62,7 +62,7 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     api = f"http://127.0.0.1:{port}/api"
     try:
-        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/sample"), 120)
+        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/sample"), 240)
         assert process.poll() is None, (folder / "log").read_text()[-3000:]
         yield api, f"http://127.0.0.1:{reports}", folder
     finally:
