@@ -49,15 +49,24 @@ def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str
     assert again["answer"] == first["answer"]
 
 
-def run(tmp_path: Path, api: BigQuery, *options: str, account: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    tmp_path: Path, api: BigQuery, *options: str, account: str, tracking: str = "off"
+) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {
         "CASEBOOK_HOME": str(tmp_path / "home"), "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_TRACKING": "wait", "CASEBOOK_BIGQUERY_ENDPOINT": api.address,
+        "CASEBOOK_TRACKING": tracking, "CASEBOOK_SERVER_MINUTES": "5", "CASEBOOK_BIGQUERY_ENDPOINT": api.address,
         "CASEBOOK_BIGQUERY_SERVICE_ACCOUNT": account,
     }  # fmt: skip
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "flows/births.py", *options]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=280)
+
+
+def end_server(tmp_path: Path) -> None:
+    """End the server that stays for the next command, so that what it has written is whole."""
+    environment = os.environ | {"CASEBOOK_HOME": str(tmp_path / "home")}
+    subprocess.run([sys.executable, "-m", "tasks.platform.lingering"], cwd=ROOT / "src", env=environment, timeout=120,
+                   check=False)  # fmt: skip
 
 
 def leaks(tmp_path: Path, said: bytes, tokens: list[str]) -> list[str]:
@@ -77,15 +86,19 @@ def test_bigquery_answers_and_the_planted_key_is_kept_nowhere(tmp_path: Path, pr
     shutil.copytree(prefect_home, tmp_path / "home")
     write_rows(tmp_path / "b.parquet", 30_000)
     with serve(BigQuery(tmp_path / "b.parquet")) as api:
-        done = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.10", account=json.dumps(api.account()))
-        assert done.returncode == 0, done.stderr[-3000:]
-        report = Path(done.stdout.decode().splitlines()[-1])
-        jobs = len([body for body in api.sent if not body["configuration"].get("dryRun")])
-        again = run(tmp_path, api, "--source", TABLE, account=json.dumps(api.account()))
-        capped = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.01", account=json.dumps(api.account()))
-        api.refuses_the_key = True
-        refused = run(tmp_path, api, "--source", TABLE, account=json.dumps(api.account()))
-        tokens = api.tokens
+        key = json.dumps(api.account())
+        try:
+            done = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.10", account=key, tracking="wait")
+            assert done.returncode == 0, done.stderr[-3000:]
+            report = Path(done.stdout.decode().splitlines()[-1])
+            jobs = len([body for body in api.sent if not body["configuration"].get("dryRun")])
+            again = run(tmp_path, api, "--source", TABLE, account=key)
+            capped = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.01", account=key)
+            api.refuses_the_key = True
+            refused = run(tmp_path, api, "--source", TABLE, account=key)
+            tokens = api.tokens
+        finally:
+            end_server(tmp_path)
     first = result_of(report)
     metrics = {item["name"]: item["value"] for item in first["metrics"]}
     assert metrics["bytes_scanned"] == api.scanned
