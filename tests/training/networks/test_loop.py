@@ -168,3 +168,25 @@ def test_a_checkpoint_belongs_to_one_plan_and_one_set_of_pictures() -> None:
     places = {here, checkpoint_folder(plan, other, labels), checkpoint_folder(plan, pictures, 1 - labels),
               checkpoint_folder(plan.model_copy(update={"seed": 9}), pictures, labels)}  # fmt: skip
     assert len(places) == 4
+
+
+@pytest.mark.slow
+def test_learning_curves_are_what_tensorboard_reads(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from tasks.training.networks.curves import curve_writer
+
+    with curve_writer(tmp_path / "curves") as tell:
+        assert tell is not None
+        for epoch in (1, 2):
+            tell({"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5, "seconds": 3.0})
+    (file,) = (tmp_path / "curves").iterdir()
+    found = {}
+    for record in tf.data.TFRecordDataset(str(file)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name in {"scalars", ""}
+            found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    assert found == {("loss", 1): 1.0, ("loss", 2): 0.5, ("accuracy", 1): 0.5, ("accuracy", 2): 0.5}
+    with curve_writer(None) as silent:
+        assert silent is None

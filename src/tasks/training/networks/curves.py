@@ -19,12 +19,15 @@ def curve_writer(folder: Path | None) -> Iterator[Callable[[dict[str, Any]], Non
     import tensorflow as tf
 
     writer = tf.summary.create_file_writer(str(folder))
+    # As tf.summary.scalar describes them, which needs TensorBoard itself installed.
+    scalar = tf.compat.v1.SummaryMetadata(data_class=1)
+    scalar.plugin_data.plugin_name = "scalars"
 
     def tell(row: dict[str, Any]) -> None:
         with writer.as_default(step=int(row["epoch"])):
             for name in SHOWN:
                 if name in row:
-                    tf.summary.scalar(name, float(row[name]))
+                    tf.summary.write(name, tf.constant(float(row[name])), metadata=scalar)
         writer.flush()
 
     try:

@@ -16,6 +16,7 @@ from tasks.cases.image_classes.originals import CIFAR10, CIFAR100
 from tasks.cases.image_classes.sample import write_digits
 from tasks.ingestion.asked import FETCHED, OWN, existing, fetched, is_address, name_of
 from tasks.ingestion.files import Data, Source, locate_files, noted
+from tasks.ingestion.pictures.entries import is_hidden
 from tasks.ingestion.pictures.labels import excluded, merged
 from tasks.ingestion.pictures.manifest import read_pictures, scan_pictures
 from tasks.platform.errors import ContractError
@@ -87,7 +88,7 @@ def _path(source: str) -> Path:
 def _empty_folders(folder: Path) -> list[str]:
     """Return the names of the folders inside one, at any depth, that hold neither file nor folder."""
     empty = (Path(path).name for path, folders, files in os.walk(folder) if not folders and not files)
-    return sorted(empty)[:MOST_NAMED]
+    return sorted(name for name in empty if not is_hidden(name))[:MOST_NAMED]
 
 
 def read_classes(place: Place, exclude: list[str], merge: list[str], limit: int) -> Data:

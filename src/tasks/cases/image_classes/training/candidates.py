@@ -83,7 +83,10 @@ def train_network(pixels: np.ndarray, labels: np.ndarray, parts: np.ndarray, sch
     learn, validate, test = (np.flatnonzero(parts == part) for part in (LEARN, VALIDATE, TEST))
     shown, known = np.asarray(pixels[learn]), labels[learn]
     run = current_run()
-    folder = run.folder / "tensorboard" / plan.architecture if run else None
+    folder = None
+    if run:
+        folder = run.folder / "tensorboard" / plan.architecture
+        run.links[f"learning curves of {plan.architecture}, for TensorBoard"] = f"tensorboard/{plan.architecture}"
     with curve_writer(folder) as tell:
         trained = train(
             shown, known, plan, (np.asarray(pixels[validate]), labels[validate]),
