@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LABELS = {
     "accuracy": "faces, people never seen",
     "accuracy_test": "another source",
-    "accuracy_left_out": "sources left out",
+    "accuracy_left_out": "left out of learning",
     "accuracy_8bit": "8-bit form",
     "accuracy_naive_split": "naive random split",
     "baseline": "8 x 8 colours",

@@ -99,9 +99,10 @@ def _speed(speed: dict[str, Any] | None, seen: dict[str, Any] | None) -> list[Me
 def _answer(metrics: dict[str, Metric], seen: dict[str, Any] | None) -> str:
     main = metrics["accuracy"]
     right = round(main.value * (main.n or 0))
+    told = "with mask, without, or worn wrongly" if "recall_worn_wrongly" in metrics else "with mask, or without"
     words = (
         f"Of {main.n:,} pictures of people and scenes that the model had never seen, it judged {right:,} rightly"
-        f" ({percent(main.value, 1)}): with mask, or without."
+        f" ({percent(main.value, 1)}): {told}."
     )
     if "accuracy_test" in metrics:
         other = metrics["accuracy_test"]

@@ -166,9 +166,9 @@ def choose_recipe(
     best = float(table["accuracy"].max())
     at = int(np.flatnonzero(table["accuracy"].to_numpy() >= best - WORTH)[0])
     if table["recipe"].iloc[at] == OWN or transfer is None:
-        reason = f"there are no pretrained features: {why}" if transfer is None else "it does best on left out sources"
+        reason = f"there are no pretrained features: {why}" if transfer is None else "it does best on left out pictures"
     else:
-        reason = "it does best on left out sources, or as well as any with more to it"
+        reason = "it does best on left out pictures, or as well as any with more to it"
     told = np.concatenate(logits)[at].argmax(axis=1)
     right = told == y[train]
     name = str(table["recipe"].iloc[at])
