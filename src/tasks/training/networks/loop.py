@@ -61,7 +61,8 @@ def train(
     for row in history if tell else []:
         tell(row)  # type: ignore[misc]
     done = begun.epoch if begun else 0
-    steps = progress(_steps(plan, done), f"Training {plan.architecture}", total=plan.steps, unit="steps")
+    left = max(0, plan.steps - done * plan.steps_per_epoch)
+    steps = progress(_steps(plan, done), f"Training {plan.architecture}", total=left, unit="steps")
     epoch, clock, sums = done, time.perf_counter(), np.zeros(2)
     for step, epoch, numbers, last in steps:
         batch = augmented(pictures[numbers], numbers, epoch, plan.seed, _most(plan), plan.mirror, plan.pictures)
