@@ -81,6 +81,8 @@ def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
 
 
 def _pairs_figure(pairs: pd.DataFrame, finding: str, total: int) -> "Figure":
+    from matplotlib.ticker import MaxNLocator
+
     shown = pairs.head(MOST_BARS // 2)
     figure, axes = new_figure(WIDTH, 0.7 + 0.22 * max(3, len(shown)))
     if shown.empty:
@@ -93,7 +95,7 @@ def _pairs_figure(pairs: pd.DataFrame, finding: str, total: int) -> "Figure":
         axes.set_yticks(range(len(shown)), names)
         axes.invert_yaxis()
         axes.set_xlim(0, float(shown["count"].max()) * 1.05)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(f"test pictures of {total:,}")
         axes.grid(visible=False, axis="y")
     set_title(axes, finding, "given class → told class")
@@ -107,6 +109,8 @@ def curves_figure(histories: dict[str, pd.DataFrame]) -> "Figure":
     Args:
         histories: rows with `epoch`, `accuracy` and, where pictures were kept aside, `validation_accuracy`.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(WIDTH, 2.8)
     finding = []
     for number, (name, rows) in enumerate(histories.items()):
@@ -123,7 +127,7 @@ def curves_figure(histories: dict[str, pd.DataFrame]) -> "Figure":
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy")
     axes.set_xlim(0.5, max((len(rows) for rows in histories.values()), default=1) + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_ylim(0, 1.02)
     axes.set_yticks(SHARES, [percent(share) for share in SHARES])
     axes.legend(loc="lower right", labelcolor=MUTED)

@@ -4,6 +4,8 @@ What is drawn depends on seed, epoch and the number of the picture only, so that
 with the pictures that it would have seen.
 """
 
+from typing import Literal
+
 import numpy as np
 
 
@@ -19,7 +21,7 @@ def shifted(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray, most: i
     if not most:
         return pictures
     height, width = pictures.shape[1:3]
-    mode = "reflect" if most < min(height, width) else "edge"
+    mode: Literal["reflect", "edge"] = "reflect" if most < min(height, width) else "edge"
     padded = np.pad(pictures, ((0, 0), (most, most), (most, most), (0, 0)), mode)
     result = np.empty_like(pictures)
     for row in range(-most, most + 1):

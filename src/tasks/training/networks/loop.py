@@ -200,10 +200,8 @@ def predict(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
 
 def predict_views(model: keras.Model, pictures: np.ndarray, mirror: bool) -> np.ndarray:
     """Return the logits averaged over the views of test-time augmentation, float32 (n, classes)."""
-    total = 0.0
-    for weight, view in views(np.asarray(pictures), mirror):
-        total = total + weight * predict(model, view)
-    return np.asarray(total, np.float32)
+    parts = [weight * predict(model, view) for weight, view in views(np.asarray(pictures), mirror)]
+    return np.asarray(np.sum(parts, axis=0), np.float32)
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

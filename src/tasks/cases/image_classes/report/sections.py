@@ -29,9 +29,14 @@ HOW = (
 )
 
 
+def _records(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows as named tuples of plain values."""
+    return list(frame.itertuples())
+
+
 def answers_sections(asked: pd.DataFrame, album: Album) -> list[Section]:
     """Show each picture asked about with the chances of its likeliest classes."""
-    sections = []
+    sections: list[Section] = []
     for _, rows in asked.groupby("picture", sort=True):
         if len(sections) == MOST_ASKED:
             break
@@ -71,7 +76,7 @@ def training_section(
         blocks.append(figure_block(compared_figure(scored, best), "Accuracy against time of training."))
     if any(len(rows) for rows in histories.values()):
         blocks.append(figure_block(curves_figure(histories), "Accuracy after each epoch."))
-    models = ", ".join(f"{row.model} {percent(row.accuracy, 1)}" for row in simple.itertuples())
+    models = ", ".join(f"{row.model} {percent(row.accuracy, 1)}" for row in _records(simple))
     looked = f" The head looks at {embedder}." if any(row["name"] == "transfer" for row in scored) else ""
     why = ", being right most often on training pictures that it had not seen" if len(scored) > 1 else ""
     intro = f"{name} is used{why}.{looked} Simple models on such pictures: {models}. {' '.join(notes)}"
@@ -143,7 +148,7 @@ def mistakes_section(mistakes: pd.DataFrame, album: Album) -> Section | None:
             jpeg=album.thumbnail(int(row.number)), title=f"told {row.told}",
             subtitle=f"{percent(row.chance)}, is {row.given}", accent=False, alt=album.path(int(row.number)),
         )
-        for row in mistakes.head(MOST_SHOWN).itertuples()
+        for row in _records(mistakes.head(MOST_SHOWN))
     ]  # fmt: skip
     return Section(
         title="The surest mistakes", intro="Test pictures; mistakes.csv lists more.", blocks=[Gallery(tiles=tiles)]
@@ -162,7 +167,7 @@ def suspects_section(suspects: pd.DataFrame, album: Album) -> Section:
             jpeg=album.thumbnail(int(row.number)), title=f"{row.given}?",
             subtitle=f"rather {row.told} ({percent(row.chance)})", alt=album.path(int(row.number)),
         )
-        for row in suspects.head(MOST_SHOWN).itertuples()
+        for row in _records(suspects.head(MOST_SHOWN))
     ]  # fmt: skip
     blocks: list[Block] = [Gallery(tiles=tiles)] if tiles else []
     return Section(

@@ -56,7 +56,7 @@ def choose_names(asked: str, manifest: pd.DataFrame, parts: np.ndarray, features
     if names != ["auto"]:
         return [name for name in names if name != "auto"]
     learned = manifest[learned_from(parts)]
-    short = float(np.minimum(learned["width"], learned["height"]).median())
+    short = float(learned[["width", "height"]].min(axis=1).median())
     if short >= PHOTOGRAPH or learned["label"].value_counts().median() < FEW:
         return ["transfer"]
     return ["airbench" if len(learned) >= MANY else "classic"]
