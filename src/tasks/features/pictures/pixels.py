@@ -29,7 +29,7 @@ THUMBNAIL = 16  # pixels a side of what near-duplicates are told by
 
 def fitting_side(manifest: pd.DataFrame) -> int:
     """Return the side in pixels to work with: that of `SIDES` nearest to the median short side, at most 64."""
-    short = float(np.minimum(manifest["width"], manifest["height"]).median())
+    short = float(manifest[["width", "height"]].min(axis=1).median())
     return min(SIDES, key=lambda side: abs(side - short))
 
 
