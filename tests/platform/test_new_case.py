@@ -64,14 +64,14 @@ def test_the_new_case_runs_and_passes_its_test(checkout: Path, tmp_path: Path, p
 
 def test_the_files_are_few_and_the_deployment_asks_the_question(checkout: Path) -> None:
     question = "Who's there: a # or a ‘quote’?"
-    files = write_case("births", question, checkout)
+    files = write_case("sunsets", question, checkout)
     assert len(files) == 8  # seven new ones, and the list of deployments
     entry = yaml.safe_load((checkout / DEPLOYMENTS).read_text("utf-8"))["deployments"][-1]
-    assert (entry["entrypoint"], entry["description"]) == ("flows/births.py:births", question)
+    assert (entry["entrypoint"], entry["description"]) == ("flows/sunsets.py:sunsets", question)
     assert entry["schedules"][0]["cron"] == "0 2 * * *"
-    assert f'"""{question}\n' in (checkout / "flows" / "births.py").read_text("utf-8")
-    with pytest.raises(UsageError, match="a case births already"):
-        write_case("births", question, checkout)
+    assert f'"""{question}\n' in (checkout / "flows" / "sunsets.py").read_text("utf-8")
+    with pytest.raises(UsageError, match="a case sunsets already"):
+        write_case("sunsets", question, checkout)
 
 
 @pytest.mark.parametrize(("name", "question"), [("ab", QUESTION), ("z" * 30, "n" * 99 + "?")])
@@ -111,7 +111,7 @@ def test_a_name_that_cannot_be_one_is_refused(name: str, why: str, checkout: Pat
 @pytest.mark.parametrize("question", ["Why", 'Who said "no"?', "back\\slash?", "w" * 101, "a\x00b\x00c\x00d"])
 def test_a_question_that_a_docstring_cannot_hold_is_refused(question: str, checkout: Path) -> None:
     with pytest.raises(UsageError, match="QUESTION="):
-        write_case("births", question, checkout)
+        write_case("sunsets", question, checkout)
 
 
 def test_a_taken_name_is_refused_by_the_command(capsys: pytest.CaptureFixture[str]) -> None:
