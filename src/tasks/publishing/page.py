@@ -106,7 +106,7 @@ def interval_bar(metric: "Metric") -> dict[str, float] | None:
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return None
-    return {name: round(100 * (x - low) / span, 2) for name, x in known.items()}
+    return {name: round(100 * ((x - low) / span), 2) for name, x in known.items()}
 
 
 def phases(stages: "list[StageRecord]") -> list[tuple[str, "list[StageRecord]"]]:
