@@ -52,6 +52,7 @@ def metric(result: dict[str, Any], name: str) -> float:
     return next(item["value"] for item in result["metrics"] if item["name"] == name)
 
 
+@pytest.mark.long  # the loop itself is held to this by tests/training/networks
 def test_a_killed_training_goes_on_and_ends_where_it_would_have(
     run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:
