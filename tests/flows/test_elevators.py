@@ -38,7 +38,9 @@ def test_the_sample_gives_its_truth_back_and_the_second_run_is_cached(prefect_se
     assert metric(result, "brier_gain")["low"] > 0
     assert metric(result, "out_of_order")["value"] == (lifts["state"] == "INACTIVE").sum()
     assert result["verdict"]["met"] is True
-    assert "it becomes the champion" in result["champion"]
+    # The gain is small, skewed, and that of few stations: beyond chance at 95 %, not by the champion's cautious interval.
+    assert "over the baseline" in result["champion"]
+    assert "may be chance, so nothing is promoted" in result["champion"]
     reasons = result["quarantine"]["reasons"]
     assert reasons["an answer that cannot be read"] == 1
     assert reasons["a second answer within the same hour"] == 1
@@ -52,9 +54,7 @@ def test_the_sample_gives_its_truth_back_and_the_second_run_is_cached(prefect_se
     assert [again[key] for key in ("answer", "metrics", "data")] == [
         result[key] for key in ("answer", "metrics", "data")
     ]
-    assert again["champion"].startswith("It is the champion, version 1")
-    other, _, _ = run(forecast="shrunk", holdout_days=21)  # other test days: the champion is scored on them anew
-    assert re.search(r"over version 1 is -0\.\d+ .* on 124 test cases, .*so the champion stays", other["champion"])
+    assert again["champion"] == result["champion"]
 
 
 def test_nights_of_a_failing_service_become_a_history(
