@@ -21,11 +21,22 @@ from tasks.platform.originals import ORIGINALS, Original, all_originals
 from tasks.platform.settings import settings
 from tasks.platform.transfer import Wanted, transfer
 
-__all__ = ["ORIGINALS", "Original", "available", "cached_path", "fetch", "fetch_address", "original", "verify"]
+__all__ = [
+    "ORIGINALS",
+    "Original",
+    "available",
+    "cached_path",
+    "fetch",
+    "fetch_address",
+    "original",
+    "out_of_reach",
+    "verify",
+]
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5  # requests per file, the first one included
+QUICK_SECONDS = 3.0  # how long the network may take for what is not a must
 
 
 def original(name: str) -> Original:
@@ -101,6 +112,28 @@ def fetch(name: str, attempts: int = ATTEMPTS, timeout: float | None = None) -> 
             part.replace(target)
             found = target
     return found
+
+
+def out_of_reach(*names: str) -> str:
+    """Return why originals are neither at hand nor come quickly, to follow on "and"; "" when they are here now.
+
+    For files that are not a must: the network is asked once and may take `QUICK_SECONDS`.
+
+    Raises:
+        IntegrityError: a file is not the registered one, which is a finding and not a missing network.
+    """
+    if all(available(name) for name in names):
+        return ""
+    if settings().offline:
+        return "CASEBOOK_OFFLINE forbids the network"
+    try:
+        for name in names:
+            fetch(name, attempts=1, timeout=min(QUICK_SECONDS, settings().network_timeout))
+    except IntegrityError:
+        raise
+    except CasebookError:
+        return f"the network does not give {'it' if len(names) == 1 else 'them'}"
+    return ""
 
 
 def fetch_address(url: str, folder: Path, most: int) -> Path:

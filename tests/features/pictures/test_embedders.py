@@ -16,6 +16,7 @@ from tasks.features.pictures import embedders, handcrafted, litert
 from tasks.features.pictures.embedders import choose_embedder, load_embedder
 from tasks.features.pictures.handcrafted import Handcrafted, binary_patterns, opponent_colours, orientations
 from tasks.features.pictures.resizing import squash
+from tasks.platform import downloads
 from tasks.platform.downloads import ORIGINALS
 from tasks.platform.errors import CasebookError, IntegrityError, TransientError, UsageError
 from tasks.platform.settings import settings
@@ -121,9 +122,9 @@ def test_auto_gives_up_on_the_network_at_once(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setenv("CASEBOOK_OFFLINE", "0")
     settings.cache_clear()
-    monkeypatch.setattr(embedders, "fetch", fails)
+    monkeypatch.setattr(downloads, "fetch", fails)
     assert choose("auto").kind == "handcrafted"
-    assert asked == [("mobilenet_v2", 1, embedders.QUICK_SECONDS)]
+    assert asked == [("mobilenet_v2", 1, downloads.QUICK_SECONDS)]
 
 
 def test_auto_does_not_hide_wrong_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -18,12 +18,11 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.features.pictures import handcrafted, keras_models, litert
-from tasks.platform.downloads import available, fetch
+from tasks.platform.downloads import available, fetch, out_of_reach
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 
-QUICK_SECONDS = 3.0  # how long `auto` waits for the network before it takes what needs none
 DOWNLOADS = ("mobilenet_v2", "imagenet_labels")
 
 Kind = Literal["imagenet", "handcrafted", "keras-application", "keras-file"]
@@ -118,17 +117,9 @@ def _best() -> EmbedderChoice:
     """Choose MobileNetV2 when its weights are at hand or come quickly, else the handcrafted features."""
     if all(available(name) for name in DOWNLOADS):
         return _imagenet("MobileNetV2, trained on ImageNet: the best choice, and its weights are at hand.")
-    if settings().offline:
-        reason = "CASEBOOK_OFFLINE forbids the network"
-    else:
-        try:
-            for name in DOWNLOADS:
-                fetch(name, attempts=1, timeout=min(QUICK_SECONDS, settings().network_timeout))
-            return _imagenet("MobileNetV2, trained on ImageNet: the best choice; its weights were downloaded.")
-        except IntegrityError:
-            raise  # a wrong file is a finding, not a missing network
-        except CasebookError:
-            reason = "the network does not give them"
+    reason = out_of_reach(*DOWNLOADS)
+    if not reason:
+        return _imagenet("MobileNetV2, trained on ImageNet: the best choice; its weights were downloaded.")
     return _handcrafted(
         "Handcrafted features (colour and gradients), because the weights of the better MobileNetV2 are neither in "
         f"the mirror folder nor in the cache, and {reason}."

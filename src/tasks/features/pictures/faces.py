@@ -12,16 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.features.pictures.originals import FACES
-from tasks.platform.downloads import available, fetch
-from tasks.platform.errors import CasebookError, IntegrityError
-from tasks.platform.settings import settings
+from tasks.platform.downloads import fetch, out_of_reach
+from tasks.platform.errors import IntegrityError
 
 SIDE = 320  # pixels of the square that is searched: smallest faces about a thirtieth of the picture
 MARGINS = (0.15, 0.5)  # of the long side, laid around a picture that may be all face; the second when the first fails
 LEAST = 0.4  # score of a face in a picture that is meant to show one
 LEAST_SCALE = 0.01  # of a crop to its picture
 OVERLAP = 0.3  # of two boxes above which they are one face
-QUICK_SECONDS = 3.0  # how long the network may take where the detector is not a must
 # Marks of a mean face in a square of 112 pixels: J. Deng and others, "ArcFace", 2019 (InsightFace's template); the
 # person's right eye first. Moved up, so that the chin is in.
 MEAN_FACE = np.array(
@@ -172,14 +170,5 @@ def detector_at_hand() -> str:
     Raises:
         IntegrityError: the file is there and is not the registered one.
     """
-    if available(FACES):
-        return ""
-    if settings().offline:
-        return "its file is neither in the mirror nor in the cache, and CASEBOOK_OFFLINE forbids the network"
-    try:
-        fetch(FACES, attempts=1, timeout=min(QUICK_SECONDS, settings().network_timeout))
-    except IntegrityError:
-        raise
-    except CasebookError:
-        return "its file is neither in the mirror nor in the cache, and the network does not give it"
-    return ""
+    why = out_of_reach(FACES)
+    return why and f"its file is neither in the mirror nor in the cache, and {why}"

@@ -11,14 +11,13 @@ from tasks.cases.masks.features.crops import SIDE
 from tasks.features.pictures import litert
 from tasks.features.pictures.originals import LABELS, WEIGHTS
 from tasks.features.pictures.views import views
-from tasks.platform.downloads import available, fetch
-from tasks.platform.errors import CasebookError, IntegrityError, UsageError
+from tasks.platform.downloads import fetch, out_of_reach
+from tasks.platform.errors import UsageError
 from tasks.platform.progress import progress
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 
 DIMENSIONS = litert.DIMENSIONS  # 320 channels at 3 x 3 places of the face
-QUICK_SECONDS = 3.0
 BATCH = 256
 
 
@@ -51,18 +50,8 @@ def find_pretrained(model: str) -> Pretrained:
 
 
 def _missing() -> str:
-    if all(available(name) for name in (WEIGHTS, LABELS)):
-        return ""
-    if settings().offline:
-        return "its weights are neither in the mirror nor in the cache, and CASEBOOK_OFFLINE forbids the network"
-    try:
-        for name in (WEIGHTS, LABELS):
-            fetch(name, attempts=1, timeout=min(QUICK_SECONDS, settings().network_timeout))
-    except IntegrityError:
-        raise
-    except CasebookError:
-        return "its weights are neither in the mirror nor in the cache, and the network does not give them"
-    return ""
+    why = out_of_reach(WEIGHTS, LABELS)
+    return why and f"its weights are neither in the mirror nor in the cache, and {why}"
 
 
 @lru_cache(maxsize=1)
