@@ -7,12 +7,12 @@ is in no setting, no message and no argument of a stage: whoever asks reads it a
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.platform.addresses import on_this_machine, refusal
 from tasks.platform.errors import UsageError
+from tasks.platform.secret_blocks import secret_block
 from tasks.platform.settings import settings
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def account_info() -> tuple[dict[str, Any], str]:
         UsageError: what was found is no key.
     """
     text, where = os.environ.get(VARIABLE, "").strip(), VARIABLE
-    if not text and (text := _block(BLOCK)):
+    if not text and (text := _block()):
         where = f"the Secret block {BLOCK}"
     if not text:
         text, where = os.environ.get(OF_GOOGLE, "").strip(), OF_GOOGLE
@@ -80,19 +80,9 @@ def _file(path: str, where: str) -> str:
         raise UsageError(f"{where} names a file that cannot be read ({said}); {HOW}.") from None
 
 
-def _block(name: str) -> str:
-    """Return what a Prefect Secret block holds, as text; nothing when there is none, or outside a flow."""
-    if "prefect" not in sys.modules:
-        return ""
-    from prefect.blocks.system import Secret
-    from prefect.context import FlowRunContext
-
-    if FlowRunContext.get() is None:
-        return ""
-    try:
-        value = Secret.load(name, _sync=True).get()  # type: ignore[union-attr, call-arg]
-    except ValueError:  # no block of that name
-        return ""
+def _block() -> str:
+    """Return the key in the Secret block as text, also where the block holds it as JSON."""
+    value = secret_block(BLOCK)
     return json.dumps(value) if isinstance(value, dict) else str(value).strip()
 
 

@@ -7,7 +7,6 @@ and `casebook-db-api-key`. They are in no message, and are blotted out of answer
 """
 
 import os
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from tasks.cases.elevators.ingestion.facilities import parse_answer
 from tasks.platform.addresses import refusal
 from tasks.platform.errors import CasebookError, ContractError, TransientError, UsageError
 from tasks.platform.retries import PASSING_STATUS, PassingFaultError, ask_again, retry_after
+from tasks.platform.secret_blocks import secret_block
 from tasks.platform.settings import settings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def credentials(address: str) -> dict[str, str]:
     Raises:
         UsageError: the service itself is asked and a secret is missing or cannot be one.
     """
-    found = {header: os.environ.get(variable, "") or _block(block) for header, variable, block in SECRETS}
+    found = {header: os.environ.get(variable, "") or str(secret_block(block)) for header, variable, block in SECRETS}
     missing = [variable for header, variable, _ in SECRETS if not found[header]]
     if missing and address == SERVICE:
         raise UsageError(
@@ -76,21 +76,6 @@ def credentials(address: str) -> dict[str, str]:
 
 def _plain(value: str) -> bool:
     return not value or value.isprintable()
-
-
-def _block(name: str) -> str:
-    """Return a Prefect Secret block; nothing when there is none, or outside a flow."""
-    if "prefect" not in sys.modules:
-        return ""
-    from prefect.blocks.system import Secret
-    from prefect.context import FlowRunContext
-
-    if FlowRunContext.get() is None:
-        return ""
-    try:
-        return str(Secret.load(name, _sync=True).get())  # type: ignore[union-attr, call-arg]
-    except ValueError:  # no block of that name
-        return ""
 
 
 @dataclass
