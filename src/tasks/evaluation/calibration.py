@@ -50,7 +50,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def _bins(confidence: np.ndarray, bins: int) -> np.ndarray:
+def equal_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Return the bin of each case, (n,): bins of equal numbers of cases, so that none rests on a few."""
     place = np.argsort(np.argsort(confidence, kind="stable"), kind="stable")
     return place * bins // max(1, len(confidence))
@@ -69,7 +69,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
     """
     if not len(confidence):
         return float("nan")
-    parts = _bins(confidence, _fitting(len(confidence), bins))
+    parts = equal_bins(confidence, _fitting(len(confidence), bins))
     gaps = np.bincount(parts, confidence - right)
     return float(np.abs(gaps).sum() / len(confidence))
 
@@ -86,8 +86,16 @@ def _fitting(count: int, bins: int) -> int:
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> pd.DataFrame:
-    """Return a row per bin: `told` (mean chance), `happened` (share right) with `low` and `high`, and `n`."""
-    parts = _bins(confidence, _fitting(len(confidence), bins))
+    """Return a row per bin of equal size: `told` (mean chance), `happened` (share) with `low` and `high`, and `n`."""
+    return _reliability(confidence, right, equal_bins(confidence, _fitting(len(confidence), bins)))
+
+
+def reliability_by_width(chance: np.ndarray, happened: np.ndarray, bins: int = 10) -> pd.DataFrame:
+    """Return what `reliability` does over bins of equal width, so that rare high chances are seen; none is empty."""
+    return _reliability(chance, happened, np.minimum((chance * bins).astype(int), bins - 1))
+
+
+def _reliability(confidence: np.ndarray, right: np.ndarray, parts: np.ndarray) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for part in np.unique(parts):
         inside = parts == part

@@ -18,11 +18,11 @@ from tasks.cases.image_classes.figures import (
     confused_pairs,
     confusion_figure,
     curves_figure,
-    reliability_figure,
     scores_figure,
 )
 from tasks.cases.image_classes.training.budget import _expected, _fitting
 from tasks.features.splits import LEARN, TEST, UNUSED, VALIDATE
+from tasks.figures.reliability import reliability_figure
 from tasks.figures.style import figure_to_svg
 from tasks.platform.errors import ContractError
 from tasks.training.networks.heads import fit_head
@@ -181,6 +181,6 @@ def test_small_figures_hold() -> None:
     reliable = pd.DataFrame({"told": [1.0], "happened": [1.0], "low": [0.9], "high": [1.0], "n": [40]})
     for figure in (
         scores_figure(rows, "cup.jpg"), curves_figure({"classic": history}), compared_figure(scored, 0.1),
-        reliability_figure(reliable, 0.0),
+        reliability_figure(reliable, 0.0, "told chance of the answer", "share that was right", zoomed=True),
     ):  # fmt: skip
         assert "mathdefault" not in figure_to_svg(figure)

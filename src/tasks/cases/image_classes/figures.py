@@ -136,31 +136,6 @@ def curves_figure(histories: dict[str, pd.DataFrame]) -> "Figure":
 
 
 @styled
-def reliability_figure(rows: pd.DataFrame, error: float) -> "Figure":
-    """Draw the share that was right against the chance that was told, with exact 95 % intervals.
-
-    Args:
-        rows: `told`, `happened`, `low`, `high`, `n`.
-        error: expected calibration error.
-    """
-    figure, axes = new_figure(WIDTH, 2.9)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
-    axes.vlines(rows["told"], rows["low"], rows["high"], color=SOFT, linewidth=2)
-    axes.scatter(rows["told"], rows["happened"], s=26, color=BLUE, edgecolors=INK, linewidths=0.6, zorder=3)
-    low = max(0.0, min(float(rows["told"].min()), float(rows["low"].min())) - 0.04) if len(rows) else 0.0
-    axes.set_xlim(low, 1.01)
-    axes.set_ylim(low, 1.03)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: percent(value))
-    axes.set_xlabel("told chance of the answer (dashed: as told)")
-    axes.set_ylabel("share that was right")
-    set_title(
-        axes, f"Told chances are off by {percent(error, 1)} on average", "test pictures in equal parts; bars: 95 %"
-    )
-    return figure
-
-
-@styled
 def classes_figure(per_class: pd.DataFrame) -> "Figure":
     """Draw the share told right of each class with its interval; of many classes the best and the worst.
 

@@ -94,29 +94,3 @@ def recipes_figure(table: pd.DataFrame, chosen: str, by_source: bool) -> "Figure
     title = f"On left out {what} “{table['recipe'].iloc[0]}” reaches {percent(first, 1)}"
     set_title(axes, title if chosen == table["recipe"].iloc[0] else f"{title}, the chosen recipe {percent(best, 1)}")
     return figure
-
-
-@styled
-def reliability_figure(reliability: pd.DataFrame, error: float) -> "Figure":
-    """Draw how often a mask was worn properly against the chance that was told, with exact 95 % intervals.
-
-    Args:
-        reliability: `told`, `happened`, `low`, `high`, `n`.
-        error: expected calibration error.
-    """
-    figure, axes = new_figure(WIDTH, 2.9)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
-    for row in reliability.to_dict("records"):
-        axes.plot([row["told"], row["told"]], [row["low"], row["high"]], color=SOFT, linewidth=2)
-    axes.scatter(
-        reliability["told"], reliability["happened"], s=28, color=BLUE, edgecolors=INK, linewidths=0.6, zorder=3
-    )
-    axes.set_xlim(-0.03, 1.03)
-    axes.set_ylim(-0.03, 1.05)
-    ticks = np.linspace(0, 1, 6)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(ticks, [percent(value) for value in ticks])
-    axes.set_xlabel("told chance of a mask worn properly (dashed: as told)")
-    axes.set_ylabel("share that wears one")
-    set_title(axes, f"Told chances are off by {percent(error, 1)} on average", "bars: exact 95 % intervals")
-    return figure

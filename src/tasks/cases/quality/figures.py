@@ -77,31 +77,6 @@ def curve_figure(curve: pd.DataFrame, value: float, simple: float, base: float, 
 
 
 @styled
-def reliability_figure(reliability: pd.DataFrame, error: float) -> "Figure":
-    """Draw the share of faulty products against the chance that was told, with 95 % intervals.
-
-    Args:
-        reliability: `told`, `happened`, `low`, `high`, `n`.
-        error: expected calibration error.
-    """
-    figure, axes = new_figure(WIDTH, 3.0)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
-    for row in reliability.to_dict("records"):
-        axes.plot([row["told"], row["told"]], [row["low"], row["high"]], color=SOFT, linewidth=2)
-    axes.scatter(
-        reliability["told"], reliability["happened"], s=28, color=BLUE, edgecolors=INK, linewidths=0.6, zorder=3
-    )
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.05)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(SHARES, [percent(share) for share in SHARES])
-    axes.set_xlabel("chance to be faulty that the model told (dashed: as told)")
-    axes.set_ylabel("share that was faulty")
-    set_title(axes, f"Told chances are off by {percent(error, 1)} on average", "bars: exact 95 % intervals")
-    return figure
-
-
-@styled
 def rules_figure(rules: pd.DataFrame) -> "Figure":
     """Draw the share of faulty products under each told rule, with its interval, beside that of all products.
 

@@ -12,12 +12,12 @@ from tasks.cases.image_classes.figures import (
     confused_pairs,
     confusion_figure,
     curves_figure,
-    reliability_figure,
     scores_figure,
 )
 from tasks.cases.image_classes.report.album import Album
 from tasks.evaluation.metrics import Metric
 from tasks.features.splits import TEST
+from tasks.figures.reliability import reliability_figure
 from tasks.figures.style import percent
 from tasks.publishing.blocks import Block, Gallery, Section, Table, Tile
 from tasks.publishing.tables import figure_block
@@ -114,7 +114,11 @@ def calibration_section(rows: pd.DataFrame, error: Metric, temperature: float) -
         f"Logits are divided by a temperature of {temperature:.2f}, fitted on training pictures that were not learned"
         f" from; told chances are then off by {percent(error.value, 1)} on average ({error.note})."
     )
-    block = figure_block(reliability_figure(rows, error.value), "Told chance against share that was right.")
+    drawing = reliability_figure(
+        rows, error.value, "told chance of the answer", "share that was right",
+        "test pictures in equal parts; bars: 95 %", zoomed=True,
+    )  # fmt: skip
+    block = figure_block(drawing, "Told chance against share that was right.")
     return Section(title="Are the chances what they say?", intro=intro, blocks=[block])
 
 

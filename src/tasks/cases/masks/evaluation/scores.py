@@ -8,13 +8,11 @@ import pandas as pd
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.training.model import Recognition, verdicts
 from tasks.cases.masks.training.recipes import Recipe
-from tasks.evaluation.calibration import calibration_error, calibration_null
+from tasks.evaluation.calibration import calibration_error, calibration_null, reliability_by_width
 from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
-
-BINS = 10
 
 
 class Judged(NamedTuple):
@@ -158,7 +156,7 @@ def measure(
     note = f"expected calibration error; {by_chance:.3f} would come by chance"
     metrics.append(Metric(name="ece", value=calibration_error(sure, likeliest == y), n=len(y), note=note))
     metrics.append(_cost(judged, classes, miss_cost, alarm_cost))
-    return Measured(metrics, table, _reliability(chances[:, classes.index(WITH)], y == classes.index(WITH)))
+    return Measured(metrics, table, reliability_by_width(chances[:, classes.index(WITH)], y == classes.index(WITH)))
 
 
 def _by_class(judged: pd.DataFrame, classes: list[str], source: str) -> pd.DataFrame:
@@ -177,16 +175,6 @@ def _cost(judged: pd.DataFrame, classes: list[str], miss_cost: float, alarm_cost
     low, high = bootstrap(cost, groups=judged["group"].to_numpy())
     note = f"per face; {miss_cost:g} for letting pass wrongly, {alarm_cost:g} for stopping wrongly"
     return Metric(name="cost", value=float(cost.mean()), low=low, high=high, n=len(judged), note=note)
-
-
-def _reliability(told: np.ndarray, proper: np.ndarray) -> pd.DataFrame:
-    parts = np.minimum((told * BINS).astype(int), BINS - 1)
-    rows = []
-    for part in np.unique(parts):
-        mine = parts == part
-        low, high = exact_binomial(int(proper[mine].sum()), int(mine.sum()))
-        rows.append((float(told[mine].mean()), float(proper[mine].mean()), low, high, int(mine.sum())))
-    return pd.DataFrame(rows, columns=["told", "happened", "low", "high", "n"])
 
 
 @stage(phase="Evaluation")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.cases.masks.figures import recipes_figure, reliability_figure, scores_figure
+from tasks.cases.masks.figures import recipes_figure, scores_figure
 from tasks.cases.masks.report.sections import (
     classes_table,
     faces_section,
@@ -15,6 +15,7 @@ from tasks.cases.masks.report.sections import (
 from tasks.cases.masks.training.model import Recognition
 from tasks.cases.masks.training.recipes import Choice
 from tasks.evaluation.metrics import Metric
+from tasks.figures.reliability import reliability_figure
 from tasks.figures.style import percent
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Figure, Section, Text
@@ -185,7 +186,10 @@ def _chances(reliability: pd.DataFrame, metrics: dict[str, Metric], known: Recog
         title="How sure it is",
         blocks=[
             Text(paragraphs=[words]),
-            figure_block(reliability_figure(reliability, error), "Told chance and share."),
+            figure_block(
+                reliability_figure(reliability, error, "told chance of a mask worn properly", "share that wears one"),
+                "Told chance and share.",
+            ),
         ],
     )
 

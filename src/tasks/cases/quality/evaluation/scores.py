@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.cases.quality.evaluation.null import shuffled
-from tasks.cases.quality.evaluation.statistics import BINS, calibration_error, matrix, statistic_of
+from tasks.cases.quality.evaluation.statistics import calibration_error, matrix, statistic_of
 from tasks.cases.quality.ingestion.roles import Kind
 from tasks.cases.quality.training.models import LEVEL, losses
+from tasks.evaluation.calibration import reliability_by_width
 from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
@@ -136,7 +137,7 @@ def evaluate_products(
         )
     curve, reliability = pd.DataFrame(), pd.DataFrame()
     if kind == "faulty":
-        curve, reliability = _curve(y, predictions, baseline), _reliability(y, predictions["chance"].to_numpy())
+        curve, reliability = _curve(y, predictions, baseline), reliability_by_width(predictions["chance"].to_numpy(), y)
     return Evaluation(metrics, curve, reliability, shuffled(predictions, y, kind, groups, ordered, seed))
 
 
@@ -202,21 +203,3 @@ def _curve(y: np.ndarray, predictions: pd.DataFrame, baseline: pd.DataFrame) -> 
         right, found, _ = precision_recall_curve(y, part["score"])
         table[name] = np.interp(recall, found[::-1], right[::-1])
     return pd.DataFrame(table)
-
-
-def _reliability(y: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
-    rows = []
-    parts = np.minimum((chance * BINS).astype(int), BINS - 1)  # equal widths, so that rare high chances are seen
-    for part in np.unique(parts):
-        mine = parts == part
-        low, high = exact_binomial(int(y[mine].sum()), int(mine.sum()))
-        rows.append(
-            {
-                "told": float(chance[mine].mean()),
-                "happened": float(y[mine].mean()),
-                "low": low,
-                "high": high,
-                "n": int(mine.sum()),
-            }
-        )
-    return pd.DataFrame(rows)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from tasks.cases.quality.ingestion.roles import Kind
 from tasks.cases.quality.training.models import losses
+from tasks.evaluation.calibration import equal_bins
 
 BINS = 10
 
@@ -47,7 +48,7 @@ def average_precision(score: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
 
 def calibration_error(chance: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
     """Return a function of drawn rows (…, n) that gives their expected calibration error, over fixed equal parts."""
-    parts = parts_of_chance(chance)
+    parts = equal_bins(chance, BINS)
 
     def statistic(rows: np.ndarray, axis: int = -1) -> np.ndarray:
         drawn = rows.astype(np.int64)
@@ -58,12 +59,6 @@ def calibration_error(chance: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
         )
 
     return statistic
-
-
-def parts_of_chance(chance: np.ndarray) -> np.ndarray:
-    """Return the tenth of the products that each belongs to by its chance, (n,)."""
-    place = np.argsort(np.argsort(chance, kind="stable"), kind="stable")
-    return place * BINS // len(chance)
 
 
 def macro_f1(guess: np.ndarray, y: np.ndarray) -> Callable[..., Any]:

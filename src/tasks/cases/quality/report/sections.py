@@ -3,9 +3,10 @@
 import pandas as pd
 
 from tasks.cases.quality.evaluation.charts import WINDOW
-from tasks.cases.quality.figures import chart_figure, reliability_figure, rules_figure, what_if_figure
+from tasks.cases.quality.figures import chart_figure, rules_figure, what_if_figure
 from tasks.cases.quality.ingestion.roles import Roles
 from tasks.evaluation.metrics import Metric
+from tasks.figures.reliability import reliability_figure
 from tasks.figures.style import percent
 from tasks.publishing.blocks import Block, Section, Table, Text
 from tasks.publishing.tables import figure_block
@@ -150,7 +151,14 @@ def calibration_section(reliability: pd.DataFrame, metrics: dict[str, Metric], w
     return Section(
         title="Are the chances what they say, and what do mistakes cost?",
         intro=text,
-        blocks=[figure_block(reliability_figure(reliability, error.value), "Told chance against what happened.")],
+        blocks=[
+            figure_block(
+                reliability_figure(
+                    reliability, error.value, "chance to be faulty that the model told", "share that was faulty"
+                ),
+                "Told chance against what happened.",
+            )
+        ],
     )
 
 
