@@ -151,11 +151,16 @@ def paired_difference(
     Raises:
         UsageError: as `bootstrap`, or different numbers of cases.
     """
+    gaps = _paired(a, b)
+    low, high = bootstrap(gaps, level=level, seed=seed, resamples=resamples, groups=groups)
+    return Difference(float(np.mean(gaps)), low, high)
+
+
+def _paired(a: Any, b: Any) -> np.ndarray:
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape:
         raise UsageError(f"Paired scores belong to the same cases, but there are {a.shape} and {b.shape} of them.")
-    low, high = bootstrap(a - b, level=level, seed=seed, resamples=resamples, groups=groups)
-    return Difference(float(np.mean(a - b)), low, high)
+    return np.asarray(a - b)
 
 
 def cautious_difference(
@@ -174,10 +179,7 @@ def cautious_difference(
     """
     from scipy import stats
 
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if a.shape != b.shape:
-        raise UsageError(f"Paired scores belong to the same cases, but there are {a.shape} and {b.shape} of them.")
-    values, codes = _checked(a - b, groups, level)
+    values, codes = _checked(_paired(a, b), groups, level)
     sums = values if codes is None else np.bincount(codes, values)
     counts = np.ones(len(values)) if codes is None else np.bincount(codes).astype(np.float64)
     if len(sums) == 1:

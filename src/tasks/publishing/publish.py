@@ -18,7 +18,7 @@ from tasks.evaluation.metrics import Metric
 from tasks.ingestion.files import Data
 from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.masking import mask_text
-from tasks.platform.run import Run, current_run, on_refusal
+from tasks.platform.run import Run, on_refusal, the_run
 from tasks.platform.server import reports_address
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
@@ -71,15 +71,8 @@ def publish(
     promotion = promote(held, findings, artifacts).load(Promotion) if held else None
     ancestors = [item.digest for item in [*results.values(), *artifacts.values()]]
     report = Path(publish_report(findings, promotion, list(dict.fromkeys(ancestors)), results).load(str))
-    track(_run(), findings, held, promotion.model_dump() if promotion else None, artifacts)
+    track(the_run(), findings, held, promotion.model_dump() if promotion else None, artifacts)
     return report
-
-
-def _run() -> Run:
-    run = current_run()
-    if run is None:
-        raise RuntimeError("what is published belongs into a flow made with @case")
-    return run
 
 
 @stage(phase="Deployment", live=True)
@@ -105,7 +98,7 @@ def promote(held: Held, findings: Findings, artifacts: dict[str, Stored]) -> Pro
     record = Champion(
         model=held.name,
         version=1,
-        run=_run().name,
+        run=the_run().name,
         config=held.config,
         primary=held.primary,
         metrics=figures,
@@ -138,7 +131,7 @@ def publish_report(
     Returns:
         The path of report.html.
     """
-    run = _run()
+    run = the_run()
     pedigree = {line["digest"]: line for digest in ancestors for line in store().lineage(digest)}
     for name, table in tables.items():
         Folder(str(run.folder)).write_bytes(f"{name}.csv", csv_bytes(table))

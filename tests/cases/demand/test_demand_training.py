@@ -10,7 +10,7 @@ from tasks.cases.demand.features.panel import Prepared
 from tasks.cases.demand.training.choose import blended, choose_models
 from tasks.cases.demand.training.forecast import models_for
 from tasks.cases.demand.training.intervals import LEVELS, Widths, fit_intervals, tell_quantiles
-from tasks.cases.demand.training.local import own_forecasts
+from tasks.cases.demand.training.local import OwnModels
 from tasks.cases.demand.training.reconcile import choose_adding, chosen_forecasts, members_of, reconciled
 from tasks.cases.demand.training.simple import simple_forecasts
 from tasks.cases.demand.training.workers import quiet
@@ -82,14 +82,14 @@ def test_smoothing_finds_a_season_and_croston_the_rate() -> None:
     rng = np.random.default_rng(0)
     y = 200 * np.exp(0.4 * np.sin(2 * np.pi * t / 52)) * np.exp(rng.normal(0, 0.02, 164))
     with quiet():
-        found = own_forecasts(y[:156], 8, clock, "steady", ("ets", "theta", "arima"))
+        found = OwnModels(8, clock, "steady", ("ets", "theta", "arima")).forecast(y[:156])
     assert len(found) == 3
     for name, forecast in found.items():
         assert forecast == pytest.approx(y[156:], rel=0.12), name
     rare = (rng.random(156) < 0.2) * 5.0
-    for name, forecast in own_forecasts(rare, 8, clock, "intermittent", ("ses", "croston", "tsb")).items():
+    for name, forecast in OwnModels(8, clock, "intermittent", ("ses", "croston", "tsb")).forecast(rare).items():
         assert forecast.mean() == pytest.approx(1.0, rel=0.6), name
-    assert own_forecasts(np.full(50, 3.0), 8, clock, "steady", ("ets",)) == {}
+    assert OwnModels(8, clock, "steady", ("ets",)).forecast(np.full(50, 3.0)) == {}
 
 
 def test_the_choice_beats_each_simple_forecast_on_later_weeks() -> None:

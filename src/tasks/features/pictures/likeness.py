@@ -47,7 +47,9 @@ def find_alike(first: Looks, second: Looks, least: float, same: bool = False) ->
         least: correlation of pixels from which a pair counts.
         same: whether both are one collection; each pair is then given once, and no picture with itself.
     """
-    parts = [*_by_hash(first, second), *_by_pixels(first, second, least), *_by_face(first, second, least)]
+    one = _small(first.wholes, HASHED)
+    other = one if same else _small(second.wholes, HASHED)
+    parts = [*_by_hash(one, other), *_by_pixels(one, other, least), *_by_face(first, second, least)]
     rows, columns, values = (np.concatenate([part[at] for part in parts]) for at in range(3))
     kinds = np.concatenate([np.full(len(part[0]), part[3], np.int8) for part in parts])
     kept = rows != columns if same else np.ones(len(rows), bool)
@@ -106,8 +108,7 @@ def _close(first: np.ndarray, second: np.ndarray, least: float) -> tuple[np.ndar
     return rows, columns, values
 
 
-def _by_pixels(first: Looks, second: Looks, least: float) -> Iterator[Part]:
-    one, other = _small(first.wholes, HASHED), _small(second.wholes, HASHED)
+def _by_pixels(one: np.ndarray, other: np.ndarray, least: float) -> Iterator[Part]:
     still = _discs(other, 0.0, mirror=False)
     for mirror in (False, True):
         for angle in TURNS:
@@ -141,8 +142,7 @@ def turned(pictures: np.ndarray, number: int) -> np.ndarray:
     return np.rot90(seen, number % 4, axes=(1, 2))
 
 
-def _by_hash(first: Looks, second: Looks) -> Iterator[Part]:
-    one, other = _small(first.wholes, HASHED), _small(second.wholes, HASHED)
+def _by_hash(one: np.ndarray, other: np.ndarray) -> Iterator[Part]:
     still, plain = _hashes(_grey(other)), _unit(other)
     for number in range(8):
         seen = turned(one, number)

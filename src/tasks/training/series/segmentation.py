@@ -46,18 +46,6 @@ def one_change(series: np.ndarray, margin: int) -> Split:
     return Split(rows[gains.argmax(axis=0)][:, None], gains.max(axis=0))
 
 
-def two_changes(series: np.ndarray, margin: int) -> Split:
-    """Split each of `series` (R, n) twice; `margin` rows are left between the changes and to either end."""
-    sums, (draws, n) = _sums(series), series.shape
-    best, places = np.full(draws, -1.0), np.zeros((draws, 2), np.int64)
-    for a in range(margin, n - 2 * margin + 1):
-        for b in range(a + margin, n - margin + 1):
-            gain = sums[a - 1] ** 2 / a + (sums[b - 1] - sums[a - 1]) ** 2 / (b - a) + sums[b - 1] ** 2 / (n - b)
-            better = gain > best
-            best[better], places[better] = gain[better], (a, b)
-    return Split(places, best)
-
-
 def levels(series: np.ndarray, changes: np.ndarray) -> np.ndarray:
     """Return the mean of the part that each row is in; `series` (R, n), `changes` (R, m) in rising order."""
     part = (np.arange(series.shape[1])[None, None, :] >= changes[:, :, None]).sum(axis=1)

@@ -37,7 +37,7 @@ def seasonal_part(values: np.ndarray, season: int) -> np.ndarray:
     return np.asarray(fitted.fit().seasonal)
 
 
-class _Own:
+class OwnModels:
     """The models of one series, asked from one origin after the other; what is slow is estimated once a horizon."""
 
     def __init__(self, steps: int, clock: Clock, kind: str, wanted: tuple[str, ...]) -> None:
@@ -79,21 +79,6 @@ class _Own:
             return np.full(self.steps, np.nan)
         found = np.asarray(made["mean"], dtype=np.float64)
         return np.where(np.isfinite(found).all(), found, np.nan)
-
-
-def own_forecasts(
-    past: np.ndarray, steps: int, clock: Clock, kind: str, wanted: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    """Return the forecasts of one series, each (steps,); none where its past is too short or always the same.
-
-    Args:
-        past: demand of all periods before the first forecast, (t,); NaN before it starts.
-        steps: how many periods.
-        clock: of the grid.
-        kind: `intermittent`, or another.
-        wanted: names of models.
-    """
-    return _Own(steps, clock, kind, wanted).forecast(past)
 
 
 def _without_season(values: np.ndarray, steps: int, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +138,7 @@ def local_forecasts(
     out = {name: np.full((len(origins), steps, demand.shape[1]), np.nan) for name in wanted}
     order = np.argsort(origins, kind="stable")  # an estimate is used at later origins only
     for column, kind in enumerate(kinds):
-        own = _Own(steps, clock, str(kind), wanted)
+        own = OwnModels(steps, clock, str(kind), wanted)
         for place in order:
             for name, values in own.forecast(demand[: origins[place], column]).items():
                 out[name][place, :, column] = values
