@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from bigquery_server import BigQuery, private_key, serve
+from flow_commands import leaked
 
 from tasks.cases.births.sample import QUIRKS, write_rows
 
@@ -73,13 +74,7 @@ def leaks(tmp_path: Path, said: bytes, tokens: list[str]) -> list[str]:
     """Return where a part of the key or a token stands: in a file that a run left, or in what it said."""
     body = [line for line in private_key().splitlines() if "KEY" not in line]
     planted = [*body, *(token for token in tokens if len(token) > 6), "BEGIN PRIVATE", "assertion="]
-    found = [f"output: {secret}" for secret in planted if secret.encode() in said]
-    for place in ("home", "reports"):
-        for file in (tmp_path / place).rglob("*"):
-            if file.is_file() and not file.is_symlink():
-                content = file.read_bytes()
-                found += [f"{file}: {secret}" for secret in planted if secret.encode() in content]
-    return found
+    return leaked(tmp_path, said, planted)
 
 
 def test_bigquery_answers_and_the_planted_key_is_kept_nowhere(tmp_path: Path, prefect_home: Path) -> None:

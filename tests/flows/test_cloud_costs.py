@@ -1,15 +1,13 @@
 """The whole case: the planted rise of the sample, machines to choose, a cached second run, and refusals."""
 
-import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from flow_commands import environment_of, result_of
 
 from tasks.cases.cloud_costs.sample import CULPRIT, UNUSED
 
@@ -19,22 +17,13 @@ LIVE = {"locate", "read_needs", "read_sizes", "read_prices", "publish_report"}
 
 
 def run(tmp_path: Path, server: str, *options: str, status: int = 0) -> str:
-    environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": server,
-    }
+    environment = environment_of(tmp_path, server)
     done = subprocess.run(
         [sys.executable, "flows/cloud_costs.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
         timeout=280,
     )  # fmt: skip
     assert done.returncode == status, done.stderr[-3000:]
     return done.stdout.splitlines()[-1] if status == 0 else done.stderr
-
-
-def result_of(report: str) -> dict[str, Any]:
-    return json.loads((Path(report).parent / "result.json").read_text())
 
 
 def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """The whole case: the sample on both engines and again from the store, a refusal, and the stores' weekly sales."""
 
-import json
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from flow_commands import environment_of, result_of
 
 from tasks.cases.demand.sample import sample_sales
 
@@ -19,12 +18,7 @@ LIVE = {"locate", "read_items", "read_champion", "promote", "publish_report"}
 
 
 def command(tmp_path: Path, server: str, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": server,
-    }
+    environment = environment_of(tmp_path, server)
     return subprocess.run(
         [sys.executable, "flows/demand.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
         timeout=400,
@@ -35,10 +29,6 @@ def run(tmp_path: Path, server: str, *options: str) -> Path:
     done = command(tmp_path, server, *options)
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(done.stdout.splitlines()[-1])
-
-
-def result_of(report: Path) -> dict[str, Any]:
-    return json.loads((report.parent / "result.json").read_text())
 
 
 def metrics(report: Path) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The whole case as its user meets it: on the sample, killed in its training, and with folders of every odd kind."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flow_commands import environment_of
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +22,7 @@ TRAINING = ("--architecture", "classic", "--epochs", "6")
 
 @pytest.fixture
 def environment(tmp_path: Path, prefect_server: str) -> dict[str, str]:
-    return os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": prefect_server,
-    }
+    return environment_of(tmp_path, prefect_server)
 
 
 @pytest.fixture

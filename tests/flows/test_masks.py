@@ -1,7 +1,5 @@
 """The whole case: drawn faces without a download, with detector and film, refusals, and a training that was killed."""
 
-import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from flow_commands import environment_of, result_of
 
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.sample.drawing import draw_face, draw_person
@@ -34,12 +33,7 @@ LIVE = {
 
 
 def start(tmp_path: Path, server: str, *options: str, **more: str) -> "subprocess.Popen[str]":
-    environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": server,
-    }
+    environment = environment_of(tmp_path, server)
     return subprocess.Popen(
         [sys.executable, "flows/masks.py", *options], cwd=ROOT, env=environment | more, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -51,10 +45,6 @@ def run(tmp_path: Path, server: str, *options: str, status: int = 0, **more: str
     out, errors = process.communicate(timeout=500)
     assert process.returncode == status, errors[-3000:]
     return out.splitlines()[-1] if status == 0 else errors.splitlines()[-1]
-
-
-def result_of(report: str) -> dict[str, Any]:
-    return json.loads((Path(report).parent / "result.json").read_text())
 
 
 def draw(folder: Path, people: int = 14, side: int = 80) -> Path:

@@ -1,16 +1,14 @@
 """The whole case on its sample: the answer against the known truth, the report, and a cached second run."""
 
-import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from flow_commands import environment_of, result_of
 
 from tasks.cases.movies.sample import expected_revenue, sample_movies, true_quantile
 
@@ -19,22 +17,13 @@ pytestmark = pytest.mark.slow
 
 
 def run(tmp_path: Path, server: str) -> Path:
-    environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": server,
-    }
+    environment = environment_of(tmp_path, server)
     done = subprocess.run(
         [sys.executable, "flows/movies.py", "--model", "ridge"], cwd=ROOT, env=environment, capture_output=True,
         text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(done.stdout.splitlines()[-1])
-
-
-def result_of(report: Path) -> dict[str, Any]:
-    return json.loads((report.parent / "result.json").read_text())
 
 
 def test_the_sample_is_answered_right_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:

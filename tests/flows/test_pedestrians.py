@@ -1,7 +1,6 @@
 """The whole case: from four overlapping exports to the planted date and drop, and the same again from the store."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flow_commands import environment_of
 
 from tasks.cases.pedestrians.sample import SQUARE
 
@@ -17,12 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(tmp_path: Path, server: str, *argv: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": server,
-    }
+    environment = environment_of(tmp_path, server)
     command = [sys.executable, "flows/pedestrians.py", *argv]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
 

@@ -1,16 +1,14 @@
 """The whole case: the planted truth of the sample, a table without signal, AI4I, and a cached second run."""
 
-import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from flow_commands import environment_of, result_of
 
 from tasks.cases.quality.ingestion.roles import AI4I_MODES
 from tasks.cases.quality.sample import GIVEAWAY, sample_products
@@ -21,22 +19,13 @@ LIVE = {"locate", "read_what_if", "read_champion", "promote", "publish_report"}
 
 
 def run(tmp_path: Path, server: str, *options: str) -> Path:
-    environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": server,
-    }
+    environment = environment_of(tmp_path, server)
     done = subprocess.run(
         [sys.executable, "flows/quality.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
         timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(done.stdout.splitlines()[-1])
-
-
-def result_of(report: Path) -> dict[str, Any]:
-    return json.loads((report.parent / "result.json").read_text())
 
 
 def test_the_planted_rules_are_found_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flow_commands import leaked
 
 from tasks.cases.marathon.sample import write_marathon
 from tasks.platform.masking import conceal, reveal
@@ -63,17 +64,6 @@ def run(tmp_path: Path, source: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=280)
 
 
-def leaks(tmp_path: Path, said: bytes) -> list[str]:
-    """Return where a planted secret stands: in a file that a run left, or in what it said."""
-    found = [f"output: {secret}" for secret in PLANTED if secret.encode() in said]
-    for place in ("home", "reports"):
-        for file in (tmp_path / place).rglob("*"):
-            if file.is_file() and not file.is_symlink():
-                content = file.read_bytes()
-                found += [f"{file}: {secret}" for secret in PLANTED if secret.encode() in content]
-    return found
-
-
 @pytest.mark.slow
 def test_a_run_leaves_no_secret_anywhere(tmp_path: Path, prefect_home: Path) -> None:
     shutil.copytree(prefect_home, tmp_path / "home")
@@ -81,7 +71,7 @@ def test_a_run_leaves_no_secret_anywhere(tmp_path: Path, prefect_home: Path) -> 
         done = run(tmp_path, source)
     assert done.returncode == 0, done.stderr[-2000:]
     assert b"patterns" in Path(done.stdout.decode().splitlines()[-1]).read_bytes()
-    assert leaks(tmp_path, done.stdout + done.stderr) == []
+    assert leaked(tmp_path, done.stdout + done.stderr, PLANTED) == []
 
 
 @pytest.mark.slow
@@ -90,7 +80,7 @@ def test_a_failure_tells_no_secret_either(tmp_path: Path, prefect_home: Path) ->
     done = run(tmp_path, f"https://{USER}:{PASSWORD}@127.0.0.1:9/marathon.csv?token={TOKEN}&sig={SIGNATURE}")
     assert done.returncode == 2
     assert b"inner network" in done.stderr
-    assert leaks(tmp_path, done.stdout + done.stderr) == []
+    assert leaked(tmp_path, done.stdout + done.stderr, PLANTED) == []
 
 
 def test_what_is_concealed_is_revealed_and_only_that() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flow_commands import environment_of
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,12 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def environment(tmp_path: Path, prefect_server: str) -> dict[str, str]:
-    return os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"),
-        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_OFFLINE": "true",
-        "PREFECT_API_URL": prefect_server,
-    }
+    return environment_of(tmp_path, prefect_server)
 
 
 @pytest.fixture
