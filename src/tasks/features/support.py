@@ -27,9 +27,9 @@ def unlike(rows: pd.DataFrame, learned: pd.DataFrame, numbers: list[str], texts:
                 reasons[place].append(f"{name} {_plain(value)} (learned from {_plain(low)} to {_plain(high)})")
     for name in texts or []:
         values = set(learned[name].astype(str))
-        for place, value in enumerate(rows[name].astype(str)):
-            if value not in values:
-                reasons[place].append(f"{name} {value!r} (never seen)")
+        for place, text in enumerate(rows[name].astype(str)):
+            if text not in values:
+                reasons[place].append(f"{name} {text!r} (never seen)")
     return ["; ".join(found[:SHOWN]) for found in reasons]
 
 
