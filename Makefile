@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The machine's own certificates, as pip has them: some networks have an authority of their own.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: run test case serve lint bench doctor lock audit sbom clean
+.PHONY: run test case serve app lint bench doctor lock audit sbom clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -22,6 +22,9 @@ case: $(READY)
 
 serve: $(READY)
 	@$(PY) deployments/serve.py
+
+app: $(READY)
+	@$(PY) -m tasks.app
 
 lint: $(READY)
 	@$(PY) -m ruff check .

@@ -19,6 +19,7 @@ usage: casebook COMMAND [options]
   casebook nightly [--cases CASE …]   run all, or those named, and report what failed or drifted
   casebook home [--output FOLDER]     make the page of all results anew
   casebook serve                      the results, Prefect and MLflow in a browser, and the schedule
+  casebook app                        the data app: what was found, and asking the models, for people who do not code
   casebook store [verify | prune]     what takes the space, and whether it is whole
   casebook doctor                     is everything here that is needed?
 
@@ -124,6 +125,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "nightly": lambda words: flow("nightly", words),
     "home": home,
     "serve": serve,
+    "app": module("tasks.app.__main__"),
     "store": module("tasks.platform.store.__main__"),
     "doctor": module("tasks.platform.doctor"),
 }

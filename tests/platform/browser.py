@@ -45,6 +45,11 @@ class Browser:
         self._call("Page.navigate", self._session, url=url)
         self.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
 
+    def resize(self, width: int, height: int) -> None:
+        """Make the page as wide and high as a window or a phone, in pixels."""
+        self._call("Emulation.setDeviceMetricsOverride", self._session, width=width, height=height,
+                   deviceScaleFactor=1, mobile=width < 500)  # fmt: skip
+
     def run(self, script: str) -> Any:
         """Evaluate an expression in the page, waiting for it when it is a promise; an error becomes its text."""
         answer = self._call("Runtime.evaluate", self._session, expression=script, awaitPromise=True, returnByValue=True)

@@ -64,7 +64,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def servers(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """All four: the temporary one of a command, and the three of `make serve`."""
+    """All five: the temporary one of a command, the three of `make serve`, and the data app."""
     import shutil
 
     from tasks.publishing.registry import prepare_tracking
@@ -78,7 +78,7 @@ def servers(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         settings.cache_clear()
         prepare_tracking()
         key = keys.key()
-        children = {kind: Child(kind, folder / f"{kind}.log", boot=BOOT) for kind in ("prefect", "mlflow")}
+        children = {kind: Child(kind, folder / f"{kind}.log", boot=BOOT) for kind in ("prefect", "mlflow", "app")}
         children["temporary"] = Child("temporary", folder / "temporary.log")
         try:
             with reports_server(0, BOOT) as reports:
@@ -234,10 +234,12 @@ def test_the_own_page_with_the_key_can_do_all_of_it(servers: dict[str, Server], 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["prefect", "temporary", "mlflow", "reports"])
+@pytest.mark.parametrize("kind", ["prefect", "temporary", "mlflow", "reports", "app"])
 def test_requests_of_programs(servers: dict[str, Server], kind: str):
     server = servers[kind]
-    path = {"mlflow": "/version", "reports": "/report.html"}.get(kind, "/api/admin/version")
+    path = {"mlflow": "/version", "reports": "/report.html", "app": "/_stcore/host-config"}.get(
+        kind, "/api/admin/version"
+    )
     status, text = server.request("GET", path)
     assert status == 200
     for headers, wanted in {

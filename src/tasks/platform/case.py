@@ -151,10 +151,12 @@ def _warm_up() -> None:
 
 
 def _drain_logs() -> None:
-    """Hand the last log lines to the API while it is still there."""
+    """Hand the last log lines and events to the API while it is still there."""
+    from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
     APILogWorker.drain_all(timeout=5)
+    EventsWorker.drain_all(timeout=5)
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -38,8 +38,8 @@ HARDENING = {
     "Referrer-Policy": "same-origin",
 }
 NO_KEY = (
-    "This page belongs to whoever started the server. Open the address that `make serve` printed, or get a new one with"
-    " `python deployments/serve.py --link`; came you here by a link on another site, reload the page.\n"
+    "This page belongs to whoever started the server. Open the address that `make serve` or `make app` printed, or get"
+    " new ones with `python deployments/serve.py --link`; came you here by a link on another site, reload the page.\n"
 )
 
 

@@ -1,8 +1,9 @@
 """A server in a child process, behind the guard: `python -m tasks.platform.hosting KIND SOCKET …`.
 
-KIND is `temporary` (Prefect's API for commands), `prefect` (with UI and all services) or `mlflow`. SOCKET is the number
-of a socket that the parent has bound already: no other program can take the port between. The server ends when its
-standard input closes, which it does however the parent ends; with `--minutes`, when no command has used it for so long.
+KIND is `temporary` (Prefect's API for commands), `prefect` (with UI and all services), `mlflow` or `app`. SOCKET is the
+number of a socket that the parent has bound already: no other program can take the port between. The server ends when
+its standard input closes, which it does however the parent ends; with `--minutes`, when no command has used it for so
+long.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from tasks.platform import keys
 from tasks.platform.guard import Gate, Guard
 from tasks.platform.locks import alone, note_of_lingering, unused_for
 from tasks.platform.settings import apply_prefect_settings, settings
+
+UPLOAD_MEGABYTES = 20  # of one file, to the data app
 
 
 def prefect_app(port: int, temporary: bool) -> Any:
@@ -54,6 +57,23 @@ def mlflow_app(port: int) -> Any:
     from mlflow.server.fastapi_app import app
 
     return app
+
+
+def data_app(port: int) -> Any:
+    """Return the ASGI application of the data app: uploads bounded, nothing reported to its makers, no traces shown."""
+    from streamlit.starlette import App
+    from streamlit.web.bootstrap import load_config_options
+
+    load_config_options(
+        {
+            "browser.gatherUsageStats": False, "browser.serverAddress": "127.0.0.1", "browser.serverPort": port,
+            "server.address": "127.0.0.1", "server.port": port, "server.headless": True,
+            "server.maxUploadSize": UPLOAD_MEGABYTES, "server.maxMessageSize": 50, "server.fileWatcherType": "none",
+            "server.enableXsrfProtection": True, "server.enableCORS": True, "client.showErrorDetails": "none",
+            "client.toolbarMode": "viewer", "theme.primaryColor": "#1b6ca8", "global.developmentMode": False,
+        }
+    )  # fmt: skip
+    return App(Path(__file__).resolve().parents[1] / "app" / "main.py")
 
 
 def _migrated() -> str:
@@ -134,7 +154,7 @@ class Hosting:
 def main() -> None:
     """Run one server."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["temporary", "prefect", "mlflow"])
+    parser.add_argument("kind", choices=["temporary", "prefect", "mlflow", "app"])
     parser.add_argument("socket", type=int)
     parser.add_argument("--boot", default="")
     parser.add_argument("--minutes", type=float, default=0)
@@ -154,8 +174,9 @@ def main() -> None:
     hosting = Hosting(watch, farewell)
     bound = socket.socket(fileno=chosen.socket)
     port = bound.getsockname()[1]
-    app = mlflow_app(port) if chosen.kind == "mlflow" else prefect_app(port, chosen.kind == "temporary")
-    hosting.serve(app, bound, chosen.boot, migrates=chosen.kind != "mlflow")
+    made: dict[str, Callable[[], Any]] = {"mlflow": lambda: mlflow_app(port), "app": lambda: data_app(port)}
+    app = made.get(chosen.kind, lambda: prefect_app(port, chosen.kind == "temporary"))()
+    hosting.serve(app, bound, chosen.boot, migrates=chosen.kind not in made)
 
 
 if __name__ == "__main__":

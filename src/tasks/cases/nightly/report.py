@@ -134,4 +134,18 @@ def describe_night(outcomes: list[dict[str, object]], output: Path, minutes: flo
     known = [Outcome.model_validate(item) for item in outcomes]
     table = cases_table(known, output)
     drift = watch({item.case: item.run for item in known if item.run}, output)
+    pass_on(drift)
     return Night(compose(table, drift, minutes), table, drift)
+
+
+def pass_on(drift: pd.DataFrame) -> None:
+    """Send Prefect an event when figures have drifted, for an automation to tell somebody; only inside a flow run."""
+    from prefect.context import TaskRunContext
+    from prefect.events import emit_event
+
+    drifted = drift[drift["drifted"]]
+    if drifted.empty or TaskRunContext.get() is None:
+        return
+    named = _named([f"{row.figure} of {row.case}" for row in drifted.itertuples()])
+    payload = {"sentence": f"Drifted: {named}.", "figures": len(drifted)}
+    emit_event("casebook.drift", {"prefect.resource.id": "casebook.drift"}, payload=payload)

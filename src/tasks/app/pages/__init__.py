@@ -1,0 +1,1 @@
+"""The pages of the data app, one question each."""

@@ -1,0 +1,147 @@
+"""Somebody is told, once, when a run fails, crashes or is late, and when figures drift; and nobody after --off."""
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.alerts import notification_block, read_automations
+from tasks.platform import keys
+from tasks.platform.errors import UsageError
+from tasks.platform.server import Child, note_file
+from tasks.platform.settings import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60  # within which an alert has to arrive
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Notes what is posted to it."""
+
+    got: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        self.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    got: list[dict[str, Any]] = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("R", (Receiver,), {"got": got}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hook-with-a-secret-token", got
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def served(home: Path, prefect_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Child]:
+    """A server with its services, as `make serve` starts it, and its note."""
+    import shutil
+
+    shutil.copytree(prefect_home, home, dirs_exist_ok=True)
+    monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
+    settings.cache_clear()
+    server = Child("prefect", tmp_path / "prefect.log", boot="b00t")
+    try:
+        server.wait()
+        keys.write_private(note_file(), json.dumps({"url": server.url, "api_url": server.api_url, "pid": "1"}))
+        yield server
+    finally:
+        server.stop()
+
+
+def alerts(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "deployments/alerts.py", *words], cwd=ROOT, env=os.environ | environment,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_each_trouble_reaches_the_webhook_once(
+    served: Child, webhook: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, got = webhook
+    done = alerts(CASEBOOK_ALERT_URL=address)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Told from now on: casebook-failed, casebook-late, casebook-drift.\n"
+    assert alerts(CASEBOOK_ALERT_URL=address).returncode == 0  # a second call replaces them
+    from prefect.client.orchestration import get_client
+    from prefect.events import emit_event
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+    from prefect.states import Completed, Crashed, Failed, Running, State
+    from pydantic import SecretStr
+
+    own = {PREFECT_API_URL: served.api_url, PREFECT_API_AUTH_STRING: SecretStr(keys.auth_string())}
+    with temporary_settings(own), get_client(sync_client=True) as client:
+        from prefect import flow
+
+        @flow(name="movies")
+        def movies() -> None:
+            return None
+
+        def end(state: State[Any], tags: list[str]) -> None:
+            run = client.create_flow_run(movies, name=f"run-{state.name}", tags=tags)
+            client.set_flow_run_state(run.id, Running(), force=True)
+            client.set_flow_run_state(run.id, state, force=True)
+
+        time.sleep(3)  # the server's triggers are read again when an automation is made
+        end(Failed(message="The data break their contract: 54 % of the rows."), ["casebook"])
+        end(Crashed(message="The process died."), ["casebook"])
+        end(Failed(message="of somebody else"), ["other"])
+        end(Completed(message="all is well"), ["casebook"])
+        payload = {"sentence": "Drifted: rmse of movies.", "figures": 1}
+        emit_event("casebook.drift", {"prefect.resource.id": "casebook.drift"}, payload=payload)
+        EventsWorker.drain_all(timeout=5)
+        wait_for(got, 3)
+        time.sleep(5)  # none comes twice, and none too many
+        assert sorted(item["subject"] for item in got) == [
+            "Casebook: movies crashed", "Casebook: movies failed", "Casebook: something has drifted",
+        ]  # fmt: skip
+        said = " ".join(item["body"] for item in got)
+        for words in ("break their contract: 54 %", "The process died", "Drifted: rmse of movies."):
+            assert words in said
+        blocks = client.read_block_documents(include_secrets=False)
+        assert "secret-token" not in str([block.data for block in blocks])
+        assert alerts("--off").stdout.startswith("Nobody is told")
+        assert [item.name for item in client.read_automations()] == []
+
+
+def wait_for(got: list[dict[str, Any]], count: int) -> None:
+    for _ in range(SECONDS * 10):
+        if len(got) >= count:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{len(got)} of {count} alerts came: {got}")
+
+
+def test_without_an_address_a_block_or_a_server_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CASEBOOK_ALERT_URL", raising=False)
+    with pytest.raises(UsageError, match="Set CASEBOOK_ALERT_URL to an https address"):
+        notification_block("")
+    done = alerts()
+    assert done.returncode == 1
+    assert done.stderr == "casebook: No Prefect server is known: start `make serve`, or set PREFECT_API_URL.\n"
+
+
+def test_every_text_is_a_template_that_prefect_takes() -> None:
+    from prefect.server.events.actions import SendNotification
+
+    for entry in read_automations():
+        for field in ("subject", "body"):
+            assert SendNotification.validate_template(entry[field], field) == entry[field]
