@@ -107,18 +107,18 @@ def test_one_correlated_cloud_is_one_group() -> None:
 
 def test_the_first_sentence_names_the_payments_that_need_a_look() -> None:
     far = pd.DataFrame(
-        {"name": ["Acme <b>", ""], "vendor": ["1", "0000000007"], "quarter": "2015 Q3", "dollars": [5e6, 1e3],
-         "ratio": [310.2, 12.0]}
-    )  # fmt: skip
+        {"name": ["Acme <b>", "B"], "vendor": ["1", "2"], "quarter": "2015 Q3", "dollars": [5e6, 1e3], "ratio": 310.2}
+    )
     twice = pd.DataFrame(
-        {"name": ["Lake Inc"], "vendor": "3", "quarter": "2012 Q1", "dollars": 500.0, "times": 3, "usual": 1}
+        {"name": [""], "vendor": "0000000007", "quarter": "2012 Q1", "dollars": 500.0, "times": 3, "usual": 1}
     )
     counts = {"unusual": 9, "repeated": 1, "surplus_cents": 100_000}
-    said = first_look(far, twice, counts)
-    assert said.startswith("Look first at $5.0 million to Acme <b> in 2015 Q3, 310 times what it is usually paid; ")
-    assert "$1,000 to 0000000007" in said
-    assert "$500 to Lake Inc in 2012 Q1, paid 3 times (usual: 1): 9 payments are far above" in said
-    assert said.endswith("1 amount is paid more often than is usual, $1,000 at stake.")
+    assert first_look(far, twice, counts) == (
+        "Look first at $5.0 million to Acme <b> in 2015 Q3, 310 times what it is usually paid, and at $500 to"
+        " 0000000007 in 2012 Q1, paid 3 times where once is usual. In all, 9 payments are far above what the vendor is"
+        " usually paid, and 1 amount is paid more often than is usual, with $1,000 at stake."
+    )
+    assert "$500" not in first_look(far, twice.head(0), counts)
     assert first_look(far.head(0), twice.head(0), counts).startswith("No payment stands out")
 
 

@@ -1,12 +1,13 @@
 """What the answer says in words: the payments to look at first, and whether there are kinds of vendors."""
 
+from typing import Any
+
 import pandas as pd
 
 from tasks.cases.payments.figures import dollars
 from tasks.platform.text import shorten
 from tasks.training.clusters import DRAWS, Judged
 
-NAMED = 2  # payments of each list that the answer names
 LONGEST_NAME = 60
 
 
@@ -18,30 +19,31 @@ def first_look(unusual: pd.DataFrame, repeated: pd.DataFrame, counts: dict[str, 
         repeated: as `repeated_table` makes it, most money at stake first.
         counts: as in `Summary`.
     """
-    far = [
-        f"{dollars(row.dollars)} to {_name(row)} in {row.quarter}, {row.ratio:,.0f} times what it is usually paid"
-        for row in unusual.head(NAMED).itertuples()
-    ]
-    twice = [
-        f"{dollars(row.dollars)} to {_name(row)} in {row.quarter}, paid {row.times:,} times (usual: {row.usual:,})"
-        for row in repeated.head(NAMED).itertuples()
-    ]
-    if not far and not twice:
+    named, found = [], []
+    if len(unusual):
+        row: Any = next(unusual.itertuples())
+        named.append(f"{_paid(row)}, {row.ratio:,.0f} times what it is usually paid")
+        found.append(_count(counts["unusual"], "payment", "far above what the vendor is usually paid"))
+    if len(repeated):
+        row = next(repeated.itertuples())
+        named.append(f"{_paid(row)}, paid {_times(row.times)} where {_times(row.usual)} is usual")
+        stake = dollars(counts["surplus_cents"] / 100)
+        found.append(_count(counts["repeated"], "amount", f"paid more often than is usual, with {stake} at stake"))
+    if not named:
         return "No payment stands out: none is far above what its vendor is usually paid, none repeats unusually often."
-    found = [
-        *([_count(counts["unusual"], "payment", "far above what the vendor is usually paid")] if far else []),
-        *([_count(counts["repeated"], "amount", "paid more often than is usual")] if twice else []),
-    ]
-    stake = f", {dollars(counts['surplus_cents'] / 100)} at stake" if twice else ""
-    return f"Look first at {'; '.join([*far, *twice])}: {' and '.join(found)}{stake}."
+    return f"Look first at {', and at '.join(named)}. In all, {', and '.join(found)}."
+
+
+def _paid(row: Any) -> str:
+    return f"{dollars(row.dollars)} to {shorten(str(row.name or row.vendor), LONGEST_NAME)} in {row.quarter}"
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(int(number), f"{number:,} times")
 
 
 def _count(number: int, what: str, how: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'} {'is' if number == 1 else 'are'} {how}"
-
-
-def _name(row: object) -> str:
-    return shorten(str(row.name or row.vendor), LONGEST_NAME)  # type: ignore[attr-defined]
 
 
 def told_kinds(judged: Judged) -> str:
