@@ -147,7 +147,7 @@ def test_the_published_ratings_are_read_as_duckdb_reads_them(shared: Path):
     folder = shared / "data" / "ratings"
     read = read_rating_files.fn(located(str(folder)).files)
     query = f"select count(*), avg(rating), sum(Id), min(timestamp), count(distinct userId) from '{folder}/ratings.csv'"
-    expected = duckdb.sql(query).fetchall()[0]
+    expected = duckdb.connect().sql(query).fetchall()[0]
     table = read.ratings
     found = (len(table), table["rating"].mean(), table["film"].sum(), table["timestamp"].min(), table["user"].nunique())
     assert found == pytest.approx(expected)
@@ -223,7 +223,7 @@ def test_what_people_bring_is_read(shared: Path, name: str):
         pytest.skip(f"{folder} is not there")
     read = read_rating_files.fn(located(str(folder)).files)
     file = next(folder.glob("rating*.csv"))
-    lines = duckdb.sql(f"select count(*), count(distinct (userId, movieId)) from '{file}'").fetchall()[0]
+    lines = duckdb.connect().sql(f"select count(*), count(distinct (userId, movieId)) from '{file}'").fetchall()[0]
     assert read.quarantine.empty
     assert len(read.ratings) == lines[1]
     assert read.replaced == lines[0] - lines[1]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.cases.recommendations.features import split_ratings
+from tasks.cases.recommendations.predictions import find_film, predict
 from tasks.cases.recommendations.sample import sample_ratings
 from tasks.cases.recommendations.training import items as module
 from tasks.cases.recommendations.training.biases import centre_ratings, fit_biases, search_biases
@@ -24,9 +25,13 @@ from tasks.cases.recommendations.training.items import (
     search_items,
 )
 from tasks.cases.recommendations.training.list_model import ListModel, taste_matrix
+from tasks.cases.recommendations.training.recommend import recommend_films
 from tasks.cases.recommendations.training.stars import choose_stars, item_means, star_model
 from tasks.cases.recommendations.training.top_films import DAY, liked_counts
+from tasks.evaluation.champions import Champion
 from tasks.evaluation.intervals import paired_difference
+from tasks.platform.errors import UsageError
+from tasks.platform.store import store
 
 
 def _ratings(seed: int, users: int, items: int, rows: int = 150) -> pd.DataFrame:
@@ -158,3 +163,50 @@ def test_means_of_films_are_used_where_they_are_best():
     model = star_model.fn(train, choice, np.ones(100), np.ones(20), np.ones((100, 1)), np.ones((20, 1)))
     np.testing.assert_allclose(model.item, item_means(train, 20))
     assert not model.user.any()
+
+
+def _champion(model: ListModel, films: pd.DataFrame, lists: pd.DataFrame) -> Champion:
+    place = store()
+    artifacts = {"lists": place.put(model), "films": place.put(films), "recommendations": place.put(lists)}
+    return Champion(model="recommendations-sample", version=1, run="r", artifacts=artifacts)
+
+
+@pytest.mark.parametrize("method", ["ease", "knn", "popularity"])
+def test_the_champion_answers_a_user_and_whoever_likes_some_films(method: str):
+    drawn = sample_ratings(users=120, films=80, ratings=5_000)
+    item, films = pd.factorize(drawn.ratings["movieId"], sort=True)
+    ratings = drawn.ratings.assign(user=drawn.ratings["userId"] - 1, item=item)
+    titles = (
+        drawn.films.rename(columns={"movieId": "film"}).set_index("film").loc[films].rename_axis("film").reset_index()
+    )
+    model = fit_items.fn(ratings, 120, len(films), Choice(method=method, regularisation=50, others=0.5), 4.0)  # type: ignore[arg-type]
+    users = pd.DataFrame({"user": np.arange(120) + 1})
+    champion = _champion(model, titles, recommend_films.fn(ratings, users, titles, model))
+    own = predict(champion, " 7 ")
+    assert own.table["rank"].tolist() == list(range(1, 11))
+    assert own.answer == f"User 7 should watch {own.table['title'].iloc[0]} next."
+    liked = titles["title"].head(5).tolist()
+    found = predict(champion, "; ".join([liked[0].lower(), *liked[1:]]), count=6)
+    assert len(found.table) == 6
+    assert not set(found.table["title"]) & set(liked)
+    assert found.table["score"].is_monotonic_decreasing
+    assert not found.warnings
+    assert "name five or more" in predict(champion, liked[0]).warnings[0]
+    scores = model.for_taste(taste_matrix(pd.DataFrame({"user": 0, "item": range(5), "rating": 5.0}), 1, 80, 4.0, 0.5))
+    best = int(np.argmax(np.where(np.arange(80) < 5, -np.inf, scores.scores(np.array([0]))[0])))
+    assert found.table["title"].iloc[0] == titles["title"].iloc[best]
+    for odd, told in (("No such film", "No film is called 'No such film'"), (" ; ", "titles parted by semicolons")):
+        with pytest.raises(UsageError, match=told):
+            predict(champion, odd)
+
+
+def test_films_are_found_by_part_of_their_title_the_popular_one_first():
+    films = pd.DataFrame({"title": ["Signal, The (1999)", "Signal (2001)", "A Signal (1970)", "Harbour (c.*) (1980)"]})
+    popularity = np.array([3.0, 1.0, 9.0, 2.0])
+    assert find_film("signal", films, popularity) == 1
+    assert find_film("signal (2001)", films, popularity) == 1
+    assert find_film("SIGNAL,", films, popularity) == 0
+    assert find_film("igna", films, popularity) == 2
+    assert find_film("(c.*)", films, popularity) == 3
+    with pytest.raises(UsageError, match="did you mean harbour"):
+        find_film("harbor", films.assign(title=["Harbour (1980)", *films["title"][1:]]), popularity)
