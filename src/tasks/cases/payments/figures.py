@@ -65,6 +65,8 @@ def spending_by_department(cells: pd.DataFrame, source: str = "") -> "Figure":
         cells: `quarter`, `department`, `cents`.
         source: said below the title.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(WIDTH, 3.4)
     totals = (cells.groupby("department")["cents"].sum() / 100).sort_values(ascending=False, kind="stable")
     if totals.empty:
@@ -76,6 +78,7 @@ def spending_by_department(cells: pd.DataFrame, source: str = "") -> "Figure":
     axes.set_yticks(places, [shorten(name, 30) for name in shown.index])
     axes.invert_yaxis()
     axes.grid(False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     _dollar_axis(axes.xaxis)
     axes.set_xlabel("paid to vendors, all quarters, dollars")
     for place, value in zip(places, shown, strict=True):
@@ -200,6 +203,8 @@ def segment_maps(vendors: pd.DataFrame, labels: np.ndarray, naive: np.ndarray) -
 
 
 def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> None:
+    from matplotlib.ticker import NullFormatter
+
     for segment in np.unique(segments):
         part = segments == segment
         axes.scatter(x[part], y[part], s=7, color=CATEGORICAL[segment % len(CATEGORICAL)], alpha=0.6, linewidths=0,
@@ -210,6 +215,7 @@ def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> 
     axes.set_yscale("log")
     _dollar_axis(axes.yaxis)
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 @styled

@@ -25,6 +25,7 @@ from tasks.cases.payments.report.tables import (
     shown_unusual,
 )
 from tasks.evaluation.metrics import Metric
+from tasks.figures.style import percent
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Section, Table, Text
 from tasks.publishing.report import Findings, Verdict
@@ -104,7 +105,7 @@ def _answer(cells: pd.DataFrame, vendors: pd.DataFrame) -> str:
     table = department_table(cells)
     total = float(table["dollars"].sum())
     few = vendors["cents"].nlargest(max(1, len(vendors) // 100)).sum() / 100
-    share = f"{few / total:.0%}" if total > 0 else "an unknown share"
+    share = percent(few / total) if total > 0 else "an unknown share"
     return (
         f"Of {dollars(total)} in {int(cells['payments'].sum()):,} payments ({_span(cells)}),"
         f" {table['department'].iloc[0]} paid most ({dollars(table['dollars'].iloc[0])}); the top 1 % of"
@@ -169,16 +170,18 @@ def _segments(
     scores: pd.DataFrame,
     judged: Judged,
 ) -> Section:
-    table = segment_table(segmented, labels, segment_names(scaled, labels, list(FEATURES)))
+    names = segment_names(scaled, labels, list(FEATURES)) if judged.kinds > 1 else ["all vendors"]
+    table = segment_table(segmented, labels, names)
     features = "; ".join(FEATURES.values())
     return Section(
         title="Kinds of vendors",
         intro=(
             f"Each vendor with at least {FEWEST_PAYMENTS} payments is described by eight numbers ({features}), and"
             " k-means parts the vendors by them. It parts anything, so the number of kinds is chosen on one half of the"
-            f" vendors and judged on the other. {how_judged(judged)}"
+            " vendors and judged on the other."
         ),
         blocks=[
+            Text(paragraphs=[how_judged(judged)]),
             Table.from_frame(
                 table,
                 SEGMENT_TITLES,

@@ -8,7 +8,7 @@ from tasks.cases.payments.figures import dollars
 from tasks.platform.text import shorten
 from tasks.training.clusters import DRAWS, Judged
 
-LONGEST_NAME = 60
+LONGEST_NAME = 32
 
 
 def first_look(unusual: pd.DataFrame, repeated: pd.DataFrame, counts: dict[str, int]) -> str:
