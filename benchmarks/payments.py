@@ -4,6 +4,7 @@
     python benchmarks/payments.py --rows 10000 100000          these sizes only
     python benchmarks/payments.py --engines pandas duckdb      these engines only
     python benchmarks/payments.py --flow                       the whole flow on 1.6 and 16 million payments
+    python benchmarks/payments.py --kinds 200                  single clouds in five shapes, planted kinds: what is told
 
 Each engine reads the same Parquet file of cleaned payments and gives the same tables: payments, corrections and cents
 by department and quarter, and by vendor with the median payment and the number of departments. The results are compared
@@ -12,7 +13,8 @@ and sums up three times, fewer where that takes over a minute. `first` is the fi
 warm up, but without its import or the start of its session, which is `start`; `best` is the best. Memory is the most
 that the process and its children (Spark's Java) held at once above what they held before, sampled 20 times a second (on
 Linux only). With `--flow` it is `flows/payments.py` that runs, from the making of the sample to the report, in an empty
-home, and the memory of its largest process is told too.
+home, and the memory of its largest process is told too. With `--kinds` no payments are summed up: vendors are drawn, in
+eight numbers as the flow describes them, and what is told of kinds is counted (`--vendors` of them, in up to 8 kinds).
 """
 
 import argparse
@@ -248,17 +250,69 @@ def flow(engine: str, rows: int) -> None:
     print(f"| {rows:,} | {engine} | {seconds:.0f} | {megabytes:,.0f} | {largest:,.0f} | {rand:.3f} |", flush=True)
 
 
+def clouds(chance: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Draw single clouds of n vendors in eight numbers, by shape."""
+    mix = 0.6 * chance.standard_normal((8, 8)) + np.eye(8)
+    normal = chance.standard_normal((n, 8))
+    long = normal @ mix
+    unit = long / long.std(axis=0)
+    along = chance.uniform(-1, 1, (n, 1))
+    counted = np.column_stack(
+        [unit[:, :4], np.sqrt(np.maximum(0, unit[:, 4] - 0.8)), np.log10(1 + chance.poisson(np.exp(0.7 * unit[:, 5]))),
+         np.clip(0.5 + 0.3 * unit[:, 6], 0, 1), np.round(unit[:, 7])]
+    )  # fmt: skip
+    return {
+        "round, normal": normal,
+        "correlated, normal": long,
+        "skewed (lognormal)": np.exp(0.8 * unit),
+        "heavy tails (t, 3 degrees, shared by all)": long / np.sqrt(chance.chisquare(3, (n, 1)) / 3),
+        "curved (banana)": 0.3 * normal + np.hstack([2 * along, 2 * along**2, np.zeros((n, 6))]),
+        "counts, shares, many zeros": counted,
+    }
+
+
+def told_kinds(draws: int, n: int, seed: int) -> None:
+    """Count how often kinds are told of single clouds, and planted kinds are found; print tables."""
+    from tasks.training.clusters import choose_clusters, standardised
+
+    def told(space: np.ndarray) -> int:
+        return choose_clusters(standardised(space), 8, thorough=False).judged.kinds
+
+    chance, false = np.random.default_rng(seed), dict.fromkeys(clouds(np.random.default_rng(0), 50), 0)
+    for _ in range(draws):
+        for shape, space in clouds(chance, n).items():
+            false[shape] += told(space) > 1
+    print(f"| single cloud of {n} vendors | kinds told, of {draws} |\n|---|---:|")
+    print("\n".join(f"| {shape} | {count} |" for shape, count in false.items()), flush=True)
+    few = max(20, draws // 5)
+    print(f"\n| planted kinds | apart, standard deviations | right number told, of {few} | any |\n|---|---:|---:|---:|")
+    for k in (2, 3):
+        for apart in (3.0, 4.0, 5.0, 6.0):
+            found = []
+            for _ in range(few):
+                axes = np.linalg.qr(chance.standard_normal((8, 8)))[0][:k]
+                space = chance.standard_normal((n, 8)) + apart / np.sqrt(2) * axes[chance.integers(0, k, n)]
+                found.append(told(space))
+            print(f"| {k} | {apart:g} | {found.count(k)} | {few - found.count(1)} |", flush=True)
+
+
 def main() -> None:
     """Print the table of times and memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", type=int, help="numbers of rows")
     parser.add_argument("--engines", nargs="+", choices=ENGINES)
     parser.add_argument("--flow", action="store_true", help="run the whole flow, with pandas and with Spark")
+    parser.add_argument("--kinds", type=int, metavar="N", help="draw N single clouds of each shape, and planted kinds")
+    parser.add_argument("--vendors", type=int, default=300, help="of each cloud")
+    parser.add_argument("--seed", type=int, default=11, help="of the clouds")
     parser.add_argument("--measure", choices=ENGINES, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
         print(json.dumps(measure(asked.measure, asked.file)))
+        return
+    if asked.kinds:
+        told_kinds(asked.kinds, asked.vendors, asked.seed)
         return
     if asked.flow:
         print("| rows | engine | seconds | memory, MB | largest process, MB | adjusted Rand |")

@@ -38,15 +38,15 @@ def payments(
     """Where does a state's money go, and which payments need a second look?
 
     The answer serves an auditor or a buyer: which departments and vendors to look at, which kinds of vendors there are,
-    and which payments to have checked first. It is good when segments fitted on half the vendors agree with those of
-    all to at least 0.8 (adjusted Rand index), and on the sample, whose truth is known, when the segments are recovered
-    to at least 0.9.
+    if any, and which payments to have checked first. Kinds are told only where they stand apart from one cloud of the
+    same shape. They are good when segments fitted on half the vendors agree with those of all to at least 0.8 (adjusted
+    Rand index), and on the sample, whose truth is known, when the segments are recovered to at least 0.9.
 
     Args:
         source: sample, or a CSV file, a folder of them, or an https address, in the schema of Vermont's payments
         rows: size of the sample; of no effect on your own files
         engine: pandas (one machine, a block at a time), spark, or auto (spark from 8 GB of files on)
-        most_segments: the largest number of vendor segments that is tried
+        most_segments: the largest number of vendor segments that is tried; one group is always among the candidates
         max_quarantined: stop when a larger share of the lines cannot be read
     """
     # Data understanding
@@ -66,7 +66,7 @@ def payments(
     segments = segment_vendors(features.vendors, features.scaled, features.raw, most_segments)
     labels, naive = segments.labels, segments.naive
 
-    # Evaluation: against k-means on raw features and the champion, and on the sample against the truth
+    # Evaluation: against k-means on raw features, single clouds and the champion, and on the sample against the truth
     cases = score_segments(features.scaled, labels, naive)
 
     def rescore(config: dict[str, Any]) -> Stored:
@@ -80,7 +80,7 @@ def payments(
         metric="silhouette",
         rescore=rescore,
     )
-    metrics = evaluate_segments(features.scaled, labels, cases.scores, cases.baseline, held.rival)
+    metrics = evaluate_segments(features.scaled, labels, cases.scores, cases.baseline, segments.judged, held.rival)
     truth = None
     if source == "sample":
         truth = evaluate_truth(features.vendors, labels, naive, summed.unusual, summed.repeated, rows)
@@ -89,7 +89,7 @@ def payments(
     tables = published_tables(cells, vendors, features.vendors, labels, summed.unusual, summed.repeated)
     findings = describe_payments(
         source, used, lines, cells, vendors, features.vendors, features.scaled, labels, naive, segments.scores,
-        tables.unusual, tables.repeated, summed.counts, metrics, truth,
+        tables.unusual, tables.repeated, summed.counts, segments.judged, metrics, truth,
     )  # fmt: skip
     return publish(findings, held, model={"model": segments.model}, tables=dict(tables.parts))
 

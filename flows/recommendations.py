@@ -1,7 +1,7 @@
-"""Recommendations: alternating least squares on ratings, for stars and for lists, from files to ten films a user."""
+"""Recommendations: EASE, ALS, neighbours and popularity on ratings, the best on validation, to ten films a user."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,10 +15,10 @@ from tasks.cases.recommendations.evaluation import (
     summarise_recommendations,
 )
 from tasks.cases.recommendations.features import index_ratings, split_ratings
-from tasks.cases.recommendations.ingestion import read_ratings
+from tasks.cases.recommendations.ingestion.read import read_ratings
 from tasks.cases.recommendations.report.compose import describe_recommendations
-from tasks.cases.recommendations.training.als import GRIDS, Choice, fit_lists, fit_stars, search_lists, search_stars
-from tasks.cases.recommendations.training.biases import centre_ratings, fit_biases, search_biases
+from tasks.cases.recommendations.training.choice import Choice
+from tasks.cases.recommendations.training.fit import choose_list_maker, fit_model, learn_stars
 from tasks.cases.recommendations.training.recommend import recommend_films, similar_films
 from tasks.cases.recommendations.validation import REMEDY, ratings_contract
 from tasks.evaluation.champion import case_scores
@@ -36,6 +36,7 @@ def recommendations(
     split: Literal["time", "date", "random"] = "time",
     test_share: Annotated[float, Field(ge=0.02, le=0.5)] = 0.1,
     relevant: Annotated[float, Field(ge=0.5, le=5)] = 4.0,
+    scale: Annotated[float, Field(ge=1, le=100)] = 5.0,
     search: Literal["one", "small", "wide"] = "small",
     max_quarantined: Quarantined = 0.02,
     seed: Seed = 42,
@@ -44,20 +45,21 @@ def recommendations(
 
     The answer serves whoever fills a list of ten films for every user. It is good when the lists hold more of what the
     user went on to watch and like than the most popular films do (NDCG@10, user by user, the interval of the difference
-    above 0), and when stars are predicted with an RMSE of at most 0.88 (random split) or better than by film means.
+    above 0), and stars are predicted better than by the best simple method (mean, film means or biases; the same).
 
     Args:
-        source: sample, public (MovieLens latest-small), a folder or zip with ratings.csv and perhaps movies.csv, or a
-            CSV file of userId, movieId, rating, timestamp
+        source: sample, public (MovieLens latest-small), or a folder, zip or file of ratings as MovieLens (all sizes,
+            also Kaggle's), Goodbooks or the like publish them: user, film, rating, and mostly a time; perhaps titles
         split: test on each user's last ratings (time), on all ratings after a date (date), or at random (random)
         test_share: share of the ratings that test; of the rest, the same share chooses the settings
-        relevant: stars from which a film counts as liked
+        relevant: stars from which a film counts as liked, of 5 whatever the scale
+        scale: the highest rating of the scale; ratings of 1 to 10 are halved at 10
         search: settings to try: one of each kind, 4 of each (small), or 16 and 24 (wide)
         max_quarantined: stop when a larger share of the ratings cannot be read or breaks the contract
-        seed: of the random split and of the first factors
+        seed: of the random split and of the first factors of ALS
     """
     # Data understanding
-    data = read_ratings(source)
+    data = read_ratings(source, scale)
     checked = check(data, ratings_contract(max_quarantined), REMEDY)
 
     # Data preparation
@@ -67,45 +69,44 @@ def recommendations(
     train, test = parts.train, parts.test
     shape = int(users.summary["rows"]), int(films.summary["rows"])
 
-    # Modelling: stars from biases and what they leave, lists from who watched what
-    of_stars, of_lists = GRIDS[search]
-    biases_tried = search_biases(train, *shape)
-    biases = fit_biases(train, *shape, biases_tried.pulls)
-    centred = centre_ratings(train, *shape, biases_tried.pulls)
-    stars_tried = search_stars(centred, centred, *shape, of_stars, seed)
-    stars = fit_stars(centred, *shape, stars_tried.best, seed)
-    lists_tried = search_lists(train, train, *shape, of_lists, relevant, seed)
-    lists = fit_lists(train, *shape, lists_tried.best, relevant, seed)
-    final = fit_lists(ratings, *shape, lists_tried.best, relevant, seed)  # what is published knows all ratings
-    next_films = recommend_films(ratings, users, films, final.users, final.items, relevant)
-    similar = similar_films(ratings, films, final.items)
+    # Modelling: stars from means, biases and what they leave; lists from who watched what
+    stars = learn_stars(train, shape, search, seed)
+    lists = choose_list_maker(train, shape, search, relevant, seed)
 
-    # Evaluation: on ratings held out, against popularity, film means, and the champion
-    predicted = score_stars(train, test, biases.user, biases.item, stars.users, stars.items)
-    ranked = score_lists(train, test, biases.item, lists.users, lists.items, stars.users, stars.items, relevant)
+    def fitted(to: Stored, choice: Choice) -> Stored:
+        return fit_model(to, shape, choice, relevant, seed)
 
-    def rescore(config: dict[str, Any]) -> Stored:
-        theirs = fit_lists(train, *shape, Choice.model_validate(config), relevant, int(config["seed"]))
-        return ndcg_of_lists(train, test, theirs.users, theirs.items, relevant)
+    models = {name: fitted(train, choice) for name, choice in lists.best.items()}
+    final = fitted(ratings, lists.choice)  # what is published knows all ratings
+    next_films = recommend_films(ratings, users, films, final)
+    similar = similar_films(ratings, films, fitted(ratings, lists.best["ease"]))
 
+    # Evaluation: on ratings held out, against popularity, the best simple prediction, and the champion
+    known = stars.biases.user, stars.biases.item, stars.taste.users, stars.taste.items
+    predicted = score_stars(train, test, *known)
+    ranked = score_lists(train, test, *known[1:], **models, relevant=relevant)
     held = contest(
         f"recommendations-{data.name}",
-        {**lists_tried.best.load(Choice).model_dump(), "relevant": relevant, "seed": seed},
-        case_scores(ranked.table, "ndcg_implicit", "ndcg_popularity"),
+        {**lists.choice.model_dump(), "relevant": relevant, "seed": seed},
+        case_scores(ranked.table, f"ndcg_{lists.choice.method}", "ndcg_popularity"),
         on=f"{test.digest}-{relevant:g}",
         metric="ndcg@10",
-        rescore=rescore,
+        rescore=lambda theirs: ndcg_of_lists(train, test, shape[0], fitted(train, Choice.model_validate(theirs))),
     )
-    stars_table, lists_table = compare_stars(predicted), compare_lists(ranked.table, ranked.shown)
-    metrics = summarise_recommendations(predicted, stars_table, ranked.table, lists_table, held.rival)
+    by_stars, by_lists = compare_stars(predicted), compare_lists(ranked.table, ranked.shown)
+    metrics = summarise_recommendations(
+        predicted, by_stars, ranked.table, by_lists, lists.choice, stars.choice, held.rival
+    )
     bands = errors_by_popularity(predicted)
 
     # Deployment
     findings = describe_recommendations(
-        ratings, users, films, predicted, stars_table, lists_table, bands, ranked.shown,
-        biases_tried.table, stars_tried.table, lists_tried.table, next_films, similar, metrics, split, relevant,
+        ratings, users, films, predicted, by_stars, by_lists, bands, ranked.shown, stars.tried_biases, stars.tried_als,
+        lists.tried_als, lists.tried_items, next_films, similar, metrics, lists.choice, stars.choice,
+        data.parts.replaced, split, relevant,
     )  # fmt: skip
-    answers = {"lists": final.model, "stars": stars.model}
+    answers = {"lists": final, "films": films, "recommendations": next_films}
+    answers |= {f"stars_{name}": part for name, part in stars.model.parts.items()}
     return publish(findings, held, model=answers, tables={"recommendations": next_films, "similar": similar})
 
 

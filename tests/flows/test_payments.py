@@ -31,7 +31,8 @@ def test_both_engines_answer_the_sample_alike_and_again_from_the_store(
     first, page = run(prefect_server, rows=ROWS)
     truth = write_payments(tmp_path, ROWS)
     assert f"{int(truth.totals['payments'].sum()):,} payments" in first["answer"]
-    assert f"fall into {len(SEGMENTS)} kinds" in first["answer"]
+    assert f"fall into {len(SEGMENTS)} kinds that stand apart" in first["answer"]
+    assert first["answer"].startswith("Look first at $")
     assert first["verdict"]["met"] is True
     found = metrics(first)
     assert found["adjusted_rand"]["value"] >= 0.9 > found["adjusted_rand"]["baseline"]

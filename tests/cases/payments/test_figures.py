@@ -33,10 +33,9 @@ def test_the_titles_state_the_findings() -> None:
     assert "Health pays most: $4.0 million of $5.0 million" in svg
     assert "<b>" not in svg
     assert "2015 Q1" in figure_to_svg(spending_by_quarter(table))
-    scores = pd.DataFrame(
-        {"features": ["scaled"] * 2 + ["raw"] * 2, "k": [2, 3] * 2, "silhouette": [0.4, 0.6, 0.9, 0.8]}
-    )
-    assert "highest at 3 segments: 0.60" in figure_to_svg(silhouette_by_k(scores))
+    scores = pd.DataFrame({"k": [2, 3], "silhouette": [0.5, 0.6], "one_cloud": [0.4, 0.2]})
+    assert "At 3 kinds the silhouette is 0.40 above" in figure_to_svg(silhouette_by_k(scores, 3))
+    assert "No kinds stand apart: the best gap to one cloud is 0.40" in figure_to_svg(silhouette_by_k(scores, 1))
     unusual = pd.DataFrame({"dollars": [5e5, 1e3], "usual": [100.0, 10.0]})
     assert "7 payments" in figure_to_svg(unusual_payments(unusual, 7))
     assert "5,000 times the median" in figure_to_svg(unusual_payments(unusual.head(1), 1))

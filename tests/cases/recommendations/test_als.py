@@ -9,8 +9,11 @@ import pytest
 from tasks.cases.recommendations.evaluation import ndcg_of_lists, score_stars
 from tasks.cases.recommendations.features import index_ratings, split_ratings
 from tasks.cases.recommendations.sample import sample_ratings
-from tasks.cases.recommendations.training.als import Choice, Factors, fit_lists, fit_stars, run_als, search_lists
+from tasks.cases.recommendations.training.als import Factors, fit_lists, fit_stars, run_als, search_lists
 from tasks.cases.recommendations.training.biases import centre_ratings, fit_biases
+from tasks.cases.recommendations.training.choice import Choice
+from tasks.cases.recommendations.training.items import fit_items
+from tasks.cases.recommendations.training.list_model import ListModel, als_model, taste_matrix
 from tasks.cases.recommendations.training.recommend import similar_films
 from tasks.platform.errors import ContractError
 
@@ -79,9 +82,17 @@ def test_the_factors_of_users_are_the_least_squares_that_they_should_be(lists: F
     assert closeness > 0.98
 
 
+def test_a_new_user_gets_the_factors_that_als_would_give(lists: Factors, parts: Any):
+    train = parts[1].train
+    model = ListModel(LISTS, 4.0, np.zeros(ITEMS), users=lists.users, items=lists.items)
+    folded = model.for_taste(taste_matrix(train, USERS, ITEMS, 4.0, LISTS.others)).scores(np.arange(USERS))
+    assert np.corrcoef(folded.ravel(), (lists.users @ lists.items.T).ravel())[0, 1] > 0.98
+
+
 def test_similar_films_are_of_the_same_kind(lists: Factors, parts: Any):
     indexed = parts[0]
-    found = similar_films.fn(indexed.ratings, indexed.items, lists.items)
+    model = als_model.fn(lists.users, lists.items, indexed.ratings, LISTS, 4.0)
+    found = similar_films.fn(indexed.ratings, indexed.items, model)
     kinds = sample_ratings().tastes
     kinds = pd.DataFrame(kinds / np.linalg.norm(kinds, axis=1, keepdims=True), index=indexed.items["film"])
     alike = np.einsum("nk,nk->n", kinds.loc[found["film"]], kinds.loc[found["similar"]])
@@ -100,6 +111,6 @@ def test_the_best_settings_are_chosen_by_validation(spark: Any, parts: Any, list
     searched = search_lists.fn(spark.createDataFrame(train), train, USERS, ITEMS, grid, 4.0, 1)
     assert searched.best == LISTS
     assert searched.table["ndcg"].idxmax() == 1
-    ndcg = ndcg_of_lists.fn(train, test, lists.users, lists.items, 4.0)
-    popular = ndcg_of_lists.fn(train, test, np.zeros((USERS, 1)), np.zeros((ITEMS, 1)), 4.0)
+    ndcg = ndcg_of_lists.fn(train, test, USERS, als_model.fn(lists.users, lists.items, train, LISTS, 4.0))
+    popular = ndcg_of_lists.fn(train, test, USERS, fit_items.fn(train, USERS, ITEMS, Choice(method="popularity"), 4.0))
     assert ndcg.mean() > popular.mean() + 0.04

@@ -13,6 +13,10 @@ from tasks.cases.recommendations.evaluation import (
     score_stars,
     summarise_recommendations,
 )
+from tasks.cases.recommendations.training.choice import Choice
+from tasks.cases.recommendations.training.items import fit_items
+from tasks.cases.recommendations.training.list_model import ListModel
+from tasks.cases.recommendations.training.stars import StarChoice
 from tasks.evaluation.champion import case_scores
 from tasks.platform.errors import ContractError
 
@@ -41,6 +45,20 @@ def taste() -> tuple[np.ndarray, np.ndarray]:
     return users, items
 
 
+def models(train: pd.DataFrame, taste: tuple[np.ndarray, np.ndarray]) -> dict[str, ListModel]:
+    """The four makers of lists, als with factors that are given."""
+    popular = fit_items.fn(train, 21, ITEMS, Choice(method="popularity"), 4.0)
+    als = ListModel(Choice(alpha=1), 4.0, 1e-9 * popular.offset, users=taste[0], items=taste[1])
+    fitted = {
+        name: fit_items.fn(train, 21, ITEMS, Choice(method=name, regularisation=5), 4.0) for name in ("ease", "knn")
+    }
+    return {**fitted, "als": als, "popularity": popular}
+
+
+def star_choice(best: str) -> StarChoice:
+    return StarChoice(best=best, simple="item_mean", rmse={})
+
+
 def test_stars_and_their_fallbacks(parts: tuple, taste: tuple):
     train, test = parts
     item_bias = np.full(ITEMS, 3.5)
@@ -51,6 +69,7 @@ def test_stars_and_their_fallbacks(parts: tuple, taste: tuple):
         .df()
         .set_index("item")
     )
+    assert (stars["mean"] == train["rating"].mean()).all()
     known = stars[~stars["new_film"]]
     assert known["item_mean"].to_numpy() == pytest.approx(means.loc[known["item"], "mean"].to_numpy())
     assert (known["watched"].to_numpy() == means.loc[known["item"], "n"].to_numpy()).all()
@@ -71,15 +90,17 @@ def test_stars_and_their_fallbacks(parts: tuple, taste: tuple):
 def test_lists_of_taste_beat_popularity_and_the_difference_is_told(parts: tuple, taste: tuple):
     train, test = parts
     stars = score_stars.fn(train, test, np.zeros(21), np.full(ITEMS, 3.5), *taste)
-    lists = score_lists.fn(train, test, np.full(ITEMS, 3.5), *taste, *taste, 4.0)
-    scores = case_scores.fn(lists.table, "ndcg_implicit", "ndcg_popularity")
+    lists = score_lists.fn(train, test, np.full(ITEMS, 3.5), *taste, **models(train, taste), relevant=4.0)
+    scores = case_scores.fn(lists.table, "ndcg_als", "ndcg_popularity")
     assert scores.scores.mean() > scores.baseline.mean() + 0.1
     new = lists.table.set_index("user").loc[20]
-    assert new["ndcg_implicit"] == new["ndcg_popularity"]
+    assert new["ndcg_als"] == new["ndcg_popularity"]
     table = compare_lists.fn(lists.table, lists.shown)
     metrics = {
         metric.name: metric
-        for metric in summarise_recommendations.fn(stars, compare_stars.fn(stars), lists.table, table, scores.baseline)
+        for metric in summarise_recommendations.fn(
+            stars, compare_stars.fn(stars), lists.table, table, Choice(alpha=1), star_choice("als"), scores.baseline
+        )
     }
     gain = metrics["ndcg@10_gain"]
     assert gain.value == pytest.approx((scores.scores - scores.baseline).mean())
@@ -88,9 +109,11 @@ def test_lists_of_taste_beat_popularity_and_the_difference_is_told(parts: tuple,
     assert metrics["ndcg@10"].champion == pytest.approx(scores.baseline.mean())
     assert metrics["cold_ratings"].value == pytest.approx(2 / len(test))
     assert metrics["rmse"].value < (metrics["rmse"].baseline or 0)
+    assert metrics["ndcg@10_ease"].value > metrics["ndcg@10_all_time"].value, "films of one taste go together"
+    assert metrics["hits@10"].value == (lists.table["recall_als"] > 0).mean()
 
 
 def test_lists_without_anything_relevant_are_refused(parts: tuple, taste: tuple):
     train, test = parts
     with pytest.raises(ContractError, match="lower relevant"):
-        score_lists.fn(train, test.assign(rating=1.0), np.zeros(ITEMS), *taste, *taste, 4.0)
+        score_lists.fn(train, test.assign(rating=1.0), np.zeros(ITEMS), *taste, **models(train, taste), relevant=4.0)

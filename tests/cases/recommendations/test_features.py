@@ -38,7 +38,7 @@ def test_parts_are_apart_and_later_ratings_are_held_out(seed: int, way: str, sha
             )
     if way == "date":
         assert times.loc[list(keys[0])].max() < times.loc[list(keys[1])].min()
-    assert list(train.columns) == ["user", "item", "rating", "validation"]
+    assert list(train.columns) == ["user", "item", "rating", "timestamp", "validation"]
 
 
 def test_test_ratings_change_nothing_in_training():
@@ -68,6 +68,14 @@ def test_an_empty_part_is_refused():
     ratings = pd.DataFrame({"user": [0, 1], "item": [0, 1], "rating": 4.0, "timestamp": 7})
     with pytest.raises(ContractError, match="raise test_share"):
         split_ratings.fn(ratings, "time", 0.1, 1)
+
+
+def test_ratings_without_times_cannot_be_split_by_time():
+    ratings = _ratings(1).assign(timestamp=0)
+    for way in ("time", "date"):
+        with pytest.raises(ContractError, match="no times, so there is no split by"):
+            split_ratings.fn(ratings, way, 0.1, 1)
+    assert len(split_ratings.fn(ratings, "random", 0.1, 1).test)
 
 
 def test_films_without_a_title_are_called_by_their_number():

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.cases.recommendations import ingestion as module
-from tasks.cases.recommendations.ingestion import WAYS, of_ratings, read_rating_files
-from tasks.cases.recommendations.sample import PLANTED, sample_ratings, write_ratings
+from tasks.cases.recommendations.ingestion import read as module
+from tasks.cases.recommendations.ingestion.read import WAYS, of_ratings, read_rating_files
+from tasks.cases.recommendations.sample import PLANTED, REPLACED, sample_ratings, write_ratings
 from tasks.ingestion.files import Source, locate
 from tasks.ingestion.zip_members import Limited
 from tasks.platform.errors import ContractError, UsageError
@@ -50,6 +50,7 @@ def test_the_sample_comes_back_and_its_broken_rows_are_named():
         "rating is no number", "timestamp is no whole number", "user is no whole number",
     ]  # fmt: skip
     assert read.quarantine["path"].iloc[0] == f"ratings.csv, line {len(drawn.ratings) + 2}"
+    assert read.replaced == REPLACED
     kept = read.ratings.iloc[: len(drawn.ratings)]
     assert (kept.to_numpy() == drawn.ratings.to_numpy()).all()
     assert (read.films["title"] == drawn.films["title"]).all()
@@ -124,7 +125,7 @@ def test_a_zip_without_ratings_and_a_damaged_one_are_refused(tmp_path: Path):
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_BYTES", {"ratings.csv": 2**20, "movies.csv": 2**20})
+    monkeypatch.setattr(module, "MOST_BYTES", {"ratings": 2**20, "films": 2**20})
     packed = _zip(tmp_path, {"ratings.csv": HEADER + "1,10,4.0,964982703\n" * 500_000})
     assert packed.stat().st_size < 2**20
     with pytest.raises(ContractError, match="larger than 1 MB"):
@@ -153,3 +154,77 @@ def test_the_published_ratings_are_read_as_duckdb_reads_them(shared: Path):
     assert len(read.films) == 9742
     assert read.quarantine.empty
     assert isinstance(read.films, pd.DataFrame)
+
+
+BARE = {
+    "ml-1m/ratings.dat": "1::10::4::964982703\n2::20::3::964982704\n",
+    "ml-1m/movies.dat": "10::Signal, The (1999)::Drama|War\n20::Pok\xe9mon: One|Two (1998)::Comedy\n",
+    "ml-100k/u.data": "1\t10\t4\t964982703\n2\t20\t3\t964982704\n",
+    "ml-100k/u.item": "10|Signal, The (1999)|01-Jan-1999||http://x|" + "|".join("0" * 8 + "1" + "0" * 8 + "1" + "0")
+    + "\n20|Pok\xe9mon: One (1998)|01-Jan-1998||http://x|" + "|".join("0" * 5 + "1" + "0" * 13) + "\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", ["ml-1m", "ml-100k"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_files_without_a_header_are_read_by_their_names(tmp_path: Path, size: str, packed: bool):
+    files = {name: text.encode("latin-1") for name, text in BARE.items() if name.startswith(size)}
+    if packed:
+        source = tmp_path / "own.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    else:
+        source = tmp_path / size
+        source.mkdir()
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content)
+    read = read_rating_files.fn(located(str(source)).files)
+    assert read.quarantine.empty
+    assert read.ratings.to_dict("list") == {
+        "user": [1, 2], "film": [10, 20], "rating": [4.0, 3.0], "timestamp": [964982703, 964982704]
+    }  # fmt: skip
+    assert read.films["title"].tolist()[0] == "Signal, The (1999)"
+    assert read.films["title"].tolist()[1].startswith("Pok\xe9mon: One")
+    assert read.films["genres"].tolist() == ["Drama|War", "Comedy"]
+
+
+def test_days_are_turned_into_seconds_and_odd_ones_put_aside(tmp_path: Path):
+    text = '"userId","movieId","rating","timestamp"\n1,10,4.0,"2000-07-30 18:45:03"\n2,20,3.5,"2000-13-30 18:45:03"\n'
+    read = read_rating_files.fn([_file(tmp_path, text + "3,30,5,2000-07-31\n", "rating.csv")])
+    assert read.ratings["timestamp"].tolist() == [964982703, 965001600]
+    assert read.quarantine["reason"].tolist() == ["timestamp is no whole number"]
+
+
+def test_goodbooks_have_no_times_and_other_names(tmp_path: Path):
+    _file(tmp_path, "user_id,book_id,rating\n1,10,5\n2,20,3\n")
+    _file(tmp_path, "book_id,goodreads_book_id,title\n10,7,Signal\n", "books.csv")
+    read = read_rating_files.fn(located(str(tmp_path)).files)
+    assert read.ratings["timestamp"].tolist() == [0, 0]
+    assert read.films["title"].tolist() == ["Signal"]
+
+
+def test_a_scale_of_ten_is_halved(tmp_path: Path):
+    read = read_rating_files.fn([_file(tmp_path, HEADER + "1,10,10,5\n2,20,1,6\n")], 10)
+    assert read.ratings["rating"].tolist() == [5.0, 0.5]
+
+
+def test_who_rates_anew_is_taken_at_the_last_word(tmp_path: Path):
+    rows = "1,10,4.0,200\n1,20,3.0,150\n1,10,1.0,100\n2,10,2.0,7\n2,10,5.0,7\n"
+    read = read_rating_files.fn([_file(tmp_path, HEADER + rows)])
+    assert read.replaced == 2
+    assert read.ratings[["user", "film", "rating"]].to_numpy().tolist() == [[1, 10, 4], [1, 20, 3], [2, 10, 5]]
+
+
+@pytest.mark.parametrize("name", ["ratings-kaggle-20m", "ratings-rerated"])
+def test_what_people_bring_is_read(shared: Path, name: str):
+    folder = shared / "cases" / name
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    read = read_rating_files.fn(located(str(folder)).files)
+    file = next(folder.glob("rating*.csv"))
+    lines = duckdb.connect().sql(f"select count(*), count(distinct (userId, movieId)) from '{file}'").fetchall()[0]
+    assert read.quarantine.empty
+    assert len(read.ratings) == lines[1]
+    assert read.replaced == lines[0] - lines[1]
+    assert read.ratings["timestamp"].between(789_000_000, 2_000_000_000).all()

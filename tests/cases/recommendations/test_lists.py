@@ -99,4 +99,4 @@ def test_validation_ratings_choose_how_strongly_biases_are_shrunk():
     chance = np.random.default_rng(8)
     table = pd.DataFrame({"user": chance.integers(0, 60, 600), "item": chance.integers(0, 60, 600)})
     table["rating"], table["validation"] = 3 + chance.normal(0, 1, 600), chance.random(600) < 0.3
-    assert search_biases.fn(table, 60, 60).pulls == [10.0, 10.0]
+    assert search_biases.fn(table, 60, 60).pulls == [10_000.0, 10_000.0]

@@ -5,6 +5,7 @@ import pytest
 
 from tasks.cases.recommendations.report.compose import judge
 from tasks.cases.recommendations.report.sections import cold_section, next_section, similar_section
+from tasks.cases.recommendations.training.stars import StarChoice
 from tasks.evaluation.metrics import Metric
 
 
@@ -17,19 +18,20 @@ def _metrics(gain_low: float, rmse: float, saved_low: float) -> dict[str, Metric
 
 
 @pytest.mark.parametrize(
-    ("split", "gain_low", "rmse", "saved_low", "met"),
+    ("best", "gain_low", "saved_low", "met"),
     [
-        ("random", 0.01, 0.85, -1, True),
-        ("random", 0.01, 0.89, 0.1, False),
-        ("time", 0.01, 0.95, 0.1, True),
-        ("time", 0.01, 0.85, -0.1, False),
-        ("date", -0.01, 0.85, 0.1, False),
+        ("als", 0.01, 0.1, True),
+        ("als", 0.01, -0.1, False),
+        ("als", -0.01, 0.1, False),
+        ("biases", 0.01, 0.0, False),
     ],
 )
-def test_the_criterion_can_be_missed(split: str, gain_low: float, rmse: float, saved_low: float, met: bool):
-    verdict = judge(_metrics(gain_low, rmse, saved_low), split)
+def test_the_criterion_can_be_missed(best: str, gain_low: float, saved_low: float, met: bool):
+    choice = StarChoice(best=best, simple="biases", rmse={})
+    verdict = judge(_metrics(gain_low, 0.85, saved_low), choice)
     assert verdict.met is met
-    assert ("0.88" in verdict.sentence) == (split == "random")
+    claimed = "stars are predicted better than by the best simple way, the user and film biases" in verdict.sentence
+    assert claimed is (best == "als" and saved_low > 0)
 
 
 def test_new_users_and_films_are_counted_each_with_its_error():
@@ -37,7 +39,7 @@ def test_new_users_and_films_are_counted_each_with_its_error():
         {"user": [0, 1, 2, 2], "rating": 4.0, "als": [4.0, 3.0, 2.0, 4.0], "new_user": [False, False, True, True],
          "new_film": [False, True, False, False]}
     )  # fmt: skip
-    section = cold_section(predicted)
+    section = cold_section(predicted, "als")
     rows = section.blocks[0].rows  # type: ignore[union-attr]
     assert [row[1] for row in rows] == [1, 1, 2, 0]
     assert rows[1][4] == 1

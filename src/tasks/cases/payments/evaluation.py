@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.cases.payments.training import SEED, fitted
 from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
+from tasks.training.clusters import SEED, Judged, fitted
 
 HALVES, RESAMPLES = 10, 200
 MEASURED_ON = 3_000  # vendors
@@ -62,17 +62,37 @@ def _silhouettes(space: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 @stage(phase="Evaluation")
 def evaluate_segments(
-    scaled: np.ndarray, labels: np.ndarray, scores: np.ndarray, baseline: np.ndarray, champion: np.ndarray | None = None
+    scaled: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    baseline: np.ndarray,
+    judged: Judged,
+    champion: np.ndarray | None = None,
 ) -> list[Metric]:
-    """Say how well apart the segments lie, and whether half the vendors give the same ones.
+    """Say whether kinds stand apart, how far, and whether half the vendors give the same ones.
 
     Args:
         scaled: (m, d).
         labels: segment of each vendor, (m,).
         scores: silhouettes as `score_segments` gives them, (p,).
         baseline: those of k-means on raw features, (p,); all 0 where it finds a single segment.
+        judged: what the second half of the vendors said of the kinds of the first.
         champion: those of the champion, (p,); None without one.
     """
+    found = [
+        Metric(name="kinds", value=judged.kinds, baseline=1.0, note="1: the vendors form one group"),
+        Metric(
+            name="silhouette_held_out", value=judged.silhouette, n=judged.cases, baseline=judged.one_cloud,
+            note=f"of {judged.candidate} kinds found on one half of the vendors and judged on the other; baseline:"
+            " single clouds of the same shape",
+        ),
+        Metric(
+            name="p_between", value=judged.p_between, n=judged.between + judged.beside,
+            note="chance of so few vendors between the two kinds least apart, if they were one group",
+        ),
+    ]  # fmt: skip
+    if judged.kinds == 1:
+        return found
     low, high = bootstrap(scores)
     theirs = float(champion.mean()) if champion is not None and len(champion) == len(scores) else None
     silhouette = Metric(
@@ -81,10 +101,10 @@ def evaluate_segments(
         champion=theirs,
         note="baseline: k-means on raw features, seen in the scaled space",
     )  # fmt: skip
-    return [silhouette, _stability(np.array(scaled), labels)]
+    return [silhouette, _stability(np.array(scaled), labels, judged.stability), *found]
 
 
-def _stability(space: np.ndarray, labels: np.ndarray) -> Metric:
+def _stability(space: np.ndarray, labels: np.ndarray, of_clouds: float | None) -> Metric:
     """Return the mean agreement (adjusted Rand index) of segments fitted on random halves with those of all."""
     from sklearn.metrics import adjusted_rand_score
 
@@ -95,8 +115,9 @@ def _stability(space: np.ndarray, labels: np.ndarray) -> Metric:
         half = chance.permutation(len(space))[: len(space) // 2]
         scores.append(float(adjusted_rand_score(labels, fitted(space[half], k, seed).predict(space))))
     return Metric(
-        name="stability", value=float(np.mean(scores)), low=min(scores), high=max(scores), n=HALVES, baseline=0.0,
-        note="adjusted Rand index of segments fitted on random halves; the range is that of all halves, chance gives 0",
+        name="stability", value=float(np.mean(scores)), low=min(scores), high=max(scores), n=HALVES, baseline=of_clouds,
+        note="adjusted Rand index of segments fitted on random halves, range of all halves; baseline: single clouds,"
+        " which k-means cuts up",
     )  # fmt: skip
 
 

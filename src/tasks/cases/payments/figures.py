@@ -65,6 +65,8 @@ def spending_by_department(cells: pd.DataFrame, source: str = "") -> "Figure":
         cells: `quarter`, `department`, `cents`.
         source: said below the title.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(WIDTH, 3.4)
     totals = (cells.groupby("department")["cents"].sum() / 100).sort_values(ascending=False, kind="stable")
     if totals.empty:
@@ -76,6 +78,7 @@ def spending_by_department(cells: pd.DataFrame, source: str = "") -> "Figure":
     axes.set_yticks(places, [shorten(name, 30) for name in shown.index])
     axes.invert_yaxis()
     axes.grid(False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     _dollar_axis(axes.xaxis)
     axes.set_xlabel("paid to vendors, all quarters, dollars")
     for place, value in zip(places, shown, strict=True):
@@ -132,30 +135,34 @@ def _times(whole: pd.Series) -> str:
 
 
 @styled
-def silhouette_by_k(scores: pd.DataFrame) -> "Figure":
-    """Draw the silhouette by number of segments, on scaled and on raw features.
+def silhouette_by_k(scores: pd.DataFrame, kinds: int) -> "Figure":
+    """Draw the silhouette by number of segments, of the vendors and of one cloud of the same shape.
 
     Args:
-        scores: `features` (scaled, raw), `k`, `silhouette`.
+        scores: `k`, `silhouette`, `one_cloud`.
+        kinds: what was found; 1 when no kinds stand apart.
     """
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = new_figure(WIDTH, 2.6)
-    styles = {"scaled": (BLUE, "o", "-", "scaled features"), "raw": (VERMILLION, "D", "--", "raw features")}
-    best = {}
-    for name, (colour, marker, line, label) in styles.items():
-        part = scores[scores["features"] == name]
-        axes.plot(part["k"], part["silhouette"], line, color=colour, marker=marker, markersize=5, label=label)
-        best[name] = part.loc[part["silhouette"].idxmax()]
-        axes.plot(best[name]["k"], best[name]["silhouette"], "o", markersize=12, markerfacecolor="none",
-                  markeredgecolor=INK)  # fmt: skip
+    for name, colour, marker, line, label in (
+        ("silhouette", BLUE, "o", "-", "the vendors"),
+        ("one_cloud", MUTED, "D", "--", "one cloud of the same shape"),
+    ):
+        axes.plot(scores["k"], scores[name], line, color=colour, marker=marker, markersize=5, label=label)
+    gap = scores["silhouette"] - scores["one_cloud"]
+    best = scores.loc[gap.idxmax()]
+    axes.plot(best["k"], best["silhouette"], "o", markersize=12, markerfacecolor="none", markeredgecolor=INK)
     axes.set_xlabel("number of segments k")
     axes.set_ylabel("mean silhouette")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    chosen = best["scaled"]
-    finding = f"The silhouette of scaled features is highest at {int(chosen['k'])} segments: {chosen['silhouette']:.2f}"
-    set_title(axes, finding, "each curve in its own space: their heights cannot be compared")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
+    finding = (
+        f"At {kinds} kinds the silhouette is {gap.max():.2f} above that of one cloud"
+        if kinds > 1
+        else f"No kinds stand apart: the best gap to one cloud is {gap.max():.2f}"
+    )
+    set_title(axes, finding, "on the half of the vendors that the number was chosen on")
     return figure
 
 
@@ -180,7 +187,13 @@ def segment_maps(vendors: pd.DataFrame, labels: np.ndarray, naive: np.ndarray) -
     left.set_ylabel("median payment, dollars")
     share = float(np.bincount(naive).max() / len(naive))
     apart = len(np.unique(labels))
-    finding = f"On raw features one segment takes {percent(share)} of the vendors; scaled, {apart} kinds come apart"
+    finding = (
+        f"On raw features one segment takes {percent(share)} of the vendors; scaled, {apart} kinds come apart"
+        if apart > 1
+        else "The vendors form one group; k-means on raw features cuts it all the same"
+        if len(np.unique(naive)) > 1
+        else "The vendors form one group"
+    )
     set_title(
         left,
         finding,
@@ -190,6 +203,8 @@ def segment_maps(vendors: pd.DataFrame, labels: np.ndarray, naive: np.ndarray) -
 
 
 def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> None:
+    from matplotlib.ticker import NullFormatter
+
     for segment in np.unique(segments):
         part = segments == segment
         axes.scatter(x[part], y[part], s=7, color=CATEGORICAL[segment % len(CATEGORICAL)], alpha=0.6, linewidths=0,
@@ -200,6 +215,7 @@ def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> 
     axes.set_yscale("log")
     _dollar_axis(axes.yaxis)
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 @styled

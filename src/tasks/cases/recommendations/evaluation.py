@@ -7,15 +7,18 @@ import pandas as pd
 
 from tasks.cases.recommendations.training.als import predict_stars
 from tasks.cases.recommendations.training.biases import Biases, predict_prior
+from tasks.cases.recommendations.training.choice import Choice
+from tasks.cases.recommendations.training.list_model import ListModel
 from tasks.cases.recommendations.training.ranking import per_user_quality
-from tasks.cases.recommendations.training.top_films import Ranker, by_offset, liked_counts, with_fallback
-from tasks.evaluation.intervals import bootstrap, paired_difference
+from tasks.cases.recommendations.training.stars import StarChoice, item_means
+from tasks.cases.recommendations.training.top_films import Ranker, by_offset, liked_counts
+from tasks.evaluation.intervals import bootstrap, exact_binomial, paired_difference
 from tasks.evaluation.metrics import Metric
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
-STARS = ("item_mean", "biases", "als")
-LISTS = ("implicit", "popularity", "explicit", "item_mean")
+STARS = ("mean", "item_mean", "biases", "als")
+LISTS = ("ease", "als", "knn", "popularity", "all_time", "explicit", "item_mean")
 BANDS = (0, 1, 3, 10, 50, 10**9)
 BAND_NAMES = ("none", "1 to 2", "3 to 9", "10 to 49", "50 and more")
 
@@ -47,17 +50,16 @@ def score_stars(
         items: factors, (items, rank).
 
     Returns:
-        `test` with the predictions `item_mean`, `biases` and `als` (stars), `new_user`, `new_film` (not in training)
-        and `watched` (training ratings of the film).
+        `test` with the predictions `mean`, `item_mean`, `biases` and `als` (stars), `new_user`, `new_film` (not in
+        training) and `watched` (training ratings of the film).
     """
-    item, rating = train["item"].to_numpy(), train["rating"].to_numpy()
-    counts = np.bincount(item, minlength=len(item_bias))
-    means = np.where(counts > 0, np.bincount(item, rating, len(item_bias)) / np.maximum(counts, 1), rating.mean())
+    counts = np.bincount(train["item"].to_numpy(), minlength=len(item_bias))
     of_users = np.bincount(train["user"].to_numpy(), minlength=len(user_bias))
     user, film = test["user"].to_numpy(), test["item"].to_numpy()
     biases = Biases(np.asarray(user_bias), np.asarray(item_bias))
     return test.assign(
-        item_mean=means[film],
+        mean=train["rating"].mean(),
+        item_mean=item_means(train, len(item_bias))[film],
         biases=predict_prior(biases, test),
         als=predict_stars(test, biases.user[user] + biases.item[film], users, items),
         new_user=of_users[user] == 0,
@@ -71,10 +73,12 @@ def score_lists(
     train: pd.DataFrame,
     test: pd.DataFrame,
     item_bias: np.ndarray,
-    implicit_users: np.ndarray,
-    implicit_items: np.ndarray,
     explicit_users: np.ndarray,
     explicit_items: np.ndarray,
+    ease: ListModel,
+    als: ListModel,
+    knn: ListModel,
+    popularity: ListModel,
     relevant: float,
 ) -> Lists:
     """Recommend ten films to every test user by every method, and see which the user went on to watch and like.
@@ -83,24 +87,26 @@ def score_lists(
         train: `user`, `item`, `rating`.
         test: the same.
         item_bias: (items,).
-        implicit_users: factors for lists, (users, rank).
-        implicit_items: (items, rank).
         explicit_users: factors for stars, (users, rank).
         explicit_items: (items, rank).
+        ease: fitted to `train`, as the three that follow.
+        als: fitted.
+        knn: fitted.
+        popularity: fitted.
         relevant: rated at least so, stars.
 
     Raises:
         ContractError: no test rating is relevant.
     """
-    count, popularity = len(implicit_users), liked_counts(train, len(item_bias), relevant)
-    rankers = {
-        "implicit": with_fallback(implicit_users, implicit_items, popularity),
-        "popularity": by_offset(popularity, count),
+    count = len(explicit_users)
+    models = {"ease": ease, "als": als, "knn": knn, "popularity": popularity}
+    rankers = {name: model.ranker(train, count) for name, model in models.items()} | {
+        "all_time": by_offset(liked_counts(train, len(item_bias), relevant), count),
         "explicit": Ranker(np.asarray(explicit_users, float), np.asarray(explicit_items, float), item_bias),
         "item_mean": by_offset(item_bias, count),
     }
     found = {name: per_user_quality(rankers[name], train, test, relevant) for name in LISTS}
-    table = found["implicit"].table[["user", "relevant"]].copy()
+    table = found["popularity"].table[["user", "relevant"]].copy()
     if table.empty:
         raise ContractError(f"No test rating is {relevant:g} stars or more; lower relevant or raise test_share.")
     shown = pd.DataFrame({"watched": np.bincount(train["item"].to_numpy(), minlength=len(item_bias))})
@@ -111,12 +117,9 @@ def score_lists(
 
 
 @stage(phase="Evaluation")
-def ndcg_of_lists(
-    train: pd.DataFrame, test: pd.DataFrame, users: np.ndarray, items: np.ndarray, relevant: float
-) -> np.ndarray:
-    """Return the NDCG@10 of every test user for factors (users, rank) and (items, rank); for the champion's, (n,)."""
-    ranker = with_fallback(users, items, liked_counts(train, len(items), relevant))
-    return per_user_quality(ranker, train, test, relevant).table["ndcg"].to_numpy()
+def ndcg_of_lists(train: pd.DataFrame, test: pd.DataFrame, users: int, model: ListModel) -> np.ndarray:
+    """Return the NDCG@10 of every test user for a model fitted to `train`; for the champion's, (n,)."""
+    return per_user_quality(model.ranker(train, users), train, test, model.relevant).table["ndcg"].to_numpy()
 
 
 def rmse_with_interval(squared: np.ndarray, users: np.ndarray) -> tuple[float, float | None, float | None]:
@@ -150,7 +153,7 @@ def compare_lists(table: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 
 @stage(phase="Evaluation")
 def errors_by_popularity(stars: pd.DataFrame) -> pd.DataFrame:
-    """Return every method's RMSE by the film's training ratings: `band`, `ratings`, `item_mean`, `biases`, `als`."""
+    """Return every method's RMSE by the film's training ratings: `band`, `ratings`, and a column of each."""
     band = pd.cut(stars["watched"], BANDS, right=False, labels=BAND_NAMES)
     rows = []
     for name in BAND_NAMES:
@@ -167,6 +170,8 @@ def summarise_recommendations(
     stars_table: pd.DataFrame,
     lists: pd.DataFrame,
     lists_table: pd.DataFrame,
+    lists_choice: Choice,
+    star_choice: StarChoice,
     champion: np.ndarray | None,
 ) -> list[Metric]:
     """Gather the figures of the run.
@@ -176,38 +181,45 @@ def summarise_recommendations(
         stars_table: as `compare_stars` returns it.
         lists: per user.
         lists_table: as `compare_lists` returns it.
+        lists_choice: how the lists are made.
+        star_choice: how stars are predicted, and by what simple method they would be.
         champion: the champion's NDCG@10 of the same users; None without one.
     """
-    star = stars_table.set_index("method")
-    kind = lists_table.set_index("method")
-    ours, popular = lists["ndcg_implicit"].to_numpy(), lists["ndcg_popularity"].to_numpy()
+    star, kind = stars_table.set_index("method"), lists_table.set_index("method")
+    best, simple, made = star_choice.best, star_choice.simple, lists_choice.method
+    ours, popular = lists[f"ndcg_{made}"].to_numpy(), lists["ndcg_popularity"].to_numpy()
     gain = paired_difference(ours, popular)
-    squares = {name: ((stars[name] - stars["rating"]) ** 2).to_numpy() for name in ("als", "item_mean")}
-    saved = paired_difference(squares["item_mean"], squares["als"], groups=stars["user"].to_numpy())
-    recall = lists["recall_implicit"].to_numpy()
+    squares = {name: ((stars[name] - stars["rating"]) ** 2).to_numpy() for name in (best, simple)}
+    saved = paired_difference(squares[simple], squares[best], groups=stars["user"].to_numpy())
+    recall = lists[f"recall_{made}"].to_numpy()
+    hits, popular_hits = recall > 0, lists["recall_popularity"].to_numpy() > 0
     recall_low, recall_high = bootstrap(recall)
+    hits_low, hits_high = exact_binomial(int(hits.sum()), len(hits))
     theirs = float(np.mean(champion)) if champion is not None and len(champion) == len(ours) else None
     users, n = len(lists), len(stars)
     return [
-        Metric(name="ndcg@10", value=kind.at["implicit", "ndcg"], low=kind.at["implicit", "low"],
-               high=kind.at["implicit", "high"], n=users, baseline=kind.at["popularity", "ndcg"], champion=theirs,
-               note="baseline: the films liked by most, without those already seen"),
+        Metric(name="ndcg@10", value=kind.at[made, "ndcg"], low=kind.at[made, "low"], high=kind.at[made, "high"],
+               n=users, baseline=kind.at["popularity", "ndcg"], champion=theirs,
+               note=f"lists by {made}; baseline: the films liked by most"
+               f"{', of late' if lists_choice.half_life else ''}, without those already seen"),
         Metric(name="ndcg@10_gain", value=gain.value, low=gain.low, high=gain.high, n=users, baseline=0.0,
                note="over popularity, user by user"),
+        Metric(name="hits@10", value=float(hits.mean()), low=hits_low, high=hits_high, n=users,
+               baseline=float(popular_hits.mean()), note="share of the users whose list holds a film that they liked"),
         Metric(name="recall@10", value=float(recall.mean()), low=recall_low, high=recall_high, n=users,
                baseline=kind.at["popularity", "recall"]),
-        Metric(name="coverage", value=kind.at["implicit", "coverage"], baseline=kind.at["popularity", "coverage"],
+        Metric(name="coverage", value=kind.at[made, "coverage"], baseline=kind.at["popularity", "coverage"],
                note="share of the films that are on somebody's list"),
-        Metric(name="rmse", value=star.at["als", "rmse"], unit="stars", low=star.at["als", "low"],
-               high=star.at["als", "high"], n=n, baseline=star.at["item_mean", "rmse"],
-               note="biases and ALS; baseline: the mean of the film"),
-        Metric(name="mae", value=star.at["als", "mae"], unit="stars", n=n, baseline=star.at["item_mean", "mae"]),
+        Metric(name="rmse", value=star.at[best, "rmse"], unit="stars", low=star.at[best, "low"],
+               high=star.at[best, "high"], n=n, baseline=star.at[simple, "rmse"],
+               note=f"by {best}; baseline: {simple}, the best simple one on the validation ratings"),
+        Metric(name="mae", value=star.at[best, "mae"], unit="stars", n=n, baseline=star.at[simple, "mae"]),
         Metric(name="mse_gain", value=saved.value, unit="stars²", low=saved.low, high=saved.high, n=n, baseline=0.0,
-               note="mean squared error less than that of item means, users drawn as a whole"),
-        Metric(name="rmse_biases", value=star.at["biases", "rmse"], unit="stars", low=star.at["biases", "low"],
-               high=star.at["biases", "high"], n=n, note="user and film biases without taste"),
-        Metric(name="ndcg@10_explicit", value=kind.at["explicit", "ndcg"], low=kind.at["explicit", "low"],
-               high=kind.at["explicit", "high"], n=users, note="lists by predicted stars, for comparison"),
+               note=f"mean squared error less than that of {simple}, users drawn as a whole"),
+        *(Metric(name=f"rmse_{name}", value=star.at[name, "rmse"], unit="stars", low=star.at[name, "low"],
+                 high=star.at[name, "high"], n=n) for name in STARS),
+        *(Metric(name=f"ndcg@10_{name}", value=kind.at[name, "ndcg"], low=kind.at[name, "low"],
+                 high=kind.at[name, "high"], n=users) for name in LISTS),
         Metric(name="cold_ratings", value=float((stars["new_user"] | stars["new_film"]).mean()), n=n,
                note="share of the test ratings by a user or of a film that training had never seen"),
     ]  # fmt: skip

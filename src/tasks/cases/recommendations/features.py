@@ -26,7 +26,7 @@ class Indexed(NamedTuple):
 class Split(NamedTuple):
     """Ratings to learn from and to test on."""
 
-    train: pd.DataFrame  # user, item, rating, validation
+    train: pd.DataFrame  # user, item, rating, timestamp, validation
     test: pd.DataFrame  # user, item, rating
 
 
@@ -63,9 +63,11 @@ def split_ratings(ratings: pd.DataFrame, way: str, test_share: float, seed: int)
         seed: of the random split, and of the order of ratings that a user gave in the same second.
 
     Raises:
-        ContractError: nothing is left to learn from, to choose by or to test on.
+        ContractError: nothing is left to learn from, to choose by or to test on, or a split by times without times.
     """
     columns = ["user", "item", "rating"]
+    if way != "random" and len(ratings) and int(ratings["timestamp"].max()) == 0:
+        raise ContractError(f"The ratings have no times, so there is no split by {way}; use --split random.")
     test = held_out(ratings, way, test_share, seed)
     train = ratings[~test].reset_index(drop=True)
     validation = held_out(train, way, test_share, seed + 1)
@@ -73,7 +75,9 @@ def split_ratings(ratings: pd.DataFrame, way: str, test_share: float, seed: int)
         if way == "date" and ratings["timestamp"].nunique() < 3:
             raise ContractError("The ratings have too few different times for a split by date; use --split random.")
         raise ContractError(f"A test share of {test_share} leaves a part of the ratings empty; raise test_share.")
-    return Split(train[columns].assign(validation=validation), ratings.loc[test, columns].reset_index(drop=True))
+    return Split(
+        train[[*columns, "timestamp"]].assign(validation=validation), ratings.loc[test, columns].reset_index(drop=True)
+    )
 
 
 def held_out(ratings: pd.DataFrame, way: str, share: float, seed: int) -> np.ndarray:

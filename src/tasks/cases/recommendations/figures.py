@@ -25,12 +25,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LIST_NAMES = {
-    "implicit": "ALS on what was watched",
+    "ease": "EASE, films that go together",
+    "als": "ALS on what was watched",
+    "knn": "neighbours of the films watched",
     "popularity": "most liked films",
+    "all_time": "most liked of all times",
     "explicit": "highest predicted stars",
     "item_mean": "best films by bias",
 }
-STAR_NAMES = {"als": "biases and ALS", "biases": "user and film biases", "item_mean": "mean of the film"}
+SHORT_NAMES = {"ease": "EASE", "als": "ALS", "knn": "neighbours of films", "popularity": "the most liked films"}
+STAR_NAMES = {
+    "als": "biases and ALS",
+    "biases": "user and film biases",
+    "item_mean": "mean of the film",
+    "mean": "mean of all ratings",
+}
 
 
 def _dots(axes: "Axes", names: list[str], values: np.ndarray, low: np.ndarray, high: np.ndarray, best: int) -> None:
@@ -48,63 +57,73 @@ def _dots(axes: "Axes", names: list[str], values: np.ndarray, low: np.ndarray, h
 
 
 @styled
-def list_quality(lists: pd.DataFrame, gain: tuple[float, float, float], users: int, relevant: float) -> "Figure":
+def list_quality(
+    lists: pd.DataFrame, made: str, gain: tuple[float, float, float], users: int, relevant: float
+) -> "Figure":
     """Draw NDCG@10 of every method with its interval.
 
     Args:
         lists: `method`, `ndcg`, `low`, `high`.
-        gain: of the first method over popularity, with its interval.
+        made: the method of the lists that are published.
+        gain: of that method over popularity, with its interval.
         users: that were tested.
         relevant: stars from which a film is liked.
     """
-    figure, axes = new_figure(WIDTH, 1.9)
+    figure, axes = new_figure(WIDTH, 2.5)
     table = lists.sort_values("ndcg", ascending=False, kind="stable")
     names = [LIST_NAMES[name] for name in table["method"]]
     ndcg, low, high = (table[name].to_numpy(float) for name in ("ndcg", "low", "high"))
-    _dots(axes, names, ndcg, low, high, list(table["method"]).index("implicit"))
+    _dots(axes, names, ndcg, low, high, list(table["method"]).index(made))
     axes.set_xlim(left=0)
     axes.set_xlabel("NDCG@10 (0: nothing liked on the list, 1: the perfect list)")
-    finding = _list_finding(lists.set_index("method")["ndcg"], gain)
+    finding = _list_finding(lists.set_index("method")["ndcg"], made, gain)
     set_title(axes, finding, f"{users:,} users; liked: {relevant:g} stars or more in the test part; 95 % intervals")
     return figure
 
 
-def _list_finding(ndcg: pd.Series, gain: tuple[float, float, float]) -> str:
-    """Say in a sentence how ALS and popularity compare."""
+def _list_finding(ndcg: pd.Series, made: str, gain: tuple[float, float, float]) -> str:
+    """Say in a sentence how the published lists and popularity compare."""
+    who = SHORT_NAMES[made]
+    if made == "popularity":
+        return "Nothing makes better lists on the validation ratings than the most liked films"
     if gain[2] < 0:
-        return "The most liked films make better lists than what like-minded users watched"
+        return f"The most liked films make better lists than {who}"
     if gain[1] <= 0:
-        return "Lists from what like-minded users watched are not certainly better than the most liked films"
-    ratio = ndcg["implicit"] / ndcg["popularity"] if ndcg["popularity"] > 0 else np.inf
+        return f"Lists by {who} are not certainly better than the most liked films"
+    ratio = ndcg[made] / ndcg["popularity"] if ndcg["popularity"] > 0 else np.inf
     times = f"{ratio:.1f} times as good as" if 1.15 <= ratio < np.inf else "better than"
-    return f"Lists from what like-minded users watched are {times} the most liked films"
+    return f"Lists by {who} are {times} the most liked films"
 
 
 @styled
-def star_errors(stars: pd.DataFrame, ratings: int) -> "Figure":
+def star_errors(stars: pd.DataFrame, ratings: int, best: str, simple: str) -> "Figure":
     """Draw the RMSE of every method with its interval.
 
     Args:
         stars: `method`, `rmse`, `low`, `high`.
         ratings: that were tested.
+        best: the method that is used.
+        simple: the best simple one.
     """
-    figure, axes = new_figure(WIDTH, 1.6)
+    figure, axes = new_figure(WIDTH, 1.9)
     table = stars.sort_values("rmse", kind="stable")
     names = [STAR_NAMES[name] for name in table["method"]]
     values, low, high = (table[name].to_numpy(float) for name in ("rmse", "low", "high"))
-    _dots(axes, names, values, low, high, list(table["method"]).index("als"))
+    _dots(axes, names, values, low, high, list(table["method"]).index(best))
     axes.set_xlabel("RMSE of the predicted rating, stars (smaller is better)")
-    finding = _star_finding(stars.set_index("method")["rmse"])
+    finding = _star_finding(stars.set_index("method")["rmse"], best, simple)
     set_title(axes, finding, f"{ratings:,} ratings held out; 95 % intervals, whole users drawn")
     return figure
 
 
-def _star_finding(rmse: pd.Series) -> str:
-    """Say in a sentence what biases and what factors take off the error."""
-    bias, taste = 1 - rmse["biases"] / rmse["item_mean"], 1 - rmse["als"] / rmse["biases"]
-    if taste <= 0.002 or bias <= 0:
-        return "Factors for taste do not lower the error of user and film biases"
-    return f"Biases take {percent(bias, 1)} off the error of film means, factors for taste another {percent(taste, 1)}"
+def _star_finding(rmse: pd.Series, best: str, simple: str) -> str:
+    """Say in a sentence what taste takes off the error of the best simple prediction."""
+    if best != "als":
+        return f"Nothing predicts stars better on the validation ratings than the {STAR_NAMES[best]}"
+    taste = 1 - rmse["als"] / rmse[simple]
+    if taste <= 0:
+        return f"Factors for taste do not lower the error of the {STAR_NAMES[simple]}"
+    return f"Factors for taste take {percent(taste, 1)} off the error of the {STAR_NAMES[simple]}"
 
 
 @styled
@@ -112,17 +131,17 @@ def error_bands(bands: pd.DataFrame) -> "Figure":
     """Draw the RMSE of every method by how often the film was rated in training.
 
     Args:
-        bands: `band`, `ratings`, `item_mean`, `biases`, `als`.
+        bands: `band`, `ratings`, and the RMSE of each method.
     """
     figure, axes = new_figure(WIDTH, 2.7)
     places = np.arange(len(bands))
-    for name, colour, marker, line in zip(STAR_NAMES, CATEGORICAL, MARKERS, ("-", "--", ":"), strict=False):
+    for name, colour, marker, line in zip(STAR_NAMES, CATEGORICAL, MARKERS, ("-", "--", ":", "-."), strict=False):
         axes.plot(places, bands[name], line, marker=marker, color=colour, label=STAR_NAMES[name], markersize=6)
     labels = [f"{band}\n({count:,})" for band, count in zip(bands["band"], bands["ratings"], strict=True)]
     axes.set_xticks(places, labels)
     axes.set_xlabel("training ratings of the film (in brackets: test ratings)")
     axes.set_ylabel("RMSE, stars")
-    axes.legend(labelcolor=MUTED)
+    axes.legend(labelcolor=MUTED, fontsize=8)
     if len(bands) < 2:
         finding = "All tested films have about as many ratings"
     else:
@@ -170,17 +189,18 @@ def search_figure(table: pd.DataFrame, score: str) -> "Figure":
 
 
 @styled
-def list_spread(shown: pd.DataFrame) -> "Figure":
+def list_spread(shown: pd.DataFrame, made: str) -> "Figure":
     """Draw which share of all places on lists the most watched films take, for two methods.
 
     Args:
-        shown: a row per film: `watched`, `implicit`, `popularity`.
+        shown: a row per film: `watched`, and on how many lists of each method it is.
+        made: the method of the lists that are published.
     """
     figure, axes = new_figure(WIDTH, 2.7)
     table = shown[shown["watched"] > 0].sort_values("watched", ascending=False, kind="stable")
     share = np.arange(1, len(table) + 1) / max(1, len(table))
     lines = (("watched", SOFT, "-", "ratings in training"), ("popularity", CATEGORICAL[1], "--", "lists of most liked"),
-             ("implicit", BLUE, "-", "lists of ALS"))  # fmt: skip
+             (made, BLUE, "-", "the lists published"))  # fmt: skip
     for name, colour, line, label in lines:
         total = max(1, table[name].sum())
         axes.plot(share, table[name].cumsum() / total, line, color=colour, label=label)
@@ -192,7 +212,7 @@ def list_spread(shown: pd.DataFrame) -> "Figure":
     axes.set_xlabel("most watched films, share of all films (logarithmic)")
     axes.set_ylabel("share of all places")
     axes.legend(labelcolor=MUTED)
-    ours, theirs = ((table[name] > 0).sum() for name in ("implicit", "popularity"))
-    set_title(axes, f"The lists of ALS show {ours:,} different films, those of the most liked {theirs:,}",
+    ours, theirs = ((table[name] > 0).sum() for name in (made, "popularity"))
+    set_title(axes, f"The lists show {ours:,} different films, those of the most liked {theirs:,}",
               f"of {len(table):,} films that could be recommended")  # fmt: skip
     return figure

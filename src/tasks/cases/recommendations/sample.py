@@ -21,8 +21,9 @@ CURIOSITY = 1.3  # how much the odds of watching depend on taste
 GENRES = ("Drama", "Comedy", "Thriller", "Sci-Fi")
 WORDS = ("Harbour", "Orchard", "Lantern", "Winter", "River", "Café", "Mirror", "Signal", "Garden", "Compass")
 START, END = 820_454_400, 1_537_000_000  # seconds: January 1996 to September 2018
-PLANTED = {"unreadable": 3, "impossible": 2, "twice": 2}
-"""Rows that are broken on purpose: no number where one is wanted, a rating off the scale, a film rated twice."""
+PLANTED = {"unreadable": 3, "impossible": 2}
+"""Rows that are broken on purpose: no number where one is wanted, a rating off the scale."""
+REPLACED = 1  # rating that its user gave anew later
 
 
 class SampleRatings(NamedTuple):
@@ -100,7 +101,8 @@ def write_ratings(folder: Path) -> None:
     film = int(drawn.ratings["movieId"].max())
     bad: list[list[object]] = [[901, film, "four", 964982703], [901, 1, 4.0, ""], ["?", 1, 4.0, 964982703]]
     bad += [[902, film, 7.5, 964982703], [902, 1, -1.0, 964982703]]
-    bad += [[903, film, 4.0, 964982703], [903, film, 2.0, 964982704]]
+    first = rows[0]
+    bad += [[first[0], first[1], 0.5, int(first[3]) - 60]]
     for name, header, lines in (
         ("ratings.csv", list(drawn.ratings.columns), [*rows, *bad]),
         ("movies.csv", list(drawn.films.columns), drawn.films.to_numpy().tolist()),

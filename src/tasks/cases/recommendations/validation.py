@@ -3,7 +3,7 @@
 from tasks.validation.contract import Contract, Rule
 from tasks.validation.rules import between
 
-REMEDY = "give ratings of 0.5 to 5 stars, one per user and film, or raise max_quarantined"
+REMEDY = "give ratings of 0.5 to 5 stars (scale=10 halves ratings of 1 to 10), or raise max_quarantined"
 FEWEST = 500  # ratings; with fewer nothing can be learned or told
 HIGHEST = 5.0  # stars
 LOWEST = 0.5

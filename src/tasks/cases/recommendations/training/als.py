@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, Field
 
 from tasks.cases.recommendations.training.biases import HIGHEST, LOWEST
+from tasks.cases.recommendations.training.choice import Choice
 from tasks.cases.recommendations.training.ranking import per_user_quality
 from tasks.cases.recommendations.training.top_films import liked_counts, with_fallback
 from tasks.platform.errors import ContractError
@@ -27,16 +27,6 @@ PER_BLOCK = 250_000  # ratings of a block of factors: below, the work of a task 
 CHECKPOINT = (
     3  # iterations after which Spark writes the factors down: a lost worker costs no more, and no deep recursion
 )
-
-
-class Choice(BaseModel):
-    """The settings of a factorisation."""
-
-    rank: int = Field(ge=1, le=512)
-    regularisation: float = Field(ge=0, le=100, description="Spark's regParam, times the ratings of the user or film")
-    alpha: float = Field(0, ge=0, le=10_000, description="confidence in what was seen; 0 for stars")
-    others: float = Field(0, ge=0, le=1, description="weight of a film watched and not liked; a liked one has 1")
-    iterations: int = Field(10, ge=1, le=100)
 
 
 class Factors(NamedTuple):
@@ -155,7 +145,14 @@ def search_stars(
 
 @stage(phase="Modelling")
 def search_lists(
-    ratings: "DataFrame", train: pd.DataFrame, users: int, items: int, grid: list[Choice], relevant: float, seed: int
+    ratings: "DataFrame",
+    train: pd.DataFrame,
+    users: int,
+    items: int,
+    grid: list[Choice],
+    relevant: float,
+    seed: int,
+    popularity: Choice | None = None,
 ) -> Search:
     """Choose the settings for lists: the largest NDCG@10 on the validation ratings; arguments as for `search_stars`.
 
@@ -167,6 +164,7 @@ def search_lists(
         grid: settings to try.
         relevant: a film rated at least so is one that should have been recommended, stars.
         seed: of the first factors.
+        popularity: how it is counted, which new users get.
 
     Raises:
         ContractError: nothing in training is rated so high.
@@ -174,11 +172,13 @@ def search_lists(
     learn, held = train[~train["validation"]], train[train["validation"]]
     if not (learn["rating"] >= relevant).any():
         raise ContractError(f"No training rating is {relevant:g} stars or more; lower --relevant.")
-    popularity, seen = liked_counts(learn, items, relevant), ratings.where("not validation").persist()
+    half_life = popularity.half_life if popularity else 0.0
+    grid = [choice.model_copy(update={"half_life": half_life}) for choice in grid]
+    counts, seen = liked_counts(learn, items, relevant, half_life), ratings.where("not validation").persist()
     rows = []
     for choice in grid:
         found = _fit(_seen(seen, choice, relevant), choice, (users, items), seed)
-        quality = per_user_quality(with_fallback(found.users, found.items, popularity), learn, held, relevant)
+        quality = per_user_quality(with_fallback(found.users, found.items, counts), learn, held, relevant)
         ndcg = float(quality.table["ndcg"].mean()) if len(quality.table) else 0.0
         rows.append({**choice.model_dump(), "ndcg": ndcg})
     seen.unpersist()

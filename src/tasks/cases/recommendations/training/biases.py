@@ -14,7 +14,7 @@ import pandas as pd
 from tasks.platform.stage import stage
 
 ROUNDS = 15
-PULLS = (2.0, 5.0, 10.0)  # ratings of deviation 0 on top
+PULLS = (2.0, 5.0, 10.0, 100.0, 10_000.0)  # ratings of deviation 0 on top; the last all but forbids deviations
 LOWEST, HIGHEST = 0.5, 5.0  # stars
 
 

@@ -39,7 +39,7 @@ def per_user_quality(ranker: Ranker, train: pd.DataFrame, held: pd.DataFrame, re
         users = users[np.linspace(0, len(users) - 1, MOST_USERS).astype(int)]
     items = len(ranker.offset)
     wanted = np.sort(good["user"].to_numpy(np.int64) * items + good["item"].to_numpy(np.int64))
-    counts = np.bincount(good["user"].to_numpy(), minlength=len(ranker.users))[users]
+    counts = np.bincount(good["user"].to_numpy(), minlength=ranker.users.shape[0])[users]
     discount = 1 / np.log2(np.arange(2, K + 2))
     ideal = np.cumsum(discount)[np.minimum(counts, K) - 1]
     hits, shown = [np.empty((0, K), bool)], np.zeros(items, np.int64)

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from tasks.cases.recommendations.training.list_model import ListModel
 from tasks.cases.recommendations.training.ranking import K
-from tasks.cases.recommendations.training.top_films import liked_counts, top_blocks, with_fallback
+from tasks.cases.recommendations.training.top_films import top_blocks
 from tasks.platform.stage import stage
 
 WELL_KNOWN = 100  # films for which similar ones are told
@@ -17,9 +18,7 @@ def recommend_films(
     ratings: pd.DataFrame,
     users: pd.DataFrame,
     films: pd.DataFrame,
-    user_factors: np.ndarray,
-    item_factors: np.ndarray,
-    relevant: float,
+    model: ListModel,
 ) -> pd.DataFrame:
     """Make the list of every user.
 
@@ -27,14 +26,12 @@ def recommend_films(
         ratings: `user`, `item`, `rating`: all that is known.
         users: `user`, the publisher's number.
         films: `film`, `title`.
-        user_factors: (users, rank).
-        item_factors: (items, rank).
-        relevant: rated at least so, stars.
+        model: fitted to these ratings.
 
     Returns:
-        `user`, `rank` (from 1), `film`, `title`, `score` (about 0 to 1: how surely the user will watch and like it).
+        `user`, `rank` (from 1), `film`, `title`, `score` (larger is likelier; mostly from 0 to 1).
     """
-    ranker = with_fallback(user_factors, item_factors, liked_counts(ratings, len(films), relevant))
+    ranker = model.ranker(ratings, len(users))
     numbers, titles, ids = films["film"].to_numpy(), films["title"].to_numpy(object), users["user"].to_numpy()
     parts = []
     for block, places, scores in top_blocks(ranker, ratings, np.arange(len(users)), K):
@@ -46,13 +43,13 @@ def recommend_films(
 
 
 @stage(phase="Modelling")
-def similar_films(ratings: pd.DataFrame, films: pd.DataFrame, item_factors: np.ndarray) -> pd.DataFrame:
+def similar_films(ratings: pd.DataFrame, films: pd.DataFrame, model: ListModel) -> pd.DataFrame:
     """Find the films whose factors point the same way as a well-known film's (cosine).
 
     Args:
         ratings: `user`, `item`.
         films: `film`, `title`.
-        item_factors: (items, rank).
+        model: with factors of films.
 
     Returns:
         `film`, `title`, `rank` (from 1), `similar`, `similar_title`, `cosine`, `both` (users who rated both), for the
@@ -60,6 +57,7 @@ def similar_films(ratings: pd.DataFrame, films: pd.DataFrame, item_factors: np.n
     """
     from scipy import sparse
 
+    item_factors = np.asarray(model.into if model.into.size else model.items)
     user, item = ratings["user"].to_numpy(), ratings["item"].to_numpy()
     counts = np.bincount(item, minlength=len(films))
     norms = np.linalg.norm(item_factors, axis=1)

@@ -1,20 +1,31 @@
 """Which films come first for a user? The best scores among those not yet seen, for blocks of users at a time."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+DAY = 86_400  # seconds
 BLOCK = 8_000_000  # scores held at a time: 64 MB
 
 
 class Ranker(NamedTuple):
-    """The score of film i for user u is `users[u] @ items[i] + offset[i]`."""
+    """The score of film i for user u is `users[u] @ into @ items[i] + offset[i]`; `into` is left out where None.
 
-    users: np.ndarray  # (users, rank)
-    items: np.ndarray  # (items, rank)
+    `users` and `items` may be sparse: what a user has seen in place of factors, and then `into` leads to the factors.
+    """
+
+    users: Any  # (users, rank), or (users, items) with `into` or with the neighbours of items
+    items: Any  # (items, rank)
     offset: np.ndarray  # (items,)
+    into: np.ndarray | None = None  # (items, rank)
+
+    def scores(self, block: Any) -> np.ndarray:
+        """Return the scores of users, (b, items)."""
+        users = self.users[block]
+        found = (users if self.into is None else users @ self.into) @ self.items.T
+        return np.asarray(found.toarray() if hasattr(found, "toarray") else found, np.float64) + self.offset
 
 
 def by_offset(offset: np.ndarray, users: int) -> Ranker:
@@ -24,15 +35,26 @@ def by_offset(offset: np.ndarray, users: int) -> Ranker:
 
 def with_fallback(users: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> Ranker:
     """Return the ranker by factors that falls back on popularity: for new users, and where scores are equal."""
-    share = popularity / max(1.0, float(popularity.max()))
+    share = popularity / max(1e-12, float(popularity.max()))
     return Ranker(np.asarray(users, np.float64), np.asarray(items, np.float64), 1e-9 * share)
 
 
-def liked_counts(ratings: pd.DataFrame, items: int, relevant: float) -> np.ndarray:
-    """Return how often each film was rated at least `relevant`, and, to a lesser degree, how often at all; (items,)."""
+def liked_counts(ratings: pd.DataFrame, items: int, relevant: float, half_life: float = 0.0) -> np.ndarray:
+    """Return how often each film was rated at least `relevant`, and, to a lesser degree, how often at all; (items,).
+
+    Args:
+        ratings: `user`, `item`, `rating`, and `timestamp` where a half-life is given.
+        items: how many.
+        relevant: rated at least so, stars.
+        half_life: days after which a rating counts half, before the last of all; 0 lets all count alike.
+    """
     item = ratings["item"].to_numpy()
-    liked = np.bincount(item[ratings["rating"].to_numpy() >= relevant], minlength=items)
-    return liked + 1e-3 * np.bincount(item, minlength=items) / max(1, len(ratings))
+    weight = np.ones(len(ratings))
+    if half_life > 0:
+        time = ratings["timestamp"].to_numpy(np.float64)
+        weight = 0.5 ** ((time.max() - time) / DAY / half_life)
+    liked = np.bincount(item, weight * (ratings["rating"].to_numpy() >= relevant), minlength=items)
+    return liked + 1e-3 * np.bincount(item, weight, minlength=items) / max(1, len(ratings))
 
 
 def top_blocks(
@@ -52,12 +74,12 @@ def top_blocks(
     items = len(ranker.offset)
     user, item = seen["user"].to_numpy(), seen["item"].to_numpy()
     order = np.argsort(user, kind="stable")
-    ends = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(ranker.users)))])
+    ends = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=ranker.users.shape[0]))])
     item, unknown = item[order], np.bincount(item, minlength=items) == 0
     step = max(1, BLOCK // items)
     for start in range(0, len(wanted), step):
         block = wanted[start : start + step]
-        scores = ranker.users[block] @ ranker.items.T + ranker.offset
+        scores = ranker.scores(block)
         scores[:, unknown] = -np.inf
         sizes = ends[block + 1] - ends[block]
         rows = np.repeat(np.arange(len(block)), sizes)

@@ -1,0 +1,1 @@
+"""Recommendations: Data understanding."""
