@@ -26,7 +26,7 @@ from tasks.training.nearest.hashing import build_index
 BY_FEATURES, BY_LOOK = 20, 10  # candidates of each picture
 EXACTLY = 5_000  # pictures up to which every one is compared with every other for candidates
 FREQUENCIES = 12  # of the cosine transform, across and down
-CHUNK = 256  # pictures between two steps of the progress
+CHUNK, PIECE = 4096, 64  # pairs between two steps of the progress, and those that a thread takes at a time
 
 
 def find_versions(manifest: Stored, vectors: Stored, source: str) -> Stored:
@@ -135,7 +135,7 @@ def invariants(grey: np.ndarray) -> np.ndarray:
 def _candidates(vectors: np.ndarray, comparer: Comparer, wanted: np.ndarray) -> list[tuple[int, int]]:
     """Return the pairs of neighbouring contents, each once, of those that are `wanted` (n,)."""
     pairs: set[tuple[int, int]] = set()
-    for rows, count in ((vectors, BY_FEATURES), (invariants(comparer.looks.grey), BY_LOOK)):
+    for rows, count in ((vectors, BY_FEATURES), (invariants(comparer.looks.grey[:, 0]), BY_LOOK)):
         index = build_index.fn(rows, "exact" if len(rows) <= EXACTLY else "lsh")
         for start in range(0, len(rows), 4096):
             found = index.search(rows[start : start + 4096], min(count + 1, len(rows))).ids
@@ -148,10 +148,17 @@ def _candidates(vectors: np.ndarray, comparer: Comparer, wanted: np.ndarray) -> 
 
 def _join_edited(joined: _Joined, pairs: list[tuple[int, int]], comparer: Comparer) -> None:
     """Join what is an edit of each other; pairs that are joined already cost nothing."""
-    chunks = [pairs[start : start + CHUNK * BY_FEATURES] for start in range(0, len(pairs), CHUNK * BY_FEATURES)]
+
+    def edits(some: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [pair for pair in some if comparer.is_edited(*pair)]
+
     with ThreadPoolExecutor(settings().threads) as pool:
-        for chunk in progress(chunks, "comparing pictures", unit="steps"):
+        for chunk in progress(_cut(pairs, CHUNK), "comparing pictures", unit=f"x {CHUNK:,} pairs"):
             left = [pair for pair in chunk if joined.leader(pair[0]) != joined.leader(pair[1])]
-            for pair, same in zip(left, pool.map(lambda pair: comparer.is_edited(*pair), left), strict=True):
-                if same:
+            for found in pool.map(edits, _cut(left, PIECE)):
+                for pair in found:
                     joined.join(*pair)
+
+
+def _cut(pairs: list[tuple[int, int]], size: int) -> list[list[tuple[int, int]]]:
+    return [pairs[start : start + size] for start in range(0, len(pairs), size)]

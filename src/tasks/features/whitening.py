@@ -110,6 +110,7 @@ def fit_whitening(raw: np.ndarray, dimensions: int = 256, strength: float = STRE
     Args:
         raw: (n, D), any float type, may be memory-mapped; n may be 0.
         dimensions: components wanted; fewer come where the data span fewer (at most min(n - 1, D)), at least one.
+            Where no two rows differ, it is as many of the features themselves: another picture can be told from them.
         strength: 0 rotates only, 1 whitens fully.
     """
     count, features = raw.shape

@@ -112,7 +112,7 @@ def test_a_border_does_not_change_a_look() -> None:
     plain, framed = look([squash(scene(5), (SEEN, SEEN)), squash(ImageOps.expand(scene(5), 24, "navy"), (SEEN, SEEN))])
     assert plain.shape == (LENGTH,)
     first, second = apart(plain[None]), apart(framed[None])
-    assert np.abs(first.grey.astype(int) - second.grey).mean() < 12
+    assert np.abs(first.grey[:, 0].astype(int) - second.grey[:, 0]).mean() < 12
     assert first.left[0] == pytest.approx([1, 1], abs=0.01)
     assert second.left[0] == pytest.approx([240 / 288, 180 / 228], abs=0.03)
 

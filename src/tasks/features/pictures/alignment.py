@@ -22,8 +22,10 @@ from tasks.features.pictures.looks import SIDE, Looks
 COARSE = 16  # pixels of a side in the coarse search
 CUTS = ((1.0, 1), (0.92, 3), (0.85, 4), (0.78, 5))  # share of a side that is left, and places tried along it
 SCREEN = 0.75  # correlation in the coarse search from which it is worth while to look closer
-TONE, CONTRAST = 14, 0.75  # grey values by which the coarse means may differ, and the least ratio of the contrasts
-STEPS = 20  # of the refinement
+BOTH = 0.03  # either picture may be the cut: both ways are tried where their correlations are this close
+SURELY_UNMOVED = 0.9  # correlation as they are from which the light may differ
+TONE, CONTRAST = 14, 0.8  # grey values by which the coarse means may differ, and the least ratio of the contrasts
+STEPS, HOPEFUL = (6, 14), 0.8  # of the refinement, and the correlation that the first ones must reach
 TURN, SHEAR, PROPORTIONS, BEYOND = 3.3, 0.03, 0.021, 0.06  # degrees; shares of the side
 TURNED, UNCUT = 0.9, 0.85  # degrees from which a picture counts as turned, and the area that it then has to share
 LEAST_AREA = 0.5
@@ -106,12 +108,15 @@ class Comparer:
     def __init__(self, looks: Looks, sizes: np.ndarray) -> None:
         """Take the looks of n pictures and their `sizes` (n, 2), width and height in pixels."""
         self.looks = looks
-        self.sizes = np.maximum(sizes * looks.left, 1)
-        self.coarse = lru_cache(maxsize=4096)(lambda number: coarse(self.looks.grey[number]))
+        # Two sheets for each picture, one after the other: without its border, and whole.
+        self._grey = looks.grey.reshape(-1, SIDE, SIDE)
+        self._sizes = np.stack([np.maximum(sizes * looks.left, 1), sizes], axis=1).reshape(-1, 2)
+        self._bordered = (looks.left < 1).any(axis=1)
+        self._coarse = lru_cache(maxsize=4096)(lambda sheet: coarse(self._grey[sheet]))
 
     def is_even(self, number: int) -> bool:
         """Tell whether a picture has no details at all."""
-        return float(self.looks.grey[number].std()) < EVEN
+        return float(self.looks.grey[number, 0].std()) < EVEN
 
     def same_colours(self, one: int, other: int) -> bool:
         """Tell whether two pictures without details have the same colours."""
@@ -120,25 +125,33 @@ class Comparer:
 
     def is_edited(self, one: int, other: int) -> bool:
         """Tell whether one of two pictures is the other one edited, as the module says."""
-        for inner, outer in ((one, other), (other, one)):
-            place = best_place(self.coarse(inner), self.coarse(outer))
-            unmoved = place.pose == 0 and place.cut == 0
-            if place.score < SCREEN or not (unmoved or self._same_light(inner, outer, place)):
-                continue
-            found = self._compared(inner, outer, place)
-            if found and self._agrees(inner, outer, place, found):
-                return True
-        return False
+        sheets, others = (range(2 * number, 2 * number + 1 + self._bordered[number]) for number in (one, other))
+        return any(self._fits(sheet, another) for sheet in sheets for another in others)
+
+    def _fits(self, one: int, other: int) -> bool:
+        """Tell whether one of two sheets is the other one edited."""
+        ways = [
+            (best_place(self._coarse(inner), self._coarse(outer)), inner, outer)
+            for inner, outer in ((one, other), (other, one))
+        ]
+        best = max(place.score for place, _, _ in ways)
+        return any(
+            place.score >= max(SCREEN, best - BOTH)
+            and (_unmoved_surely(place) or self._same_light(inner, outer, place))
+            and (found := self._compared(inner, outer, place)) is not None
+            and self._agrees(inner, outer, place, found)
+            for place, inner, outer in ways
+        )
 
     def is_same(self, one: int, other: int) -> bool:
         """Tell whether two pictures of similar hashes show the same, perhaps in other tones or cut a little."""
         if self.is_even(one) or self.is_even(other):
             return self.is_even(one) and self.is_even(other) and self.same_colours(one, other)
-        found = self._compared(one, other, Place(1.0, 0, 0))
+        found = self._compared(2 * one, 2 * other, Place(1.0, 0, 0))
         return found is not None and (found.textured < FEW or _alike(found))
 
     def _same_light(self, inner: int, outer: int, place: Place) -> bool:
-        first, second = self.coarse(inner), self.coarse(outer)
+        first, second = self._coarse(inner), self._coarse(outer)
         contrasts = first.lengths[0] / second.lengths[place.cut]
         means = abs(first.means[0] - second.means[place.cut])
         return bool(CONTRAST <= contrasts <= 1 / CONTRAST and means <= TONE)
@@ -146,13 +159,16 @@ class Comparer:
     def _compared(self, inner: int, outer: int, place: Place) -> Compared | None:
         import cv2
 
-        first, second = posed(self.looks.grey[inner], place.pose), np.ascontiguousarray(self.looks.grey[outer])
+        first, second = posed(self._grey[inner], place.pose), np.ascontiguousarray(self._grey[outer])
         left, top, side = boxes()[place.cut]
         shift = (side - 1) / 2
         matrix = np.array([[side, 0, left * SIDE + shift], [0, side, top * SIDE + shift]], np.float32)
-        until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, STEPS, 1e-4)
         try:
-            matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, until, None, 3)[1]
+            for steps in STEPS:
+                until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-4)
+                reached, matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, until, None, 3)
+                if reached < HOPEFUL:
+                    return None
         except cv2.error:  # it does not converge: there is nothing to lay upon each other
             return None
         flags = cv2.WARP_INVERSE_MAP
@@ -169,8 +185,8 @@ class Comparer:
             return False
         if found.tones > TONES and not (place.pose == 0 and _unmoved(found.matrix) and found.details >= SURELY):
             return False
-        size = self.sizes[inner] if place.pose % 2 == 0 else self.sizes[inner][::-1]
-        stretch = np.diag(self.sizes[outer] / SIDE) @ found.matrix[:, :2] @ np.diag(SIDE / size)
+        size = self._sizes[inner] if place.pose % 2 == 0 else self._sizes[inner][::-1]
+        stretch = np.diag(self._sizes[outer] / SIDE) @ found.matrix[:, :2] @ np.diag(SIDE / size)
         turn, scale = np.linalg.qr(stretch)
         signs = np.where(np.diag(scale) < 0, -1.0, 1.0)
         turn, scale = turn * signs, scale * signs[:, None]
@@ -188,6 +204,10 @@ class Comparer:
             and abs(scale[0, 1] / scale[1, 1]) <= SHEAR
             and beyond <= BEYOND
         )
+
+
+def _unmoved_surely(place: Place) -> bool:
+    return place.pose == 0 and place.cut == 0 and place.score >= SURELY_UNMOVED
 
 
 def _alike(found: Compared) -> bool:

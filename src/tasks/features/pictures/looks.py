@@ -1,6 +1,7 @@
-"""What is on a picture, small enough to be compared with thousands: grey values without the border, and colours.
+"""What is on a picture, small enough to be compared with thousands: grey values with and without the border, colours.
 
-A look does not change when a picture is compressed, scaled or given a border of one tone. Whether one picture is
+A look hardly changes when a picture is compressed, scaled or given a border of one tone. What is taken for a border may
+belong to the picture, such as the wall behind a vase, so the whole is kept too. Whether one picture is
 another one turned, mirrored or cut is told from looks by `tasks.features.pictures.alignment`.
 """
 
@@ -23,13 +24,13 @@ SEEN = 96  # pixels of a side that the border is looked for in
 SIDE, COLOURS = 64, 8  # pixels of a side of what is kept: grey values, and colours
 MOST_BORDER = 0.3  # of a side
 EVEN, STEADY = 24, 16  # grey values that a line of the border spans at most, and may be off its first line
-LENGTH = SIDE**2 + 3 * COLOURS**2 + 2
+LENGTH = 2 * SIDE**2 + 3 * COLOURS**2 + 2
 
 
 class Looks(NamedTuple):
     """The looks of pictures, apart."""
 
-    grey: np.ndarray  # uint8 (n, SIDE, SIDE), the sides stretched as need be
+    grey: np.ndarray  # uint8 (n, 2, SIDE, SIDE), without the border and with it, the sides stretched as need be
     colours: np.ndarray  # uint8 (n, COLOURS, COLOURS, 3)
     left: np.ndarray  # float (n, 2), shares of width and height that are left without the border
 
@@ -44,16 +45,18 @@ def look(pictures: Sequence[Image.Image]) -> np.ndarray:
         top, bottom = _border(grey)
         left, right = _border(grey.T)
         inside = (slice(top, bottom), slice(left, right))
-        row[: SIDE**2] = cv2.resize(grey[inside], (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
-        row[SIDE**2 : -2] = cv2.resize(rgb[inside], (COLOURS, COLOURS), interpolation=cv2.INTER_AREA).ravel()
+        for part, seen in enumerate((grey[inside], grey)):
+            small = cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            row[part * SIDE**2 : (part + 1) * SIDE**2] = small.ravel()
+        row[2 * SIDE**2 : -2] = cv2.resize(rgb[inside], (COLOURS, COLOURS), interpolation=cv2.INTER_AREA).ravel()
         row[-2:] = np.rint(255 * np.array([right - left, bottom - top]) / SEEN)
     return rows
 
 
 def apart(rows: np.ndarray) -> Looks:
     """Return the parts of looks (n, LENGTH)."""
-    grey = rows[:, : SIDE**2].reshape(-1, SIDE, SIDE)
-    return Looks(grey, rows[:, SIDE**2 : -2].reshape(-1, COLOURS, COLOURS, 3), rows[:, -2:] / 255)
+    grey = rows[:, : 2 * SIDE**2].reshape(-1, 2, SIDE, SIDE)
+    return Looks(grey, rows[:, 2 * SIDE**2 : -2].reshape(-1, COLOURS, COLOURS, 3), rows[:, -2:] / 255)
 
 
 @stage(phase="Data preparation")

@@ -24,9 +24,9 @@ class Shown:
     path: str
     label: str = ""
     similarity: float | None = None  # cosine to the query
+    jpeg: bytes = field(default=b"", repr=False)
     times: int = 1  # how often the collection holds it
     what: str = ""  # what to do with one of several versions
-    jpeg: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
