@@ -137,8 +137,12 @@ def _thumbnails(
                 image = OffsetImage(
                     picture, zoom=THUMBNAIL / max(picture.shape[:2]), interpolation="antialiased", dpi_cor=True
                 )
-                place = {"xybox": tuple(step / pixel), "boxcoords": "offset points"}
-                axes.add_artist(AnnotationBbox(image, xy[number], frameon=False, pad=0, zorder=2.5, **place))
+                across, down = (float(part) for part in step / pixel)
+                axes.add_artist(
+                    AnnotationBbox(
+                        image, xy[number], (across, down), boxcoords="offset points", frameon=False, pad=0, zorder=2.5
+                    )
+                )
                 boxes.append(box)
                 break
     return boxes
