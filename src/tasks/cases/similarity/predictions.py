@@ -1,6 +1,5 @@
-"""Which pictures in my collection look like this one? The published index asked about another picture, without a run."""
+"""Which pictures in my collection look like this one? The published index is asked, without another run."""
 
-from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
