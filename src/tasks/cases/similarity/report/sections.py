@@ -166,6 +166,7 @@ def _map(findings: SimilarityFindings) -> list[Section]:
         return []
     caption = (
         "t-SNE of the features: pictures that stand together are alike; the distance between far groups means nothing."
+        " A small picture stands beside its point."
     )
     figure = Figure(
         svg=findings.map_svg,
