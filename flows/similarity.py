@@ -8,8 +8,9 @@ from pydantic import Field
 from tasks.cases.similarity.evaluation import compare_features, picture_cases, summarise
 from tasks.cases.similarity.ingestion import Place, locate_pictures, read_collection
 from tasks.cases.similarity.report.compose import Searched, describe_similarity
+from tasks.cases.similarity.report.duplicates import list_duplicates
 from tasks.evaluation.contest import contest
-from tasks.evaluation.duplicates import find_duplicates
+from tasks.evaluation.edited import find_versions
 from tasks.evaluation.retrieval import evaluate_index, evaluate_retrieval, per_query_scores
 from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder
 from tasks.features.pictures.embedding import embed_pictures
@@ -45,6 +46,8 @@ def similarity(
     source: str = "sample",
     query: str = "",
     neighbours: Annotated[int, Field(ge=1, le=100)] = 12,
+    each_once: bool = True,
+    keep: str = "largest",
     model: str = "auto",
     index: Literal["lsh", "exact"] = "lsh",
     labels: Literal["auto", "folders", "none"] = "auto",
@@ -64,6 +67,8 @@ def similarity(
         source: sample, public (Caltech-101), or a folder, zip, tar or https address of your own; sub-folders are labels
         query: a picture, or a folder of pictures, to look for; by default the sample's coffee cup, or some of your own
         neighbours: how many similar pictures to show
+        each_once: show a picture that is there several times (copies, edited versions) once, with how often it is there
+        keep: which of several versions duplicates.csv keeps: largest, oldest, or a folder of the collection
         model: auto, imagenet (MobileNetV2), handcrafted, a keras.applications name, or the path of a .keras file
         index: lsh (512-bit hashing, exactly re-ranked) or exact
         labels: read the top sub-folders as labels if there are two or more (auto), always (folders) or never (none)
@@ -75,7 +80,7 @@ def similarity(
     """
     # Data understanding
     place = locate_pictures(source, query).load(Place)
-    data = read_collection(place, labels, exclude, merge, limit)
+    listing, data = read_collection(place, labels, exclude, merge, limit)
     manifest = data.frame
     check(data._replace(frame=count_labels(manifest)), picture_contract(max_quarantined), REMEDY)
 
@@ -89,10 +94,11 @@ def similarity(
     queries = (
         embed_queries(asked, asked.name, choice, ours.whitening) if place.query else own_queries(manifest, ours.vectors)
     )
-    found = find_neighbours(built, queries.table, queries.vectors, manifest, neighbours)
+    duplicates = find_versions(manifest, ours.vectors, place.collection)
+    found = find_neighbours(built, queries.table, queries.vectors, manifest, neighbours, duplicates, each_once)
 
     # Evaluation: against exact search, chance, handcrafted features, and the champion
-    duplicates = find_duplicates(manifest, ours.vectors)
+    twice = list_duplicates(manifest, duplicates, listing, keep, place.collection)
 
     def scores(embedder: EmbedderChoice, dimensions: int) -> Stored:
         return per_query_scores(manifest, represent(manifest, embedder, place, dimensions).vectors, duplicates)
@@ -117,13 +123,14 @@ def similarity(
     # Deployment
     coordinates = map_coordinates(ours.vectors)
     findings = describe_similarity(
-        Searched(place=place, choice=choice, index=index), manifest, ours.vectors, queries.table, queries.scores,
-        queries.quarantine, found, duplicates, coordinates, place_on_map(coordinates, ours.vectors, queries.vectors),
+        Searched(place=place, choice=choice, index=index, keep=keep), manifest, ours.vectors, queries.table,
+        queries.scores, queries.quarantine, found, twice,
+        coordinates, place_on_map(coordinates, ours.vectors, queries.vectors),
         quality, compare_features({choice.name: retrieval, "handcrafted": evaluate_retrieval(simple)}), scored, metrics,
         place.collection,
     )  # fmt: skip
-    answers = {"index": built, "whitening": ours.whitening}
-    return publish(findings, held, model=answers, tables={"neighbours": found})
+    answers = {"index": built, "whitening": ours.whitening, "manifest": manifest, "duplicates": duplicates}
+    return publish(findings, held, model=answers, tables={"neighbours": found, "duplicates": twice})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from tasks.platform.command import build_parser, command_line, parse_arguments
+from tasks.platform.command import build_parser, check, command_line, parse_arguments
 from tasks.platform.errors import UsageError
 
 
@@ -193,3 +193,13 @@ def _environment(pid: str) -> str:
         return Path(f"/proc/{pid}/environ").read_text(errors="replace")
     except OSError:
         return ""
+
+
+def test_a_name_that_is_no_text_is_refused_in_one_sentence() -> None:
+    def flow(source: str = "", words: list[str] = []) -> None:  # noqa: B006
+        """Ask."""
+
+    for arguments in ({"source": "/tmp/caf\udce9"}, {"words": ["plain", "caf\udce9"]}):
+        with pytest.raises(UsageError, match="no text in UTF-8"):
+            check(flow, arguments)
+    assert check(flow, {"source": "/tmp/café"}) == {"source": "/tmp/café"}

@@ -54,7 +54,8 @@ class Whitening:
     def apply(self, raw: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Whiten `raw` (n, D) block by block, each row scaled to length 1.
 
-        A row that is exactly the mean has no direction and becomes zeros, which is like nothing.
+        A row that is exactly the mean has no direction: it gets the last one, in which others vary least. Two such rows
+        are then equal, as black pictures of different sizes are, and like hardly anything else.
 
         Args:
             raw: (n, D), any float type, may be memory-mapped.
@@ -70,7 +71,9 @@ class Whitening:
         for start in range(0, len(raw), BLOCK):
             rows = self.project(raw[start : start + BLOCK])
             length = np.linalg.norm(rows, axis=1, keepdims=True)
-            result[start : start + BLOCK] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9)
+            rows = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9)
+            rows[length[:, 0] <= 1e-9, -1] = 1
+            result[start : start + BLOCK] = rows
         return result
 
     def save(self, folder: Path) -> None:
@@ -107,6 +110,7 @@ def fit_whitening(raw: np.ndarray, dimensions: int = 256, strength: float = STRE
     Args:
         raw: (n, D), any float type, may be memory-mapped; n may be 0.
         dimensions: components wanted; fewer come where the data span fewer (at most min(n - 1, D)), at least one.
+            Where no two rows differ, it is as many of the features themselves: another picture can be told from them.
         strength: 0 rotates only, 1 whitens fully.
     """
     count, features = raw.shape
@@ -118,7 +122,8 @@ def fit_whitening(raw: np.ndarray, dimensions: int = 256, strength: float = STRE
     kept = values > max(float(values[0]) * 4e-6 if len(values) else 0.0, 1e-12)
     size = max(1, min(dimensions, int(kept.sum())))
     if not kept.any():  # no two rows differ: any direction does
-        return Whitening(mean, np.eye(features, 1), np.ones(1))
+        size = max(1, min(dimensions, features))
+        return Whitening(mean, np.eye(features, size), np.ones(size))
     share = shrinkage(spectrum.trace, spectrum.square, spectrum.fourth, count, features)
     shrunk = (1 - share) * values[:size] + share * spectrum.trace / features
     return Whitening(mean, _steady(spectrum.vectors[:, :size]), shrunk ** (-strength / 2))

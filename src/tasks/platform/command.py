@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.platform.errors import UsageError
+from tasks.platform.text import encodable
 
 
 def _bare(annotation: Any) -> Any:
@@ -114,12 +115,27 @@ def check(fn: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(fn, include_extras=True)
     checked: dict[str, Any] = {}
     for name, value in arguments.items():
+        _check_text(name, value)
         try:
             checked[name] = TypeAdapter(hints[name]).validate_python(value)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise UsageError(f"{_flag(name)} {value}: {reason[0].lower()}{reason[1:]}.") from None
     return checked
+
+
+def _check_text(name: str, value: Any) -> None:
+    """Check that a value given as text is text: a name of a file may be any bytes, which no record can hold.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for word in value if isinstance(value, list) else [value]:
+        if isinstance(word, str) and encodable(word) != word:
+            raise UsageError(
+                f"{_flag(name)} {encodable(word)}: the name is no text in UTF-8; rename it, or give a link with a plain"
+                " name that leads to it."
+            )
 
 
 def parse_arguments(fn: Callable[..., Any], argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import math
+import re
 import sys
 from collections import Counter
 from datetime import UTC, datetime
@@ -127,6 +128,17 @@ def picture_source(content: bytes) -> "Markup":
     return Markup(f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}")  # noqa: S704 - base64
 
 
+def with_links(text: str, files: dict[str, str]) -> "Markup":
+    """Return a sentence of a report in which the names of files beside the page are links to them."""
+    from markupsafe import Markup, escape
+
+    words = str(escape(shown(text)))
+    for file in sorted(files.values()):
+        if re.fullmatch(r"[A-Za-z0-9_-]+\.csv", file):
+            words = re.sub(rf"(?<![\w./-]){re.escape(file)}\b", f'<a href="{file}">{file}</a>', words)
+    return Markup(words)  # noqa: S704 - escaped above
+
+
 def shown(value: Any) -> Any:
     """Return what the template writes for `value`: all of it visible, and the middle cut out of what is endless."""
     if value is None:
@@ -176,6 +188,7 @@ def environment() -> "Environment":
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(number=number, cell=cell, duration=duration, when=when, picture=picture_source)
+    environment.filters["links"] = with_links
     environment.filters["tojson_text"] = functools.partial(json.dumps, ensure_ascii=False)
     environment.filters.update(interval=interval_bar, aligned=aligned, width=natural_width)
     return environment

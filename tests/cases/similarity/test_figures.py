@@ -132,9 +132,10 @@ def test_thumbnails_stand_beside_each_other_and_are_limited() -> None:
     svg = figure_to_svg(collection_map(xy, labels, thumbnails=dict.fromkeys(range(60), picture), most_thumbnails=5))
     assert svg.count("<image") == 5
     same = figure_to_svg(collection_map(np.zeros((9, 2)), ["a"] * 9, thumbnails=dict.fromkeys(range(9), picture)))
-    assert same.count("<image") == 1
-    beside = figure_to_svg(collection_map(xy, labels, xy[:1], [1], thumbnails={0: picture}))
-    assert beside.count("<image") == 0, "the star is not hidden"
+    assert same.count("<image") == 2, "on either side of the point, and none upon it"
+    crowded = np.stack(np.meshgrid(np.linspace(0, 1, 30), np.linspace(0, 1, 30)), -1).reshape(-1, 2)
+    full = figure_to_svg(collection_map(crowded, [""] * 900, thumbnails=dict.fromkeys(range(900), picture)))
+    assert "<image" not in full, "no thumbnail lies over a point"
 
 
 def test_the_same_map_is_the_same_bytes() -> None:

@@ -73,7 +73,7 @@ def test_everything_has_its_section_in_order() -> None:
         "The collection as a map",
         "Quality of the features",
         "Quality of the index",
-        "Near-duplicates",
+        "What is there more than once",
     ]
     page = render(Report(flow="f", question="q", answer="a", hero=similarity_hero(full()), sections=sections))
     assert page.count('<figure class="gallery with-lead">') == 2

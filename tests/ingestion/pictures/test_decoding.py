@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from tasks.ingestion.pictures.decoding import MAX_PIXELS, decode, examine, perceptual_hash
 from tasks.ingestion.pictures.entries import PictureError
-from tasks.ingestion.pictures.magic import recognise
+from tasks.ingestion.pictures.magic import check_name, recognise
 
 # Pillow warns of odd metadata; decoding.py ignores that when it is imported, which pytest undoes for each test.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -252,7 +252,7 @@ def test_what_it_is_instead_is_said() -> None:
         (b"<html>", "web page"),
         (b"hello", "text"),
         (b"PK\3\4", "zip"),
-        (b"\0\0\0\x1cftypavif" + bytes(20), "AVIF"),
+        (b"\0\0\0\x18ftypcrx " + bytes(20), "raw camera"),
         (b"\xef\xbb\xbf<svg>", "SVG"),
     ]:
         with pytest.raises(PictureError, match=word):
@@ -357,3 +357,71 @@ def test_decoding_in_threads_gives_what_it_gives_alone(photo: Any, encode: Any) 
     alone = [pixels(content).tobytes() for content in contents]
     with ThreadPoolExecutor(4) as pool:
         assert [got.tobytes() for got in pool.map(pixels, contents)] == alone
+
+
+@pytest.mark.parametrize(("kind", "options"), [("AVIF", {"quality": 95}), ("JPEG2000", {})])
+def test_avif_and_jpeg_2000_are_read(kind: str, options: dict[str, int], photo: Any, encode: Any) -> None:
+    content = encode(photo(3), kind, **options)
+    assert recognise(content[:512]) == kind
+    got = pixels(content).astype(int)
+    assert np.abs(got - np.asarray(photo(3)).astype(int)).mean() < 4
+    for cut in (0, 20, len(content) // 2):
+        with pytest.raises(PictureError):
+            decode(content[:cut])
+
+
+def test_heic_without_its_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    for brand in (b"heic", b"mif1"):
+        with pytest.raises(PictureError, match=r"casebook\[heic\]"):
+            decode(b"\0\0\0\x18ftyp" + brand + bytes(30))
+
+
+def tiff(tags: dict[int, tuple[int, int]]) -> bytes:
+    """A small TIFF with more tags: {tag: (kind, value)}."""
+    buffer = io.BytesIO()
+    from PIL import TiffImagePlugin
+
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, (kind, value) in tags.items():
+        info.tagtype[tag] = kind
+        info[tag] = (value, 4, 0, 0) if kind == 1 else value
+    Image.new("RGB", (32, 24), "teal").save(buffer, "TIFF", tiffinfo=info)
+    return buffer.getvalue()
+
+
+def test_raw_camera_pictures_are_refused_and_not_read_as_their_previews() -> None:
+    raws = {
+        "cr2": b"II*\0\x10\0\0\0CR\2\0" + bytes(60),
+        "cr3": b"\0\0\0\x18ftypcrx " + bytes(60),
+        "orf": b"IIRO\x08\0\0\0" + bytes(60),
+        "rw2": b"IIU\0\x18\0\0\0" + bytes(60),
+        "raf": b"FUJIFILMCCD-RAW " + bytes(60),
+        "x3f": b"FOVb" + bytes(60),
+        "dng": tiff({50706: (1, 1)}),
+        "nef": tiff({254: (4, 1), 330: (4, 8)}),
+    }
+    for name, content in raws.items():
+        with pytest.raises(PictureError, match="raw camera") as caught:
+            decode(content)
+        assert caught.value.reason == "unsupported", name
+    assert decode(tiff({})).size == (32, 24)
+
+
+def test_a_raw_camera_picture_is_known_by_its_name_too() -> None:
+    for name in ("DSC_0001.NEF", "a/b.arw", "c.dng"):
+        with pytest.raises(PictureError, match="raw camera"):
+            check_name(name, tiff({}))
+    check_name("d.tif", tiff({}))
+    check_name("e.nef", b"\xff\xd8\xff")  # a JPEG under a wrong name is what it is
+
+
+def test_a_light_drawing_on_transparent_ground_is_seen(encode: Any) -> None:
+    for ink, ground in (((255, 255, 255), 0), ((250, 240, 200), 0), ((20, 20, 20), 255), ((200, 0, 0), 255)):
+        for under in ((0, 0, 0, 0), (255, 255, 255, 0)):
+            picture = Image.new("RGBA", (40, 30), under)
+            picture.paste((*ink, 255), (10, 10, 20, 20))
+            got = pixels(encode(picture, "PNG"))
+            assert (got[0, 0] == ground).all()
+            assert (got[15, 15] == ink).all()
+    assert (pixels(encode(Image.new("RGBA", (16, 16), (9, 9, 9, 0)), "PNG")) == 255).all()

@@ -15,7 +15,7 @@ from tasks.ingestion.pictures.manifest import Labels, read_pictures, scan_pictur
 from tasks.platform.errors import IntegrityError
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
-from tasks.platform.store import digest_file
+from tasks.platform.store import Stored, digest_file
 
 (PUBLIC,) = ORIGINALS
 INNER = "101_ObjectCategories.tar.gz"  # in the published zip, beside annotations
@@ -32,8 +32,10 @@ class Place(BaseModel):
     note: str = ""
 
 
-def read_collection(place: Place, labels: Labels, exclude: list[str], merge: list[str], limit: int) -> Data:
-    """List and read the pictures of a collection; the parts are its manifest and what cannot be used.
+def read_collection(
+    place: Place, labels: Labels, exclude: list[str], merge: list[str], limit: int
+) -> tuple[Stored, Data]:
+    """List and read the pictures of a collection: its files, and its manifest with what cannot be used.
 
     Args:
         place: as `locate_pictures` finds it.
@@ -42,10 +44,11 @@ def read_collection(place: Place, labels: Labels, exclude: list[str], merge: lis
         merge: labels to put together.
         limit: read at most this many files; 0 reads all.
     """
-    pictures = read_pictures(scan_pictures(place.collection), place.collection, labels, exclude, merge, limit or None)
+    listing = scan_pictures(place.collection)
+    pictures = read_pictures(listing, place.collection, labels, exclude, merge, limit or None)
     sha256 = place.sha256 or pictures.manifest.digest  # that of a folder is its manifest's: names and contents
     where = Source(name=place.name, source=place.source, files=[], sha256=sha256, note=place.note)
-    return noted(Data(where, pictures.manifest, pictures.quarantine, pictures))
+    return listing, noted(Data(where, pictures.manifest, pictures.quarantine, pictures))
 
 
 @stage(phase="Data understanding", live=True)

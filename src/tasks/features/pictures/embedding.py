@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,25 +50,55 @@ def embed_pictures(manifest: pd.DataFrame, choice: EmbedderChoice, source: Annot
         CasebookError: a picture is gone, or is not the one of the manifest any more.
     """
     vectors = scratch_array((len(manifest), choice.dimensions), np.float16)
-    memo = memo_of(choice)
+
+    def prepare() -> Work:
+        embedder = load_embedder(choice)
+        return Work(embedder.size, embedder.embed)
+
+    each_content(manifest, source, memo_of(choice), prepare, vectors)
+    return vectors
+
+
+class Work(NamedTuple):
+    """What is done with pictures: the size that they are brought to, and the function of a list of them to rows."""
+
+    size: tuple[int, int]
+    rows: Callable[[list[Image.Image]], np.ndarray]
+
+
+def each_content(
+    manifest: pd.DataFrame, source: str, memo: Memo, prepare: Callable[[], Work], vectors: np.ndarray
+) -> None:
+    """Fill `vectors`, a row for each of the manifest; what the memo knows is taken from there, the rest is worked out.
+
+    Args:
+        manifest: with the columns `path` and `id`.
+        source: folder or archive of the pictures.
+        memo: of this work; new rows are added to it, a few hundred at a time.
+        prepare: gives the work; called only when there is something new.
+        vectors: (n, d), filled in place.
+
+    Raises:
+        CasebookError: a picture is gone, or is not the one of the manifest any more.
+    """
     rows = pd.Series(np.arange(len(manifest)), index=manifest["id"].to_numpy(str))
     rows_of = {str(key): group.to_numpy() for key, group in rows.groupby(level=0)}
     known = recall(memo, rows_of, vectors)
     new = [key for key in dict.fromkeys(manifest["id"]) if key not in known]
     if not new:
-        return vectors
-    embedder = load_embedder(choice)
+        return
+    work = prepare()
     paths = dict(zip(manifest["id"], manifest["path"], strict=True))
     with open_source(source) as opened, ThreadPoolExecutor(settings().threads) as pool:
-        read = _reader(opened, paths, embedder.size)
+        read = _reader(opened, paths, work.size)
         chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
         ahead = pool.map(read, chunks[0])
         writing: Future[None] | None = None
-        for number, keys in enumerate(progress(chunks, "embedding", unit=f"x {CHUNK} pictures")):
+        for number, keys in enumerate(progress(chunks, "looking at pictures", unit=f"x {CHUNK} pictures")):
             small = list(ahead)
             # The next pictures are read while these are embedded, so that no processor waits.
             ahead = pool.map(read, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
-            chunk = embedder.embed(small).astype(np.float16)
+            chunk = work.rows(small).astype(vectors.dtype)
             if writing:
                 writing.result()
             writing = pool.submit(memo.append, as_table(keys, chunk))
@@ -76,8 +106,7 @@ def embed_pictures(manifest: pd.DataFrame, choice: EmbedderChoice, source: Annot
                 vectors[rows_of[key]] = vector
         if writing:
             writing.result()
-    log.info("%d pictures embedded, %d known before", len(new), len(known))
-    return vectors
+    log.info("%d pictures looked at, %d known before", len(new), len(known))
 
 
 def memo_of(choice: EmbedderChoice) -> Memo:
@@ -90,7 +119,7 @@ def recall(memo: Memo, rows_of: dict[str, np.ndarray], vectors: np.ndarray) -> s
     """Write what the memo holds into `vectors`, segment by segment; return the ids that it held.
 
     Args:
-        memo: segments with the columns `id` and `vector` (fixed-size list of float16).
+        memo: segments with the columns `id` and `vector` (fixed-size list).
         rows_of: rows of `vectors` by id.
         vectors: (n, D), filled in place.
     """
@@ -108,10 +137,10 @@ def recall(memo: Memo, rows_of: dict[str, np.ndarray], vectors: np.ndarray) -> s
 
 
 def as_table(keys: list[str], vectors: np.ndarray) -> "pa.Table":
-    """Return a segment of the memo: `id` and `vector` (fixed-size list of float16)."""
+    """Return a segment of the memo: `id` and `vector` (fixed-size list)."""
     import pyarrow as pa
 
-    flat = pa.array(vectors.ravel(), pa.float16())
+    flat = pa.array(np.ascontiguousarray(vectors).ravel())
     return pa.table({"id": keys, "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
 
 

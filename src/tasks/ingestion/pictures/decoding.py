@@ -17,15 +17,28 @@ from typing import Any
 import numpy as np
 
 # The plugins of the formats read here; imported by name, so that Pillow need not load all the others to find them.
-from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 from PIL import __version__ as pillow_version
 
 from tasks.ingestion.pictures import magic
 from tasks.ingestion.pictures.entries import PictureError
-from tasks.ingestion.pictures.magic import recognise
+from tasks.ingestion.pictures.magic import raw_picture, recognise
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-_PLUGINS = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+_PLUGINS = (
+    *(AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Jpeg2KImagePlugin, JpegImagePlugin),
+    *(PngImagePlugin, TiffImagePlugin, WebPImagePlugin),
+)
 
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses too: as RGB about 700 MiB
 BIG_PIXELS = 32_000_000  # above this, one picture at a time is decoded, whatever the number of threads
@@ -33,6 +46,7 @@ MIN_SIDE = 8
 MAX_ASPECT = 50
 MAX_SCANS = 500  # a progressive JPEG has about ten; each one costs a pass over the whole picture
 MAX_PROFILE_BYTES = 4 * 2**20
+LIGHT = 191  # mean grey from which a drawing on transparent ground would hardly be seen on white
 
 _big = threading.Lock()
 # What Pillow warns of (odd metadata, mostly) says nothing to the reader of a quarantine with a reason for each file.
@@ -62,7 +76,9 @@ class Header:
 
 
 def decode(content: bytes, side: int | None = None) -> Image.Image:
-    """Decode a picture file to RGB: orientation applied, on white where it is transparent, in the sRGB colour space.
+    """Decode a picture file to RGB: orientation applied, in the sRGB colour space.
+
+    Where it is transparent it stands on white, and a light drawing on black, so that it is seen.
 
     Of an animation or a file of several pages this is the first picture. Pictures of 16 bits are scaled to 8, those of
     floating-point or 32-bit numbers are stretched to their own range unless they use a usual one.
@@ -85,6 +101,8 @@ def examine(content: bytes, side: int | None = None) -> tuple[Header, Image.Imag
         PictureError: as `decode`.
     """
     kind = recognise(content)
+    if kind == "HEIF":
+        _read_heic()
     try:
         with Image.open(io.BytesIO(content), formats=[kind]) as opened:
             header = _header(opened, kind)
@@ -97,7 +115,25 @@ def examine(content: bytes, side: int | None = None) -> tuple[Header, Image.Imag
         raise _explained(error, kind, content) from error
 
 
+@lru_cache(maxsize=1)
+def _read_heic() -> None:
+    """Teach Pillow to read HEIC, by the package of the extra `heic`."""
+    import pillow_heif  # type: ignore[import-not-found]
+
+    pillow_heif.register_heif_opener()
+
+
+def _is_raw(opened: Any) -> bool:
+    """Tell whether a TIFF is a raw camera picture: a DNG, the pattern of a sensor, or a preview in front of others."""
+    tags = opened.tag_v2
+    sensor = tags.get(262) in (32803, 34892)  # colour filter array, linear raw (TIFF/EP, DNG 1.4)
+    preview = tags.get(254) == 1 and 330 in tags  # a small version first, the picture itself in sub-directories
+    return 50706 in tags or sensor or preview  # 50706: DNGVersion
+
+
 def _header(opened: Any, kind: str) -> Header:
+    if kind == "TIFF" and _is_raw(opened):
+        raise raw_picture()
     orientation = _orientation(opened)
     width, height = opened.size
     if orientation >= 5 and kind != "TIFF":  # Pillow gives the size of a TIFF as it will stand
@@ -146,15 +182,26 @@ def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Image.fromarray(_eight_bits(np.asarray(picture))).convert("RGB")
     if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        picture = Image.new("RGB", layer.size, "white")
-        picture.paste(layer, mask=layer.getchannel("A"))
+        picture = _grounded(picture.convert("RGBA"))
     if picture.mode not in ("RGB", "CMYK"):
         return picture.convert("RGB")
     transform = _to_srgb(profile, picture.mode) if isinstance(profile, bytes) else None
     if transform is not None:
         return transform.apply(picture)
     return picture if type(picture) is Image.Image else picture.convert("RGB")
+
+
+def _grounded(layer: Image.Image) -> Image.Image:
+    """Put what is transparent on white, and on black where the picture itself is light: white on white is nothing."""
+    alpha = layer.getchannel("A")
+    small = layer.copy()
+    small.thumbnail((256, 256), Image.Resampling.BOX)  # premultiplied: what cannot be seen does not count
+    weight = np.asarray(small.getchannel("A"), np.float64)
+    grey = np.asarray(small.convert("L"), np.float64)
+    light = weight.any() and (grey * weight).sum() / weight.sum() > LIGHT
+    ground = Image.new("RGB", layer.size, "black" if light else "white")
+    ground.paste(layer, mask=alpha)
+    return ground
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

@@ -41,13 +41,19 @@ class PictureError(CasebookError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of a source: escaped path, size in bytes, a stamp that changes with its content, and what is wrong."""
+    """One file of a source: escaped path, size in bytes, a stamp that changes with its content, and what is wrong.
+
+    `file` is the same for all names of one file (hard and symbolic links), "" where names cannot share one; `modified`
+    is when it was last changed, in nanoseconds since 1970, 0 where that is not known.
+    """
 
     path: str
     bytes: int = 0
     stamp: str = ""
     problem: str = ""
     detail: str = ""
+    file: str = ""
+    modified: int = 0
 
 
 class PictureSource(ABC):

@@ -22,7 +22,7 @@ from PIL import Image
 from tasks.ingestion.pictures.decoding import decode, decoder_digest, examine, perceptual_hash
 from tasks.ingestion.pictures.entries import PictureError, PictureSource
 from tasks.ingestion.pictures.labels import excluded, folder_labels, merged
-from tasks.ingestion.pictures.magic import recognise
+from tasks.ingestion.pictures.magic import check_name, recognise
 from tasks.ingestion.pictures.sources import open_source
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.memo import Memo
@@ -71,7 +71,8 @@ class Pictures(NamedTuple):
 
 @stage(phase="Data understanding", live=True)
 def scan_pictures(source: str) -> pd.DataFrame:
-    """List the files of a folder, zip or tar: columns `path`, `bytes`, `stamp`, `problem`, `detail`, sorted by path.
+    """List the files of a folder, zip or tar: columns `path`, `bytes`, `stamp`, `problem`, `detail`, `file`,
+    `modified`, sorted by path.
 
     `stamp` changes when the file does; `problem` is "" or the reason why the file cannot be read.
 
@@ -80,11 +81,11 @@ def scan_pictures(source: str) -> pd.DataFrame:
     """
     with open_source(source) as opened:
         rows = [
-            (entry.path, entry.bytes, entry.stamp, entry.problem, entry.detail)
+            (entry.path, entry.bytes, entry.stamp, entry.problem, entry.detail, entry.file, entry.modified)
             for entry in progress(opened.entries(), "Listing", unit="files")
         ]
-    listing = pd.DataFrame(rows, columns=["path", "bytes", "stamp", "problem", "detail"])
-    listing["bytes"] = listing["bytes"].astype(np.int64)
+    listing = pd.DataFrame(rows, columns=["path", "bytes", "stamp", "problem", "detail", "file", "modified"])
+    listing = listing.astype({"bytes": np.int64, "modified": np.int64})
     return listing.sort_values(["path", "problem"], kind="stable", ignore_index=True)
 
 
@@ -151,7 +152,11 @@ def thumbnail(source: str | Path | PictureSource, path: str, side: int = 160) ->
         PictureError: the picture cannot be read any more.
         UsageError: the source is not there any more.
     """
-    picture = load_picture(source, path, side)
+    return small_jpeg(load_picture(source, path, side), side)
+
+
+def small_jpeg(picture: Image.Image, side: int) -> bytes:
+    """Return a picture as a small JPEG file, its long side at most `side` pixels; the picture itself becomes small."""
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85, optimize=True)
@@ -250,6 +255,7 @@ def _examined(source: PictureSource, path: str, size: int, stamp: str) -> dict[s
         if size > PEEK_FROM:
             recognise(source.head(path))
         content = source.read(path)
+        check_name(path, content)
         header, picture = examine(content, HASH_SIDE)
     except PictureError as error:
         return row | {"reason": error.reason, "detail": error.detail}

@@ -171,7 +171,11 @@ def _entry(path: str, status: os.stat_result) -> Entry:
         return Entry(path, problem="not-a-file", detail=f"this is {_kind(status.st_mode)}")
     stamp = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
     problem = too_large(status.st_size)
-    return replace(problem, path=path, stamp=stamp) if problem else Entry(path, status.st_size, stamp)
+    return (
+        replace(problem, path=path, stamp=stamp)
+        if problem
+        else Entry(path, status.st_size, stamp, file=f"{status.st_dev}-{status.st_ino}", modified=status.st_mtime_ns)
+    )
 
 
 def _kind(mode: int) -> str:

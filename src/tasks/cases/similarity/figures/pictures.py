@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FEW_LABELS = 12  # six colours in two shapes are the most that one can tell apart
 MOST_NAMES = 24
 THUMBNAIL = 27  # points
+GAP = 4  # points between a thumbnail and its own point
+AROUND_POINT = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)], float)
 DRAWN_ONE_BY_ONE = 1500  # more points than this go into one image, so that the SVG stays small
 
 
@@ -112,7 +114,7 @@ def _points(axes: "Axes", xy: np.ndarray, labels: Sequence[str], coloured: Seque
 def _thumbnails(
     axes: "Axes", xy: np.ndarray, pictures: Mapping[int, np.ndarray], limit: int, marks: np.ndarray
 ) -> list[np.ndarray]:
-    """Show pictures (number -> (h, w, 3) uint8) where they lie, as many as fit beside each other and the `marks`.
+    """Show pictures (number -> (h, w, 3) uint8) beside their points, as many as cover no point and no `marks`.
 
     Returns:
         Their boxes in pixels, (1, 4) each.
@@ -120,19 +122,38 @@ def _thumbnails(
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     settled(axes)
-    half = THUMBNAIL / 2 * axes.figure.dpi / 72
-    spots = axes.transData.transform(marks).reshape(-1, 2)
-    blocked = np.hstack([spots - half / 3, spots + half / 3])
+    pixel = axes.figure.dpi / 72
+    half = THUMBNAIL / 2 * pixel
+    spots = axes.transData.transform(np.vstack([xy[np.isfinite(xy).all(axis=1)], *[marks] * bool(len(marks))]))
+    room = np.array(axes.get_window_extent().extents)
     boxes: list[np.ndarray] = []
     for number, picture in pictures.items():
+        if len(boxes) >= limit:
+            break
         centre = axes.transData.transform(xy[number])
-        box = np.concatenate([centre - half, centre + half])[None]
-        if len(boxes) >= limit or overlap(box, np.vstack([blocked, *boxes])).sum() > 0.1 * half**2:
-            continue
-        image = OffsetImage(picture, zoom=THUMBNAIL / max(picture.shape[:2]), interpolation="antialiased", dpi_cor=True)
-        axes.add_artist(AnnotationBbox(image, xy[number], frameon=False, pad=0, zorder=2.5))
-        boxes.append(box)
+        for step in (half + GAP * pixel) * AROUND_POINT:
+            box = np.concatenate([centre + step - half, centre + step + half])[None]
+            if _is_free(box, spots, boxes, room):
+                image = OffsetImage(
+                    picture, zoom=THUMBNAIL / max(picture.shape[:2]), interpolation="antialiased", dpi_cor=True
+                )
+                across, down = (float(part) for part in step / pixel)
+                axes.add_artist(
+                    AnnotationBbox(
+                        image, xy[number], (across, down), boxcoords="offset points", frameon=False, pad=0, zorder=2.5
+                    )
+                )
+                boxes.append(box)
+                break
     return boxes
+
+
+def _is_free(box: np.ndarray, spots: np.ndarray, boxes: list[np.ndarray], room: np.ndarray) -> bool:
+    """Tell whether a box (1, 4) lies in the room and covers neither a spot (n, 2) nor another box."""
+    low, high = box[0, :2], box[0, 2:]
+    covers = ((spots > low - 2) & (spots < high + 2)).all(axis=1).any()
+    inside = (low >= room[:2]).all() and (high <= room[2:]).all()
+    return bool(inside and not covers and (not boxes or overlap(box, np.vstack(boxes)).sum() <= 0))
 
 
 def _map_finding(labels: Sequence[str], neighbours: Sequence[int]) -> str:
@@ -230,6 +251,6 @@ def _write_names(
             reach = [_reach(axes, members, centre) for members, centre in zip(groups, centres, strict=True)]
             place_labels(
                 axes, centres, [shorten(name, 24) for name in part], gap=np.clip(reach, least, 32) + 4, markers=markers,
-                marker_radius=2.5, candidates=AROUND, may_drop=True, taken=taken, color=colour, fontsize=8.5,
+                marker_radius=2.5, candidates=AROUND, may_drop=True, taken=taken, color=colour, fontsize=9,
                 fontweight="bold" if start == 0 else "normal", zorder=6,
             )  # fmt: skip

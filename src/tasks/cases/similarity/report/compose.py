@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tasks.cases.similarity.figures.pictures import collection_map
 from tasks.cases.similarity.figures.retrieval import similarity_distribution
 from tasks.cases.similarity.ingestion import Place
+from tasks.cases.similarity.report.duplicates import EXTRA, rule_of
 from tasks.cases.similarity.report.sections import (
     MOST_GROUPS,
     MOST_IN_GROUP,
@@ -28,6 +29,7 @@ from tasks.evaluation.metrics import Metric
 from tasks.evaluation.retrieval import IndexReport
 from tasks.features.pictures.embedders import EmbedderChoice
 from tasks.figures.style import figure_to_svg
+from tasks.ingestion.pictures.entries import PictureError
 from tasks.ingestion.pictures.manifest import thumbnail
 from tasks.ingestion.pictures.sources import open_source
 from tasks.platform.stage import Unkeyed, stage
@@ -47,6 +49,7 @@ class Searched(BaseModel):
     place: Place
     choice: EmbedderChoice
     index: str
+    keep: str = "largest"
 
 
 @stage(phase="Deployment")
@@ -73,11 +76,11 @@ def describe_similarity(
         searched: what was asked for.
         manifest: usable pictures, n rows.
         vectors: float16 (n, d).
-        queries: `query`, `path`, `number`.
+        queries: `query`, `path`, `number`, `jpeg`.
         scores: what the classifier calls the queries; may be empty.
         query_quarantine: query files left out.
         found: neighbours of each query.
-        duplicates: groups of near-duplicates.
+        duplicates: what is there more than once, as `list_duplicates` has it.
         coordinates: (n, 2) map.
         query_coordinates: (q, 2) of the queries on the map.
         index_report: quality of the index.
@@ -86,14 +89,18 @@ def describe_similarity(
         metrics: of the run, complete with baseline and champion.
         collection: path of the collection, for the thumbnails.
     """
-    with Album(searched.place, collection) as album:
-        answered = [_answered(album, row, found, scores, manifest) for row in queries.head(MOST_QUERIES).itertuples()]
+    with Album(collection) as album:
+        sample = searched.place.name == "sample"
+        shown_queries = queries.head(MOST_QUERIES).itertuples()
+        answered = [_answered(album, row, found, scores, manifest, sample) for row in shown_queries]
         groups = list(_groups(album, duplicates, manifest))
         drawing = _map(album, manifest, coordinates, query_coordinates, found)
     shown = SimilarityFindings(
         answered=answered,
         duplicates=groups,
         duplicate_groups=int(duplicates["group"].nunique()) if len(duplicates) else 0,
+        to_act_on=duplicates,
+        keep=rule_of(searched.keep),
         map_svg=drawing,
         distribution_svg=_distribution(manifest, vectors),
         index=_index_table(index_report),
@@ -102,7 +109,7 @@ def describe_similarity(
         by_label=_by_label(per_query),
     )
     return Findings(
-        answer=_answer(queries, found),
+        answer=_answer(queries, found, duplicates),
         verdict=_verdict(metrics),
         hero=similarity_hero(shown),
         sections=similarity_sections(shown),
@@ -113,10 +120,9 @@ def describe_similarity(
 
 
 class Album:
-    """Thumbnails of the collection and of the query pictures; what cannot be shown any more is left blank."""
+    """Thumbnails of the collection; a picture that is gone since it was read is left blank."""
 
-    def __init__(self, place: Place, collection: str) -> None:
-        self.place = place
+    def __init__(self, collection: str) -> None:
         self.source = open_source(collection)
 
     def __enter__(self) -> "Album":
@@ -127,48 +133,54 @@ class Album:
 
     def picture(self, path: str, side: int = 200) -> bytes:
         """Return a picture of the collection as JPEG."""
-        return thumbnail(self.source, path, side)
-
-    def query(self, path: str, side: int = 320) -> bytes:
-        """Return a query picture as JPEG."""
-        query = Path(self.place.query)
-        if query.is_dir():
-            return thumbnail(query, path, side)
-        return thumbnail(query.parent, query.name, side)
+        try:
+            return thumbnail(self.source, path, side)
+        except PictureError:
+            return b""
 
 
-def _answered(album: Album, row: Any, found: pd.DataFrame, scores: pd.DataFrame, manifest: pd.DataFrame) -> Answered:
+def _answered(
+    album: Album, row: Any, found: pd.DataFrame, scores: pd.DataFrame, manifest: pd.DataFrame, sample: bool
+) -> Answered:
     """Return one query with its neighbours, as the report shows them."""
     own = int(row.number) >= 0
     mine = found[found["query"] == row.query]
+    itself, mine = mine[mine["rank"] == 0], mine[mine["rank"] > 0]
     neighbours = [
         Shown(
             path=near.path,
             label=near.label,
             similarity=float(near.similarity),
+            times=int(near.times),
             jpeg=album.picture(near.path) if near.rank <= MOST_NEIGHBOURS else b"",
         )
         for near in mine.itertuples()
     ]
-    label = manifest["label"].iloc[row.number] if own else _known_label(album.place, row.path, manifest)
+    if own:
+        label = str(manifest["label"].iloc[row.number])
+    else:
+        label = str(itself["label"].iloc[0]) if len(itself) else _known_label(sample, row.path, manifest)
     called = scores[scores["query"] == row.query]
     return Answered(
-        query=Shown(path=row.path, label=label, jpeg=album.picture(row.path, 320) if own else album.query(row.path)),
+        query=Shown(path=row.path, label=label, jpeg=album.picture(row.path, 320) if own else bytes(row.jpeg)),
         neighbours=neighbours,
+        itself=str(itself["path"].iloc[0]) if len(itself) else "",
+        itself_times=int(itself["times"].iloc[0]) if len(itself) else 0,
         scores=list(zip(called["label"], called["score"], strict=True)),
     )
 
 
-def _known_label(place: Place, path: str, manifest: pd.DataFrame) -> str:
+def _known_label(sample: bool, path: str, manifest: pd.DataFrame) -> str:
     """Return the scene of a query of the sample, which is its file name; of any other query nothing is known."""
     stem = Path(path).stem
-    return stem if place.name == "sample" and stem in set(manifest["label"]) else ""
+    return stem if sample and stem in set(manifest["label"]) else ""
 
 
 def _groups(album: Album, duplicates: pd.DataFrame, manifest: pd.DataFrame) -> Iterable[DuplicateGroup]:
-    """Yield the largest groups of near-duplicates."""
+    """Yield the largest groups of pictures that are there more than once."""
     if duplicates.empty:
         return
+    labels = manifest.set_index("path")["label"]
     sizes = (
         duplicates["group"]
         .value_counts(sort=True)
@@ -176,11 +188,10 @@ def _groups(album: Album, duplicates: pd.DataFrame, manifest: pd.DataFrame) -> I
         .sort_values(ascending=False, kind="stable")
     )
     for group, size in sizes.head(MOST_GROUPS).items():
-        numbers = duplicates.loc[duplicates["group"] == group, "number"].head(MOST_IN_GROUP)
-        rows = manifest.iloc[numbers.to_numpy()]
+        rows = duplicates[duplicates["group"] == group].head(MOST_IN_GROUP)
         shown = [
-            Shown(path=path, label=label, jpeg=album.picture(path, 140))
-            for path, label in zip(rows["path"], rows["label"], strict=True)
+            Shown(path=row.path, label=str(labels[row.path]), jpeg=album.picture(row.path, 140), what=row.what_to_do)
+            for row in rows.itertuples()
         ]
         yield DuplicateGroup(shown, int(size))
 
@@ -191,13 +202,15 @@ def _map(
     """Draw the map with the first query, its neighbours, and some pictures as thumbnails."""
     from PIL import Image
 
-    numbers = found.loc[found["query"] == 0, "number"].astype(int).tolist() if len(found) else []
+    first = found[(found["query"] == 0) & (found["rank"] > 0)]
+    numbers = first["number"].astype(int).tolist()
     usable = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
     few = len(manifest) <= 1500
     chosen = np.random.default_rng(SEED).permutation(usable)[: 3 * MAP_THUMBNAILS if few else 0]
     pictures = {
-        int(number): np.asarray(Image.open(io.BytesIO(album.picture(manifest["path"].iloc[number], 64))))
+        int(number): np.asarray(Image.open(io.BytesIO(content)))
         for number in chosen
+        if (content := album.picture(manifest["path"].iloc[number], 64))
     }
     labels = manifest["label"].astype(str).tolist()
     return figure_to_svg(
@@ -256,22 +269,36 @@ def _by_label(per_query: pd.DataFrame) -> pd.DataFrame | None:
     return table
 
 
-def _answer(queries: pd.DataFrame, found: pd.DataFrame) -> str:
-    """Return the answer for the first query in one sentence."""
-    first = found[found["query"] == 0]
+def _answer(queries: pd.DataFrame, found: pd.DataFrame, duplicates: pd.DataFrame) -> str:
+    """Return the answer for the first query in words, and what is there twice."""
+    mine = found[found["query"] == 0]
+    first, itself = mine[mine["rank"] > 0], mine[mine["rank"] == 0]
     name = Path(queries["path"].iloc[0]).name
-    more = f" ({len(queries):,} queries in all.)" if len(queries) > 1 else ""
+    parts = []
+    if len(itself):
+        times = int(itself["times"].iloc[0])
+        often = f"{times} times, once as" if times > 1 else "as"
+        parts.append(f"{name} is in the collection {often} {itself['path'].iloc[0]}.")
+    parts.append(_nearest_in_words(name, first))
+    if len(queries) > 1:
+        parts.append(f"{len(queries):,} queries were answered in all.")
+    if groups := duplicates["group"].nunique():
+        extra = int((duplicates["what_to_do"] == EXTRA).sum())
+        what = "picture is" if groups == 1 else "pictures are"
+        parts.append(f"{groups:,} {what} there more than once, with {extra:,} files more than needed.")
+    return " ".join(parts)
+
+
+def _nearest_in_words(name: str, first: pd.DataFrame) -> str:
     if first.empty:
-        return f"No picture of the collection can be compared with {name}.{more}"
+        return f"The collection holds no other picture that could be compared with {name}."
     labels = first["label"].astype(str)
+    nearest = f"the nearest is {first['path'].iloc[0]} (cosine {first['similarity'].iloc[0]:.2f}, where 1 is the same)"
     if labels.iloc[0]:
         common = labels.value_counts()
-        return (
-            f"Of the {len(first)} pictures most like {name}, {common.iloc[0]} show “{common.index[0]}”;"
-            f" the nearest is {first['path'].iloc[0]} (cosine {first['similarity'].iloc[0]:.2f}).{more}"
-        )
-    names = ", ".join(first["path"].head(3))
-    return f"Most like {name}: {names} (cosine {first['similarity'].iloc[0]:.2f} for the first).{more}"
+        return f"Of the {len(first)} pictures most like {name}, {common.iloc[0]} show “{common.index[0]}”; {nearest}."
+    others = ", ".join(first["path"].iloc[1:3])
+    return f"Of the pictures most like {name} {nearest}{f', then {others}' if others else ''}."
 
 
 def _verdict(metrics: list[Metric]) -> Verdict:

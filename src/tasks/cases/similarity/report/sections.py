@@ -23,8 +23,10 @@ class Shown:
 
     path: str
     label: str = ""
-    similarity: float | None = None  # cosine, to the query or to the first picture of its group
+    similarity: float | None = None  # cosine to the query
     jpeg: bytes = field(default=b"", repr=False)
+    times: int = 1  # how often the collection holds it
+    what: str = ""  # what to do with one of several versions
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Answered:
     query: Shown
     neighbours: Sequence[Shown]
     scores: Sequence[tuple[str, float]] = ()  # what ImageNet calls the query: (name, 0 to 1)
+    itself: str = ""  # where the collection holds the query
+    itself_times: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class SimilarityFindings:
         answered: the queries; the first one is the page's hero.
         duplicates: the groups, the largest first.
         duplicate_groups: how many there are in all, when `duplicates` holds only some.
+        to_act_on: every file of every group, as `list_duplicates` has it.
+        keep: which one of a group is kept, in words.
         map_svg: the collection's map, as `collection_map` draws it.
         distribution_svg: as `similarity_distribution` draws it.
         index: columns `index`, `recall@10`, `ms_per_query`, `bytes_per_vector`.
@@ -64,6 +70,8 @@ class SimilarityFindings:
     answered: Sequence[Answered] = ()
     duplicates: Sequence[DuplicateGroup] = ()
     duplicate_groups: int | None = None
+    to_act_on: pd.DataFrame | None = None
+    keep: str = ""
     map_svg: str = ""
     map_note: str = ""
     distribution_svg: str = ""
@@ -84,10 +92,11 @@ def _cosine(picture: Shown) -> str:
 
 def _neighbour_tile(rank: int, picture: Shown, wanted: str) -> Tile:
     accent = picture.label == wanted if wanted and picture.label else None
+    often = f"there {picture.times:,} times" if picture.times > 1 else ""
     return Tile(
         jpeg=picture.jpeg,
         title=f"{rank}. {picture.label or _name(picture)}",
-        subtitle=_cosine(picture),
+        subtitle=" · ".join(filter(None, [_cosine(picture), often])),
         accent=accent,
         alt=f"neighbour {rank}: {picture.label}, {picture.path}"
         if picture.label
@@ -103,6 +112,9 @@ def _answer_gallery(answer: Answered, file: str) -> Gallery:
     caption = f"The {len(answer.neighbours)} most similar pictures, by cosine similarity of their features."
     if len(shown) < len(answer.neighbours):
         caption = f"The first {len(shown)} of {len(answer.neighbours)} neighbours; all of them in {file}."
+    if answer.itself:
+        often = f", {answer.itself_times:,} times in all" if answer.itself_times > 1 else ""
+        caption += f" The query itself is in the collection as {answer.itself}{often}; it is left out here."
     if query.label:
         caption += " ✓ has the query's label, ✕ has another."
     tiles = [_neighbour_tile(rank, picture, query.label) for rank, picture in enumerate(shown, 1)]
@@ -154,6 +166,7 @@ def _map(findings: SimilarityFindings) -> list[Section]:
         return []
     caption = (
         "t-SNE of the features: pictures that stand together are alike; the distance between far groups means nothing."
+        " A small picture stands beside its point."
     )
     figure = Figure(
         svg=findings.map_svg,
@@ -169,7 +182,7 @@ def _group_gallery(number: int, group: DuplicateGroup) -> Gallery:
     mixed = len({picture.label for picture in shown}) > 1
     tiles = []
     for picture in shown:
-        words = [picture.label if mixed else "", _cosine(picture)]
+        words = [picture.label if mixed else "", picture.what]
         tiles.append(
             Tile(jpeg=picture.jpeg, title=_name(picture), subtitle=" · ".join(filter(None, words)), alt=picture.path)
         )
@@ -182,11 +195,36 @@ def _duplicates(findings: SimilarityFindings) -> list[Section]:
     total = max(findings.duplicate_groups or 0, len(findings.duplicates))
     shown = findings.duplicates[:MOST_GROUPS]
     groups = f"{total:,} group{'' if total == 1 else 's'}"
-    intro = f"{groups} of pictures that are all but the same. They make a search look better than it is."
+    intro = f"{groups} of pictures that are the same, or edited: compressed anew, turned, mirrored, cut, framed."
     if len(shown) < total:
         intro += f" The {len(shown)} largest are shown."
     blocks: list[Block] = [_group_gallery(number, group) for number, group in enumerate(shown, 1)]
-    return [Section(title="Near-duplicates", intro=intro, blocks=blocks)]
+    if findings.to_act_on is not None and len(findings.to_act_on):
+        intro += f" {_to_act_on(findings.to_act_on, findings.keep)}"
+        blocks.append(_duplicate_table(findings.to_act_on))
+    return [Section(title="What is there more than once", intro=intro, blocks=blocks)]
+
+
+def _to_act_on(table: pd.DataFrame, keep: str) -> str:
+    extra = table[table["what_to_do"] == "extra"]
+    words = f"Kept is {keep}; {len(extra):,} files with {extra['bytes'].sum() / 1e6:,.1f} MB are extra."
+    if (table["kind"] == "same file").any():
+        words += " Files that are the same file under several names are no copies: nothing is won by removing a name."
+    return f"{words} All of them are in duplicates.csv. Look before you remove anything."
+
+
+def _duplicate_table(table: pd.DataFrame) -> Table:
+    shown = table.assign(pixels=[f"{row.width} × {row.height}" for row in table.itertuples()])
+    titles = {
+        "group": "Group",
+        "kind": "Kind",
+        "path": "File",
+        "what_to_do": "What to do",
+        "pixels": "Pixels",
+        "bytes": "Bytes",
+    }
+    caption = "Each file of each group, the one to keep first"
+    return Table.from_frame(shown, titles, {"bytes": ",.0f"}, caption=caption, limit=40, whole="duplicates.csv")
 
 
 def _index(findings: SimilarityFindings) -> list[Section]:
