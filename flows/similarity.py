@@ -17,6 +17,7 @@ from tasks.features.pictures.embedding import embed_pictures
 from tasks.features.pictures.queries import embed_queries, own_queries
 from tasks.features.projection import map_coordinates, place_on_map
 from tasks.features.whitening import apply_whitening, fit_whitening
+from tasks.ingestion.pictures.manifest import keep_small
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined
 from tasks.platform.store import Stored
@@ -130,6 +131,8 @@ def similarity(
         place.collection,
     )  # fmt: skip
     answers = {"index": built, "whitening": ours.whitening, "manifest": manifest, "duplicates": duplicates}
+    if held.promoted:
+        answers["small"] = keep_small(manifest, place.collection)
     return publish(findings, held, model=answers, tables={"neighbours": found, "duplicates": twice})
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tasks.app import uploads
 from tasks.app.asking import plain
+from tasks.app.pages.pictures import SIDE, shown
 from tasks.platform.errors import UsageError
 
 
@@ -41,6 +42,13 @@ def test_a_picture_is_there_while_it_is_asked_about(form: str) -> None:
 def test_what_is_no_picture_is_refused(content: bytes, words: str) -> None:
     with pytest.raises(UsageError, match=words), uploads.picture(content):
         pass
+
+
+def test_what_is_shown_is_a_picture_of_ours_whose_content_was_decoded() -> None:
+    small = Image.open(io.BytesIO(shown(encoded("PNG", 900) + b"<script>")))
+    assert (small.format, small.size) == ("JPEG", (SIDE, SIDE))
+    with pytest.raises(UsageError, match="no picture"):
+        shown(encoded("JPEG", 900)[:900])
 
 
 def test_a_table_is_text() -> None:

@@ -1,11 +1,9 @@
 """What strangers upload: is it what it says, and small enough? Checked before anything looks at it.
 
-The name that a browser sends is never used: a picture or table lies in a folder of its own, under the digest of its
-content, only while it is asked about.
+The name that a browser sends is never used: a picture or table lies in a folder of its own, only while it is asked about.
 """
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +43,7 @@ def picture(content: bytes) -> Iterator[Path]:
         decode(bounded(content), LONGEST_SIDE)
     except PictureError as error:
         raise UsageError(f"That is no picture that can be read: {error.detail}.") from None
-    with laid(content, ".picture") as path:
+    with laid(content, "your picture") as path:
         yield path
 
 
@@ -58,14 +56,14 @@ def table(content: bytes) -> Iterator[Path]:
     """
     if b"\0" in bounded(content)[:4096]:
         raise UsageError("That is no table of text; save it as CSV.")
-    with laid(content, ".csv") as path:
+    with laid(content, "your table.csv") as path:
         yield path
 
 
 @contextlib.contextmanager
-def laid(content: bytes, suffix: str) -> Iterator[Path]:
+def laid(content: bytes, name: str) -> Iterator[Path]:
     """Yield a file with this content, which goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="casebook-app-") as folder:
-        path = Path(folder, hashlib.sha256(content).hexdigest()[:16] + suffix)
+        path = Path(folder, name)
         path.write_bytes(content)
         yield path

@@ -12,5 +12,5 @@ def show() -> None:
         return
     liked = st.text_area("Films that I like, one a line", placeholder="Toy Story\nThe Matrix", max_chars=2_000)
     names = [line.strip() for line in liked.splitlines() if line.strip()][:20]
-    if names and (found := asked("recommendations", "", like=";".join(names))):
+    if names and (found := asked("recommendations", "; ".join(names))):
         st.dataframe(found.table, hide_index=True)

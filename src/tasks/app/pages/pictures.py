@@ -9,8 +9,13 @@ import streamlit as st
 
 from tasks.app import uploads
 from tasks.app.asking import asked, guarded, plain, ready, title
+from tasks.ingestion.pictures.decoding import decode
+from tasks.ingestion.pictures.manifest import small_jpeg
+from tasks.platform.store import Stored
+from tasks.publishing.predictions import whose
 
 SHOWN = 12
+SIDE = 320  # pixels, of a picture that is shown
 
 
 def uploaded(key: str, camera: bool = False) -> bytes | None:
@@ -22,7 +27,20 @@ def uploaded(key: str, camera: bool = False) -> bytes | None:
         given = st.file_uploader(
             "A picture", uploads.PICTURES, key=f"{key}-file", max_upload_size=uploads.MOST_MEGABYTES
         )
-    return bytes(given.getvalue()) if given is not None else None
+    if given is None:
+        return None
+    content = bytes(given.getvalue())
+    return content if guarded(lambda: shown(content)) else None
+
+
+def shown(content: bytes) -> bytes:
+    """Return a picture of a stranger as a small JPEG file of ours.
+
+    Raises:
+        UsageError: it is no picture that is read.
+    """
+    with uploads.picture(content) as path:
+        return small_jpeg(decode(path.read_bytes(), SIDE), SIDE)
 
 
 def similar() -> None:
@@ -31,37 +49,40 @@ def similar() -> None:
     if not ready("similarity"):
         return
     content = uploaded("similar")
-    chosen = st.session_state.get("similar-chosen")
     if content is not None and st.session_state.get("similar-last") != hash(content):
-        st.session_state["similar-last"], chosen = hash(content), None
-        st.session_state["similar-chosen"] = None
-    content = chosen or content
-    if content is None:
-        return
+        st.session_state.update({"similar-last": hash(content), "similar-chosen": None})
+    chosen = st.session_state.get("similar-chosen")
     if chosen and st.button("Back to my picture"):
         st.session_state["similar-chosen"] = None
         st.rerun()
-    found = guarded(lambda: _neighbours(content))
-    if found is None:
+    if (content := chosen or content) is None:
         return
-    st.image(content, width=220, caption="asked")
-    columns = st.columns(3)
-    for place, row in enumerate(found.head(SHOWN).itertuples(index=False)):
-        with columns[place % 3]:
-            picture = getattr(row, "thumbnail", b"")
-            if isinstance(picture, bytes) and picture:
-                st.image(picture, caption=f"{row.path} ({row.similarity:.2f})")
-                if st.button("Like this", key=f"like-{place}"):
+    st.image(shown(content))
+    found = guarded(lambda: _asked_about("similarity", content, neighbours=SHOWN))
+    if found is not None:
+        _album(found[found["rank"] > 0])
+
+
+def _album(found: pd.DataFrame) -> None:
+    """Show what was found, three in a row; a click goes on from there."""
+    stored = whose("similarity").artifacts.get("small")
+    small = _small(stored) if stored else {}
+    for start in range(0, len(found), 3):
+        for column, (_, row) in zip(st.columns(3), found.iloc[start : start + 3].iterrows(), strict=False):
+            picture = small.get(row["path"])
+            with column:
+                if picture:
+                    st.image(picture)
+                st.caption(plain(f"{row['path']} ({row['similarity']:.2f})"))
+                if picture and st.button("More like this", key=f"like-{row['path']}"):
                     st.session_state["similar-chosen"] = picture
                     st.rerun()
-            else:
-                st.write(f"{plain(str(row.path))} ({row.similarity:.2f})")
 
 
-def _neighbours(content: bytes) -> pd.DataFrame | None:
-    with uploads.picture(content) as path:
-        found = asked("similarity", path)
-    return found.table if found else None
+@st.cache_resource(max_entries=2, hash_funcs={Stored: lambda stored: stored.digest})
+def _small(stored: Stored) -> dict[str, bytes]:
+    table = stored.load(pd.DataFrame)
+    return dict(zip(table["path"], table["jpeg"], strict=True))
 
 
 def classify() -> None:
@@ -71,7 +92,7 @@ def classify() -> None:
         return
     found = guarded(lambda: _asked_about("image_classes", content))
     if found is not None:
-        st.image(content, width=220)
+        st.image(shown(content))
         chances = found.set_index("class")["chance"] * 100
         st.bar_chart(chances, horizontal=True, x_label="", y_label="chance, %", color="#1b6ca8", sort=False)
 
@@ -86,7 +107,7 @@ def masks() -> None:
         if found is None:
             return
         drawn = sorted(path for path in Path(folder).rglob("*") if path.suffix in (".png", ".jpg"))
-        st.image(drawn[0].read_bytes() if drawn else content)
+        st.image(drawn[0].read_bytes() if drawn else shown(content))
     if len(found):
         st.dataframe(found[["face", "verdict", "confidence"]], hide_index=True)
 

@@ -155,6 +155,31 @@ def thumbnail(source: str | Path | PictureSource, path: str, side: int = 160) ->
     return small_jpeg(load_picture(source, path, side), side)
 
 
+@stage(phase="Deployment")
+def keep_small(
+    manifest: pd.DataFrame, collection: Annotated[str, Unkeyed], side: int = 200, most: int = 5_000
+) -> pd.DataFrame:
+    """Keep the pictures of a collection small, so that whoever asks a published index sees what it finds.
+
+    Args:
+        manifest: of the collection.
+        collection: folder or archive that they lie in.
+        side: of the small pictures, pixels.
+        most: pictures that are kept; the rows of the others, and of those that are gone, are left out.
+
+    Returns:
+        `path`, `jpeg`.
+    """
+    rows = []
+    with open_source(collection) as opened:
+        for path in progress(manifest["path"].head(most).tolist(), "Making small", unit="pictures"):
+            try:
+                rows.append((path, thumbnail(opened, path, side)))
+            except PictureError:
+                continue
+    return pd.DataFrame(rows, columns=["path", "jpeg"], dtype=object)
+
+
 def small_jpeg(picture: Image.Image, side: int) -> bytes:
     """Return a picture as a small JPEG file, its long side at most `side` pixels; the picture itself becomes small."""
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
