@@ -1,6 +1,6 @@
 """What strangers upload: is it what it says, and small enough? Checked before anything looks at it.
 
-The name that a browser sends is never used: a picture or table lies in a folder of its own, only while it is asked about.
+The name that a browser sends is never used: what was uploaded lies in a folder of its own while it is asked about.
 """
 
 import contextlib
