@@ -75,7 +75,7 @@ def list_quality(
     ndcg, low, high = (table[name].to_numpy(float) for name in ("ndcg", "low", "high"))
     _dots(axes, names, ndcg, low, high, list(table["method"]).index(made))
     axes.set_xlim(left=0)
-    axes.set_xlabel("NDCG@10 (0: nothing liked on the list, 1: the perfect list)")
+    axes.set_xlabel("NDCG@10 (1: the perfect list)")
     finding = _list_finding(lists.set_index("method")["ndcg"], made, gain)
     set_title(axes, finding, f"{users:,} users; liked: {relevant:g} stars or more in the test part; 95 % intervals")
     return figure
@@ -141,7 +141,7 @@ def error_bands(bands: pd.DataFrame) -> "Figure":
     axes.set_xticks(places, labels)
     axes.set_xlabel("training ratings of the film (in brackets: test ratings)")
     axes.set_ylabel("RMSE, stars")
-    axes.legend(labelcolor=MUTED, fontsize=8)
+    axes.legend(labelcolor=MUTED, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
     if len(bands) < 2:
         finding = "All tested films have about as many ratings"
     else:
