@@ -13,7 +13,7 @@ when
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class Comparer:
         # Two sheets for each picture, one after the other: without its border, and whole.
         self._grey = looks.grey.reshape(-1, SIDE, SIDE)
         self._sizes = np.stack([np.maximum(sizes * looks.left, 1), sizes], axis=1).reshape(-1, 2)
-        self._bordered = (looks.left < 1).any(axis=1)
+        self._bordered: np.ndarray = np.asarray((looks.left < 1).any(axis=1))
         self._coarse = lru_cache(maxsize=4096)(lambda sheet: coarse(self._grey[sheet]))
 
     def is_even(self, number: int) -> bool:
@@ -162,11 +162,12 @@ class Comparer:
         first, second = posed(self._grey[inner], place.pose), np.ascontiguousarray(self._grey[outer])
         left, top, side = boxes()[place.cut]
         shift = (side - 1) / 2
-        matrix = np.array([[side, 0, left * SIDE + shift], [0, side, top * SIDE + shift]], np.float32)
+        matrix: Any = np.array([[side, 0, left * SIDE + shift], [0, side, top * SIDE + shift]], np.float32)
+        everywhere = np.full((SIDE, SIDE), 255, np.uint8)
         try:
             for steps in STEPS:
                 until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-4)
-                reached, matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, until, None, 3)
+                reached, matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, until, everywhere, 3)
                 if reached < HOPEFUL:
                     return None
         except cv2.error:  # it does not converge: there is nothing to lay upon each other
