@@ -23,7 +23,7 @@ from tasks.platform.stage import stage
 from tasks.platform.store import Stored
 from tasks.training.nearest.hashing import build_index
 
-BY_FEATURES, BY_LOOK = 20, 10  # candidates of each picture
+BY_FEATURES, BY_LOOK = 16, 8  # candidates of each picture
 EXACTLY = 5_000  # pictures up to which every one is compared with every other for candidates
 FREQUENCIES = 12  # of the cosine transform, across and down
 CHUNK, PIECE = 4096, 64  # pairs between two steps of the progress, and those that a thread takes at a time

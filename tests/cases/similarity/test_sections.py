@@ -56,7 +56,9 @@ def full() -> SimilarityFindings:
     figure = collection_map(np.random.default_rng(0).normal(size=(9, 2)), ["cup", "dog", ""] * 3)
     return SimilarityFindings(
         answered=[answered("a.jpg"), answered("b.jpg", scores=False)],
-        duplicates=[DuplicateGroup([Shown("x/1.jpg", "x", 1.0, jpeg()), Shown("y/2.jpg", "y", 0.99, jpeg())], 2)],
+        duplicates=[
+            DuplicateGroup([Shown("x/1.jpg", "x", 1.0, jpeg(), what="keep"), Shown("y/2.jpg", "y", 0.99, jpeg())], 2)
+        ],
         map_svg=figure_to_svg(figure),
         index=INDEX,
         chosen_index="codes",
@@ -137,7 +139,7 @@ def test_many_duplicates_are_cut_with_the_number_named() -> None:
 def test_labels_of_a_mixed_group_are_named() -> None:
     gallery = similarity_sections(full())[-1].blocks[0]
     assert isinstance(gallery, Gallery)
-    assert [tile.subtitle for tile in gallery.tiles] == ["x · cosine 1.000", "y · cosine 0.990"]
+    assert [tile.subtitle for tile in gallery.tiles] == ["x · keep", "y"]
 
 
 def test_the_index_in_use_is_set_off() -> None:

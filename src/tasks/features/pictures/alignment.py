@@ -13,7 +13,7 @@ when
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ BOTH = 0.03  # either picture may be the cut: both ways are tried where their co
 SURELY_UNMOVED = 0.9  # correlation as they are from which the light may differ
 TONE, CONTRAST = 14, 0.8  # grey values by which the coarse means may differ, and the least ratio of the contrasts
 STEPS, HOPEFUL = (6, 14), 0.8  # of the refinement, and the correlation that the first ones must reach
+SLACK = 2.5  # times the tolerances that the first steps must come within
 TURN, SHEAR, PROPORTIONS, BEYOND = 3.3, 0.03, 0.021, 0.06  # degrees; shares of the side
 TURNED, UNCUT = 0.9, 0.85  # degrees from which a picture counts as turned, and the area that it then has to share
 LEAST_AREA = 0.5
@@ -111,7 +112,7 @@ class Comparer:
         # Two sheets for each picture, one after the other: without its border, and whole.
         self._grey = looks.grey.reshape(-1, SIDE, SIDE)
         self._sizes = np.stack([np.maximum(sizes * looks.left, 1), sizes], axis=1).reshape(-1, 2)
-        self._bordered = (looks.left < 1).any(axis=1)
+        self._bordered: np.ndarray = np.asarray((looks.left < 1).any(axis=1))
         self._coarse = lru_cache(maxsize=4096)(lambda sheet: coarse(self._grey[sheet]))
 
     def is_even(self, number: int) -> bool:
@@ -162,12 +163,13 @@ class Comparer:
         first, second = posed(self._grey[inner], place.pose), np.ascontiguousarray(self._grey[outer])
         left, top, side = boxes()[place.cut]
         shift = (side - 1) / 2
-        matrix = np.array([[side, 0, left * SIDE + shift], [0, side, top * SIDE + shift]], np.float32)
+        matrix: Any = np.array([[side, 0, left * SIDE + shift], [0, side, top * SIDE + shift]], np.float32)
+        everywhere = np.full((SIDE, SIDE), 255, np.uint8)
         try:
             for steps in STEPS:
                 until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-4)
-                reached, matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, until, None, 3)
-                if reached < HOPEFUL:
+                reached, matrix = cv2.findTransformECC(first, second, matrix, cv2.MOTION_AFFINE, until, everywhere, 3)
+                if reached < HOPEFUL or not self._is_editing(inner, outer, place, np.asarray(matrix, float), SLACK):
                     return None
         except cv2.error:  # it does not converge: there is nothing to lay upon each other
             return None
@@ -185,24 +187,28 @@ class Comparer:
             return False
         if found.tones > TONES and not (place.pose == 0 and _unmoved(found.matrix) and found.details >= SURELY):
             return False
+        return self._is_editing(inner, outer, place, found.matrix)
+
+    def _is_editing(self, inner: int, outer: int, place: Place, matrix: np.ndarray, slack: float = 1.0) -> bool:
+        """Tell whether a map is one that editing makes, within so many times the tolerances."""
         size = self._sizes[inner] if place.pose % 2 == 0 else self._sizes[inner][::-1]
-        stretch = np.diag(self._sizes[outer] / SIDE) @ found.matrix[:, :2] @ np.diag(SIDE / size)
+        stretch = np.diag(self._sizes[outer] / SIDE) @ matrix[:, :2] @ np.diag(SIDE / size)
         turn, scale = np.linalg.qr(stretch)
         signs = np.where(np.diag(scale) < 0, -1.0, 1.0)
         turn, scale = turn * signs, scale * signs[:, None]
         degrees = abs(np.degrees(np.arctan2(turn[1, 0], turn[0, 0])))
-        area = float(np.linalg.det(found.matrix[:, :2]))
+        area = float(np.linalg.det(matrix[:, :2]))
         corners = np.array([[-0.5, -0.5], [SIDE - 0.5, -0.5], [SIDE - 0.5, SIDE - 0.5], [-0.5, SIDE - 0.5]])
-        corners = corners @ found.matrix[:, :2].T + found.matrix[:, 2]
+        corners = corners @ matrix[:, :2].T + matrix[:, 2]
         beyond = max((-0.5 - corners).max(), (corners - SIDE + 0.5).max()) / SIDE
         return bool(
-            area >= LEAST_AREA
+            area >= LEAST_AREA / slack
             and np.linalg.det(turn) > 0
-            and degrees <= TURN
-            and (degrees < TURNED or area >= UNCUT)
-            and abs(np.log(scale[0, 0] / scale[1, 1])) <= PROPORTIONS
-            and abs(scale[0, 1] / scale[1, 1]) <= SHEAR
-            and beyond <= BEYOND
+            and degrees <= TURN * slack
+            and (degrees < TURNED * slack or area >= UNCUT / slack)
+            and abs(np.log(scale[0, 0] / scale[1, 1])) <= PROPORTIONS * slack
+            and abs(scale[0, 1] / scale[1, 1]) <= SHEAR * slack
+            and beyond <= BEYOND * slack
         )
 
 

@@ -39,14 +39,14 @@ def find_neighbours(
     codes, times = _contents(ids, duplicates, each_once)
     own = queries["number"].to_numpy()
     known = pd.Series(np.arange(len(ids)), index=ids).groupby(level=0).min()
-    parts = []
-    for row, query in enumerate(queries.itertuples()):
-        first = int(known.get(query.id, -1))
+    parts: list[pd.DataFrame] = []
+    for row, (number, key) in enumerate(zip(queries["query"].tolist(), queries["id"].tolist(), strict=True)):
+        first = int(known.get(key, -1))
         mine = int(own[row]) if own[row] >= 0 else first
         found = _found(index, np.asarray(vectors[row : row + 1]), codes, codes[mine] if mine >= 0 else -1, neighbours)
-        found = found.assign(query=query.query, rank=np.arange(1, len(found) + 1))
+        found = found.assign(query=number, rank=np.arange(1, len(found) + 1))
         if first >= 0 and own[row] < 0:
-            found = pd.concat([_itself(query.query, first), found])
+            found = pd.concat([_itself(number, first), found])
         parts.append(found)
     found = pd.concat(parts, ignore_index=True)
     rows = found["number"].to_numpy(np.int64)

@@ -190,8 +190,8 @@ def _groups(album: Album, duplicates: pd.DataFrame, manifest: pd.DataFrame) -> I
     for group, size in sizes.head(MOST_GROUPS).items():
         rows = duplicates[duplicates["group"] == group].head(MOST_IN_GROUP)
         shown = [
-            Shown(path=row.path, label=str(labels[row.path]), jpeg=album.picture(row.path, 140), what=row.what_to_do)
-            for row in rows.itertuples()
+            Shown(path=path, label=str(labels[path]), jpeg=album.picture(path, 140), what=what)
+            for path, what in zip(rows["path"].tolist(), rows["what_to_do"].tolist(), strict=True)
         ]
         yield DuplicateGroup(shown, int(size))
 
