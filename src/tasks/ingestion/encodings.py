@@ -6,6 +6,7 @@ decides, else the file is put aside, and the user can say what it is.
 
 import codecs
 from collections.abc import Set
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tasks.platform.errors import UsageError
@@ -88,11 +89,19 @@ def _looks_like(content: bytes) -> tuple[str, list[str]]:
     near = [
         match for match in found if match.chaos <= best.chaos + CHAOS and match.coherence >= best.coherence - COHERENCE
     ]
+    odd = [_odd_capitals(str(match)) for match in near]
+    near = [match for match, count in zip(near, odd, strict=True) if count <= 2 * min(odd)]
+    best = near[0]
     if any(WESTERN in match.could_be_from_charset for match in near) and not _foreign(best):
         return WESTERN, []
     letters = _letters(best)
     others = [match.encoding for match in near if _letters(match) != letters]
     return ("", [best.encoding, *others[:2]]) if others else (best.encoding, [])
+
+
+def _odd_capitals(text: str) -> int:
+    """Count capitals behind small letters: Russian of Windows read as KOI8 has small and capital letters exchanged."""
+    return sum(left.islower() and right.isupper() for left, right in pairwise(text))
 
 
 def _foreign(match: Any) -> bool:
