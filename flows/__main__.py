@@ -15,6 +15,7 @@ usage: casebook COMMAND [options]
 
   casebook list [--json]              the cases: question, last answer, verdict, last run
   casebook run CASE [options]         run one; `casebook run CASE --help` names its parameters
+  casebook predict CASE GIVEN         ask the champion of a case about new rows or pictures
   casebook nightly [--cases CASE …]   run all, or those named, and report what failed or drifted
   casebook home [--output FOLDER]     make the page of all results anew
   casebook serve                      the results, Prefect and MLflow in a browser, and the schedule
@@ -119,6 +120,7 @@ def _told(row: dict[str, Any]) -> str:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": show,
     "run": run,
+    "predict": module("tasks.publishing.predictions"),
     "nightly": lambda words: flow("nightly", words),
     "home": home,
     "serve": serve,

@@ -95,7 +95,10 @@ def movies(
         source, checked.frame, split.test, split.bands, compared.table, name, predictions, filled, found.metrics,
         found.coverage, found.concentration, lacking.record, lacking.table, level,
     )  # fmt: skip
-    answers = {"model": fitted.model, "low": ends.low, "high": ends.high, "calibration": ends.calibration}
+    answers = {
+        "model": fitted.model, "back": fitted.back, "low": ends.low, "high": ends.high, "calibration": ends.calibration,
+        "films": checked.frame,
+    }  # fmt: skip
     return publish(findings, held, model=answers, tables={"filled": filled})
 
 

@@ -80,7 +80,8 @@ def quality(
     """
     # Data understanding
     data = read_products(source)
-    roles = assign_roles(data.frame, target, faulty, kind, leave_out, keep, group, time).load(Roles)
+    assigned = assign_roles(data.frame, target, faulty, kind, leave_out, keep, group, time)
+    roles = assigned.load(Roles)
     checked = check(data, quality_contract(roles, max_quarantined), REMEDY)
 
     # Data preparation: only training products decide what is an input
@@ -144,8 +145,8 @@ def quality(
         "rules": tested.table,
         "what_if": asked.table,
     }
-    return publish(findings, held, model={"model": ours.model, "calibration": ours.calibration, "recipe": recipe},
-                   tables=tables)  # fmt: skip
+    answers = {"model": ours.model, "calibration": ours.calibration, "recipe": recipe, "roles": assigned}
+    return publish(findings, held, model=answers | {"learned": split.train}, tables=tables)
 
 
 if __name__ == "__main__":

@@ -112,13 +112,13 @@ class BigQuery:
 
     def _table(self) -> dict[str, Any]:
         project, dataset, table = TABLE.split(".")
-        found = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self.file)]).fetchall()
+        found = duckdb.connect().execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self.file)]).fetchall()
         fields = [
             {"name": row[0], "type": self.types.get(row[0], KINDS[row[1]])}
             for row in found
             if row[0] not in self.hidden
         ]
-        rows = duckdb.execute("SELECT count(*) FROM read_parquet(?)", [str(self.file)]).fetchone()
+        rows = duckdb.connect().execute("SELECT count(*) FROM read_parquet(?)", [str(self.file)]).fetchone()
         return {
             "tableReference": {"projectId": project, "datasetId": dataset, "tableId": table}, "type": "TABLE",
             "schema": {"fields": fields}, "numRows": str(rows[0] if rows else 0), "numBytes": str(self.size),

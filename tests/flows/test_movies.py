@@ -26,6 +26,14 @@ def run(tmp_path: Path, server: str) -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
+def new_films(folder: Path) -> Path:
+    """Two films without revenue: the first of the sample, and one of a year that none of its films has."""
+    first = sample_movies().frame.drop(columns=["Rank", "Description", "Revenue"]).head(1)
+    file = folder / "new.csv"
+    pd.concat([first, first.assign(Year=2031)]).to_csv(file, index=False)
+    return file
+
+
 def test_the_sample_is_answered_right_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:
     report = run(tmp_path, prefect_server)
     first = result_of(report)
@@ -51,6 +59,12 @@ def test_the_sample_is_answered_right_and_the_second_run_is_cached(prefect_serve
         assert heading in page
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
     assert first["quarantine"]["total"] == 6
+    asked = subprocess.run(
+        [sys.executable, "flows/movies.py", "--predict", str(new_films(tmp_path))], cwd=ROOT,
+        env=environment_of(tmp_path, prefect_server), capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert asked.stdout.startswith("2 films, with the range that 80 % of such films fall into"), asked.stderr
+    assert "Mind: unlike what was learned, so the answer is a guess: film 2: year 2031" in asked.stderr
     again = result_of(run(tmp_path, prefect_server))
     live = {"locate", "read_champion", "promote", "publish_report"}
     assert {item["name"] for item in again["stages"] if item["state"] == "ran"} <= live

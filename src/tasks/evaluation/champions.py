@@ -88,6 +88,13 @@ def champions(model: str) -> list[Champion]:
     return sorted(found, key=lambda record: -record.version)
 
 
+def reigning(prefix: str) -> list[Champion]:
+    """List the reigning champion of each model whose name begins with `prefix`, the newest first."""
+    names = Folder(f"{settings().store_url}/champions").names()
+    found = [champions(name)[:1] for name in names if name.startswith(prefix) and MODEL_NAME.fullmatch(name)]
+    return sorted((record for records in found for record in records), key=lambda record: record.since, reverse=True)
+
+
 def _file(version: int) -> str:
     return f"{version:06d}.json"
 

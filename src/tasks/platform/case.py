@@ -102,6 +102,8 @@ def main(fn: Callable[..., Path]) -> NoReturn:
     Exit status: 0 done, 1 a contract or gate failed, 2 a wrong argument.
     """
     try:
+        if "--predict" in sys.argv[1:]:
+            raise SystemExit(_ask(fn.__name__, [word for word in sys.argv[1:] if word != "--predict"]))
         arguments = parse_arguments(fn)
         report = _run(fn, arguments)
     except CasebookError as error:
@@ -115,6 +117,11 @@ def main(fn: Callable[..., Path]) -> NoReturn:
         )
     print(report, flush=True)
     raise SystemExit(0)
+
+
+def _ask(case: str, words: list[str]) -> int:
+    """Ask the champion of a case about new rows; found by its name, as publishing stands above the platform."""
+    return int(importlib.import_module("tasks.publishing.predictions").main([case, *words]))
 
 
 def _run(fn: Callable[..., Path], arguments: dict[str, Any]) -> str:

@@ -5,12 +5,13 @@ from the `Args:` of the docstring. There is nothing to keep in step.
 """
 
 import argparse
+import importlib.util
 import inspect
 import shlex
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -72,21 +73,36 @@ def build_parser(fn: Callable[..., Any]) -> argparse.ArgumentParser:
     from docstring_parser import parse
 
     doc = parse(inspect.getdoc(fn) or "")
-    described = {item.arg_name: " ".join((item.description or "").split()) for item in doc.params}
     body = "\n\n".join(part for part in (doc.short_description, doc.long_description) if part)
+    can = importlib.util.find_spec(f"tasks.cases.{fn.__name__}") and importlib.util.find_spec(
+        f"tasks.cases.{fn.__name__}.predictions"
+    )
+    asking = "\n`--predict FILE` asks the model of earlier runs; `--predict --help` says how." if can else ""
     parser = argparse.ArgumentParser(
         description=body,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=28, width=110),
         epilog=textwrap.dedent("""\
             The last line on standard output is the path of the report.
             Exit status: 0 done, 1 a contract or a gate failed, 2 a wrong argument.
-            Settings are environment variables CASEBOOK_*; `python -m tasks.platform.doctor` shows them."""),
+            Settings are environment variables CASEBOOK_*; `python -m tasks.platform.doctor` shows them.""")
+        + asking,
         allow_abbrev=False,
     )
-    hints = typing.get_type_hints(fn, include_extras=True)
-    for parameter in inspect.signature(fn).parameters.values():
-        _add(parser, parameter, hints[parameter.name], described.get(parameter.name, ""))
+    add_options(parser, fn, inspect.signature(fn).parameters.values())
     return parser
+
+
+def add_options(
+    parser: argparse.ArgumentParser, fn: Callable[..., Any], parameters: Iterable[inspect.Parameter]
+) -> None:
+    """Add the options of some parameters of `fn`, each with what its docstring says."""
+    from docstring_parser import parse
+
+    doc = parse(inspect.getdoc(fn) or "")
+    described = {item.arg_name: " ".join((item.description or "").split()) for item in doc.params}
+    hints = typing.get_type_hints(fn, include_extras=True)
+    for parameter in parameters:
+        _add(parser, parameter, hints[parameter.name], described.get(parameter.name, ""))
 
 
 def check(fn: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:

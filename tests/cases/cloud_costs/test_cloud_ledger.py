@@ -27,7 +27,7 @@ def test_the_focus_sample_equals_a_recount_in_duckdb(shared: Path) -> None:
     assert len(costs.frame) == 1000
     assert groups.days["billed"].sum() == pytest.approx(20.52, abs=0.005)
     assert groups.days["effective"].sum() == pytest.approx(14.98, abs=0.005)
-    recount = duckdb.execute(
+    recount = duckdb.connect().execute(
         "SELECT ProviderName, ServiceName, sum(BilledCost::DOUBLE), sum(EffectiveCost::DOUBLE)"
         " FROM read_csv(?, all_varchar = true) GROUP BY ALL", [str(file)]
     ).fetchall()  # fmt: skip

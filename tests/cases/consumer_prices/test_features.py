@@ -44,11 +44,15 @@ def test_yearly_figures_equal_an_independent_recomputation() -> None:
     prices = frame(planted_prices(1, years=12).values.round(1))
     series = regular_series.fn(prices, 12, 0).series
     ours = yearly_spread.fn(series, 12, 1)
-    theirs = duckdb.sql(
-        "select year, sum(step) as inflation, stddev_samp(step) as spread from (select year(period) as year,"
-        " 100 * ln(value / lag(value) over (order by period)) as step from prices) where step is not null"
-        " group by year having count(*) = 12 order by year"
-    ).df()
+    theirs = (
+        duckdb.connect()
+        .sql(
+            "select year, sum(step) as inflation, stddev_samp(step) as spread from (select year(period) as year,"
+            " 100 * ln(value / lag(value) over (order by period)) as step from prices) where step is not null"
+            " group by year having count(*) = 12 order by year"
+        )
+        .df()
+    )
     assert ours["year"].tolist() == theirs["year"].tolist() == list(range(1971, 1982))
     np.testing.assert_allclose(ours[["inflation", "spread"]], theirs[["inflation", "spread"]], rtol=1e-9)
 

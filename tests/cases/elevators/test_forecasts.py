@@ -38,7 +38,7 @@ def test_scores_of_raw_share_and_last_state_equal_a_recount(
         until(readings, 14),
         readings[readings["observed"] > readings["observed"].max() - pd.Timedelta(days=14)],
     )
-    expected = duckdb.sql("""
+    expected = duckdb.connect().sql("""
         with past as (select equipment, avg((state = 'ACTIVE')::double) raw,
                              arg_max((state = 'ACTIVE')::double, observed) last
                       from before where state <> 'UNKNOWN' group by equipment)

@@ -129,7 +129,7 @@ def test_the_real_exports_hold_each_minute_once(shared: Path) -> None:
                     from minutes group by all)
         select day, sum(people) as people, max(versions) as versions from once group by day order by day
     """
-    truth = duckdb.sql(query).df()
+    truth = duckdb.connect().sql(query).df()
     assert truth["versions"].max() == 1
     assert merged.report.conflicts == 0
     ours = merged.days.assign(day=merged.days["day"].dt.strftime("%Y-%m-%d")).merge(truth, on="day", how="outer")

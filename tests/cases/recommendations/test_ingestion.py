@@ -146,7 +146,7 @@ def test_the_published_ratings_are_read_as_duckdb_reads_them(shared: Path):
     folder = shared / "data" / "ratings"
     read = read_rating_files.fn(located(str(folder)).files)
     query = f"select count(*), avg(rating), sum(Id), min(timestamp), count(distinct userId) from '{folder}/ratings.csv'"
-    expected = duckdb.sql(query).fetchall()[0]
+    expected = duckdb.connect().sql(query).fetchall()[0]
     table = read.ratings
     found = (len(table), table["rating"].mean(), table["film"].sum(), table["timestamp"].min(), table["user"].nunique())
     assert found == pytest.approx(expected)

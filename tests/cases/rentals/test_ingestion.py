@@ -133,10 +133,14 @@ def test_a_wrong_path_is_a_wrong_argument() -> None:
 def test_the_real_listings_are_read_as_duckdb_reads_them(shared: Path) -> None:
     file = shared / "data" / "rentals" / "listings.csv"
     listings = read_listings.fn(file)
-    rows, price, rate, names, free = duckdb.sql(
-        "SELECT count(*), sum(price), sum(reviews_per_month), count(name), count(*) FILTER (price = 0)"
-        f" FROM read_csv('{file}', header=true, quote='\"', escape='\"')"
-    ).fetchall()[0]
+    rows, price, rate, names, free = (
+        duckdb.connect()
+        .sql(
+            "SELECT count(*), sum(price), sum(reviews_per_month), count(name), count(*) FILTER (price = 0)"
+            f" FROM read_csv('{file}', header=true, quote='\"', escape='\"')"
+        )
+        .fetchall()[0]
+    )
     frame = listings.frame
     assert (len(frame), len(listings.quarantine)) == (rows, 0) == (25_164, 0)
     assert frame["price"].sum() == price

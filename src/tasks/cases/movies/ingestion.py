@@ -63,6 +63,24 @@ def read_movies(file: Path, name: Annotated[str, Unkeyed] = "") -> Films:
     return Films(good, unreadable(raw, lines, reasons, name))
 
 
+def read_asked(file: Path) -> pd.DataFrame:
+    """Read films whose revenue is asked for, as `read_movies` does; a revenue that stands there is not looked at.
+
+    Raises:
+        ContractError: a column that is needed is missing, or a row cannot be read.
+    """
+    raw, lines = read_text_columns(file, file.name, list(NAMES), REMEDY, optional=["Rank", "Description", "Revenue"])
+    table, reasons = _typed(raw.assign(Rank="0", Revenue=""))
+    if (odd := reasons != "").any():
+        raise ContractError(f"{file.name}, line {lines[odd].iloc[0]}: {reasons[odd].iloc[0]}; mend the row.")
+    if table.empty:
+        raise ContractError(f"{file.name} holds no film.")
+    votes = table["votes"].to_numpy(float)
+    if not (votes >= 1).all():
+        raise ContractError(f"{file.name}: every film needs at least one vote; mend the rows.")
+    return table.astype({"votes": "int64", "year": "int64", "runtime": "int64"}).reset_index(drop=True)
+
+
 def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """Turn text into numbers; the second says why a row cannot be read, or is empty."""
     table, reasons = {}, pd.Series("", index=raw.index)
