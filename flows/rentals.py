@@ -14,13 +14,14 @@ from tasks.cases.rentals.evaluation.errors import (
 )
 from tasks.cases.rentals.evaluation.explanations import measure_importances
 from tasks.cases.rentals.evaluation.scaling import measure_scaling
-from tasks.cases.rentals.features.with_pandas import derive_rentals, find_centre, part_priced, split_rentals
+from tasks.cases.rentals.features.priced import part_priced
+from tasks.cases.rentals.features.with_pandas import derive_rentals, find_centre, split_rentals
 from tasks.cases.rentals.ingestion.currency import tell_currency
 from tasks.cases.rentals.ingestion.listings import read_rentals
 from tasks.cases.rentals.report.compose import describe_rentals
 from tasks.cases.rentals.training.engines import PANDAS, SPARK
+from tasks.cases.rentals.training.ranges import foretell
 from tasks.cases.rentals.training.search import choose_model
-from tasks.cases.rentals.training.with_sklearn import foretell
 from tasks.cases.rentals.validation import REMEDY, rentals_contract
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
@@ -63,13 +64,15 @@ def rentals(
     # Data understanding
     data = read_rentals(source, decimal)
     checked = check(data, rentals_contract(max_quarantined), REMEDY).frame
-    money = tell_currency(data.frame, data.parts.currency, source, currency).load(str)
+    named = tell_currency(data.frame, data.parts.currency, source, currency)
+    money = named.load(str)
 
     # Data preparation
     priced = part_priced(checked)
     listings, unpriced = priced.listings, priced.unpriced
     split = split_rentals(listings)
-    middle = find_centre(listings, centre).load(list[float])
+    found = find_centre(listings, centre)
+    middle = found.load(list[float])
     parts = (listings, split.members, middle)
     used = SPARK if engine == "spark" else PANDAS
     prepared = used.prepare(*parts)
@@ -80,6 +83,7 @@ def rentals(
     chosen = choose_model(ours.search, used.name)
     if used is PANDAS:
         unpriced = foretell(derive_rentals(unpriced, *middle), ours.fitted.best, ours.fitted.interval)
+        ours.artifacts.update(learned=prepared.train, centre=found, currency=named)  # what a new flat is asked with
 
     # Evaluation: against the median price and the champion; why, and on which engine
     predictions = ours.fitted.predictions

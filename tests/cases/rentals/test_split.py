@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.cases.rentals.features.priced import part_priced
 from tasks.cases.rentals.features.with_pandas import (
     band_name,
     band_scale,
     find_centre,
-    part_priced,
     price_bands,
     price_strata,
     split_rentals,

@@ -20,6 +20,7 @@ from tasks.cases.rentals.features.with_pandas import (
 )
 from tasks.cases.rentals.ingestion.listings import read_listings
 from tasks.cases.rentals.sample import CENTRE, FREAKS, SIGMA, sample_listings
+from tasks.cases.rentals.training.ranges import foretell
 from tasks.cases.rentals.training.search import best_choice, choose_model
 from tasks.cases.rentals.training.with_sklearn import (
     GRIDS,
@@ -27,7 +28,6 @@ from tasks.cases.rentals.training.with_sklearn import (
     candidates,
     fit_model,
     fit_models,
-    foretell,
     preparation,
     search_models,
     target,

@@ -51,7 +51,6 @@ MOST_NORTHERN = 89.0  # degrees, also to the south
 BANDS = (-1.0, 50.0, 100.0, 200.0, 400.0, np.inf)  # euros a night, as the published study of Berlin cuts them
 MOST_BANDS = len(BANDS) - 1
 USUAL_PRICE = 80.0  # the middle of these bands; where a night costs ten times that, so do the bands
-FEWEST_PRICED = 200
 TOLD_BY = {"rooms": "bedrooms", "guests": "accommodates"}  # columns of the detailed table
 TEST_SHARE = 0.2
 SEED = 42
@@ -166,29 +165,6 @@ def price_strata(bands: np.ndarray) -> list[tuple[int, int]]:
 def price_bands(price: pd.Series, scale: float = 1.0) -> np.ndarray:
     """Return the number of each price's band, (n,) integers from 0."""
     return np.asarray(pd.cut(price, [edge * scale for edge in BANDS], labels=False), dtype=np.int64)
-
-
-class Priced(NamedTuple):
-    """The listings with a price, from which it is learned, and those without, for which it is foretold."""
-
-    listings: pd.DataFrame
-    unpriced: pd.DataFrame
-
-
-@stage(phase="Data preparation")
-def part_priced(frame: pd.DataFrame) -> Priced:
-    """Part the listings that have a price from those that have none.
-
-    Raises:
-        ContractError: fewer than `FEWEST_PRICED` have one.
-    """
-    known = frame["price"].notna()
-    if known.sum() < FEWEST_PRICED:
-        raise ContractError(
-            f"Only {known.sum():,} of {len(frame):,} listings have a price, and at least {FEWEST_PRICED} are wanted to"
-            " learn from; give a table in which the column price is filled, such as that of another month."
-        )
-    return Priced(frame[known].reset_index(drop=True), frame[~known].reset_index(drop=True))
 
 
 @stage(phase="Data preparation")

@@ -80,6 +80,28 @@ def read_listings(file: Path, decimal: Mark = "auto") -> Listings:
     )
 
 
+def read_asked(file: Path) -> tuple[pd.DataFrame, set[str]]:
+    """Read flats whose price is asked for; a price that stands there is not looked at.
+
+    Returns:
+        The flats as `read_listings` returns them, and the columns that the file leaves out.
+
+    Raises:
+        ContractError: a column that is needed is missing, or a row cannot be read.
+    """
+    optional = [column for column in (*COLUMNS, *DETAILED) if column not in NEEDED or column == "price"]
+    raw, lines = read_text_columns(_unpacked(file), file.name, (*COLUMNS, *DETAILED), REMEDY, optional)
+    if raw.empty:
+        raise ContractError(f"{file.name} holds no flat.")
+    given = {DETAILED.get(column, column) for column in raw.columns if (raw[column] != "").any()}
+    table, reasons = _typed(_completed(raw).assign(price=""))
+    odd = reasons.mask((reasons == "") & ~table["latitude"].between(-90, 90), "latitude is none")
+    odd = odd.mask((odd == "") & ~table["longitude"].between(-180, 180), "longitude is none")
+    if (odd != "").any():
+        raise ContractError(f"{file.name}, line {lines[odd != ''].iloc[0]}: {odd[odd != ''].iloc[0]}; mend the row.")
+    return _whole(table.assign(price=float("nan"))), set(COLUMNS) - given
+
+
 def _unpacked(file: Path) -> io.BytesIO | Path:
     """Return a table as it is, or what a gzip file holds, within bounds."""
     with file.open("rb") as stream:

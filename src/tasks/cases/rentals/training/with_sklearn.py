@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel
 
 from tasks.cases.rentals.features.with_pandas import CATEGORIES, ENCODED, ENCODING_FOLDS, FEATURES, NUMBERS
+from tasks.cases.rentals.training.ranges import Interval, ends, interval_of, positive
 from tasks.cases.rentals.training.search import BASELINES, SEED, Setting, best_choice, chosen_settings, search_table
 from tasks.platform.progress import progress
 from tasks.platform.settings import settings
@@ -39,15 +39,6 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "boosting_log": {"learning_rate": [0.08, 0.04], "max_leaf_nodes": [31, 15], "l2_regularization": [0.0, 10.0]},
 }
 LOG = "_log"  # kinds that learn the logarithm of the price
-LEVEL = 0.8  # of the range that is told with a price
-
-
-class Interval(BaseModel):
-    """By which factors a price lies around the foretold one, in `level` of the cases."""
-
-    low: float
-    high: float
-    level: float = LEVEL
 
 
 class Fitted(NamedTuple):
@@ -210,11 +201,6 @@ def _folds(train: pd.DataFrame, folds: int) -> Iterator[tuple[np.ndarray, ...]]:
         yield x, y[inside], prepare.transform(train.iloc[outside][list(FEATURES)]), y[outside], outside
 
 
-def positive(price: np.ndarray) -> np.ndarray:
-    """No flat costs less than nothing, whatever a straight line says."""
-    return np.maximum(price, 0.0)
-
-
 @stage(phase="Modelling")
 def fit_models(train: pd.DataFrame, test: pd.DataFrame, search: pd.DataFrame, off: pd.DataFrame) -> Fitted:
     """Fit the chosen setting of every kind of model on all training rows, and foretell the prices of the test.
@@ -234,38 +220,10 @@ def fit_models(train: pd.DataFrame, test: pd.DataFrame, search: pd.DataFrame, of
             columns[kind] = positive(models[kind].predict(test[list(FEATURES)]))
         costs.append({"model": kind, "seconds": cost.seconds, "megabytes": cost.megabytes})
     typical, mean = best_choice(search).kind, best_choice(search, "rmse").kind
-    interval = _interval(search, off, typical)
+    interval = interval_of(search, off, typical)
     low, high = ends(columns[typical], interval)
     predictions = test_cases(train, test).assign(low=low, high=high, **columns)
     return Fitted(predictions, pd.DataFrame(costs), models[typical], models[mean], interval)
-
-
-def _interval(search: pd.DataFrame, off: pd.DataFrame, kind: str) -> Interval:
-    """Return the factors that hold `LEVEL` of the held-out prices (R. Barber et al., "Predictive inference with the
-    jackknife+", Annals of Statistics, 2021)."""
-    place = int(np.flatnonzero(search["chosen"] & (search["model"] == kind))[0])
-    low, high = np.exp(np.quantile(off[str(place)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    return Interval(low=float(low), high=float(high))
-
-
-def ends(found: np.ndarray, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower and the upper end of the range around foretold prices, (n,)."""
-    low, high = ((found + 1) * factor - 1 for factor in (interval.low, interval.high))
-    return positive(low), positive(high)
-
-
-@stage(phase="Deployment")
-def foretell(derived: pd.DataFrame, model: "Pipeline", interval: Interval) -> pd.DataFrame:
-    """Foretell the price of listings that have none.
-
-    Returns:
-        `id, name, price` (foretold, a typical price), `low` and `high` (of the range), a row per listing.
-    """
-    if derived.empty:
-        return pd.DataFrame({"id": [], "name": [], "price": [], "low": [], "high": []})
-    found = positive(model.predict(derived[list(FEATURES)]))
-    low, high = ends(found, interval)
-    return derived[["id", "name"]].assign(price=found, low=low, high=high).round(2).reset_index(drop=True)
 
 
 def fit_model(train: pd.DataFrame, kind: str, parameters: dict[str, Any]) -> "Pipeline":
