@@ -35,7 +35,7 @@ from tasks.validation.tables import check
 def rentals(
     source: str = "sample",
     engine: Literal["pandas", "spark", "both"] = "pandas",
-    folds: Annotated[int, Field(ge=2, le=20)] = 5,
+    folds: Annotated[int, Field(ge=2, le=20)] = 3,
     search: Annotated[int, Field(ge=1, le=20)] = 2,
     centre: Annotated[str, Field(pattern=r"^(auto|[+-]?\d{1,2}(\.\d+)?,[+-]?\d{1,3}(\.\d+)?)$")] = "auto",
     currency: Annotated[str, Field(pattern=r"^(auto|none|[A-Z]{3})$")] = "auto",

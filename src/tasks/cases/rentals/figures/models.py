@@ -37,6 +37,7 @@ MODEL_NAMES = {
     "forest_log": "random forest of logarithms",
     "boosting": "gradient boosting",
     "boosting_log": "gradient boosting of logarithms",
+    "blend_log": "blend of forest and boosting of logarithms",
 }
 FEATURE_NAMES = {"host_id": "price level of the host", "neighbourhood": "price level of the neighbourhood"}
 

@@ -47,7 +47,7 @@ SIGNS = {"EUR": "€"}  # the others keep their code: $ and ¥ and kr are signs 
 
 def places() -> pd.DataFrame:
     """Return the places that are known: `currency, name, latitude, longitude` (degrees), `radius` (km)."""
-    rows = [(*words[:4], *(words[4:] or [CITY])) for words in (line.split() for line in PLACES.split(";"))]
+    rows = [(*words[:4], *(words[4:] or [str(CITY)])) for words in (line.split() for line in PLACES.split(";"))]
     table = pd.DataFrame(rows, columns=["currency", "name", "latitude", "longitude", "radius"])
     return table.astype({"latitude": float, "longitude": float, "radius": float})
 

@@ -9,7 +9,7 @@ import io
 import re
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -108,8 +108,9 @@ def _unpacked(file: Path) -> io.BytesIO | Path:
         if stream.read(2) != b"\x1f\x8b":
             return file
         stream.seek(0)
+        unpacked: Any = gzip.GzipFile(fileobj=stream)
         try:
-            return io.BytesIO(Limited(gzip.GzipFile(fileobj=stream), MOST_BYTES, file.name).read())
+            return io.BytesIO(Limited(unpacked, MOST_BYTES, file.name).read())
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise ContractError(f"{file.name} is damaged ({str(error)[:80]}); fetch it again, or {REMEDY}.") from None
 

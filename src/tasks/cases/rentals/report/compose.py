@@ -140,7 +140,7 @@ def _limits(scores: pd.DataFrame, model: dict[str, Any], currency: str, missing:
     if row["n_new"]:
         limits.append(
             f"Some test listings are of hosts who are in training too. For new hosts the mean absolute error is"
-            f" {money(row['mae_new'], currency, 1)}, overall {money(row['mae'], currency, 1)}."
+            f" {money(float(row['mae_new']), currency, 1)}, overall {money(float(row['mae']), currency, 1)}."
         )
     if not currency:
         limits.append(

@@ -78,8 +78,8 @@ def certainty_section(
     if row["n_new"]:
         paragraphs.append(
             f"{known_hosts(predictions, kind, currency)} For the {int(row['n_new']):,} test listings of hosts never"
-            f" seen, the RMSE is {money(new['rmse_new'], currency, 1)} and the mean absolute error"
-            f" {money(row['mae_new'], currency, 1)}; expect these for a newcomer."
+            f" seen, the RMSE is {money(float(new['rmse_new']), currency, 1)} and the mean absolute error"
+            f" {money(float(row['mae_new']), currency, 1)}; expect these for a newcomer."
         )
     shown = worst.assign(seen=worst["seen"].map({True: "yes", False: "no"}))
     titles = {"name": "listing", "price": label("price", currency), "foretold": label("foretold", currency),

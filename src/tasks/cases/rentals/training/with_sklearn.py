@@ -33,10 +33,11 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "ridge": {"alpha": [10.0, 100.0, 1000.0, 1.0]},
     "lasso": {"alpha": [0.1, 1.0, 0.01, 3.0]},
     "tree": {"max_depth": [8, 5, 12], "min_samples_leaf": [5, 20]},
-    "forest": {"min_samples_leaf": [3, 1], "max_features": [0.33, 0.6]},
-    "forest_log": {"min_samples_leaf": [1, 3], "max_features": [0.33, 0.6]},
+    "forest": {"min_samples_leaf": [3, 1], "max_features": [0.33, 0.2]},
+    "forest_log": {"min_samples_leaf": [1, 3], "max_features": [0.33, 0.2]},
     "boosting": {"learning_rate": [0.08, 0.04], "max_leaf_nodes": [31, 15], "l2_regularization": [0.0, 10.0]},
     "boosting_log": {"learning_rate": [0.08, 0.04], "max_leaf_nodes": [31, 15], "l2_regularization": [0.0, 10.0]},
+    "blend_log": {},
 }
 LOG = "_log"  # kinds that learn the logarithm of the price
 
@@ -93,9 +94,7 @@ def regressor(kind: str, parameters: dict[str, Any], threads: int = 1) -> Any:
     from sklearn.tree import DecisionTreeRegressor
 
     if kind.endswith(LOG):
-        inner = regressor(
-            kind.removesuffix(LOG), {**({"loss": "squared_error"} if "boost" in kind else {}), **parameters}, threads
-        )
+        inner = _of_logarithms(kind.removesuffix(LOG), parameters, threads)
         return TransformedTargetRegressor(inner, func=np.log1p, inverse_func=np.expm1, check_inverse=False)
     if kind in BASELINES:
         return DummyRegressor(strategy=kind)
@@ -111,6 +110,19 @@ def regressor(kind: str, parameters: dict[str, Any], threads: int = 1) -> Any:
         return RandomForestRegressor(**{"n_estimators": TREES, "random_state": SEED, "n_jobs": threads, **parameters})
     given = {"loss": "poisson", "max_iter": 200, "early_stopping": True, "random_state": SEED}
     return HistGradientBoostingRegressor(**{**given, **parameters})
+
+
+def _of_logarithms(kind: str, parameters: dict[str, Any], threads: int) -> Any:
+    """Return what learns logarithms of prices; the blend is the mean of forest and boosting at their usual settings."""
+    from sklearn.ensemble import VotingRegressor
+
+    if kind == "boosting":
+        return regressor(kind, {"loss": "squared_error", **parameters}, threads)
+    if kind != "blend":
+        return regressor(kind, parameters, threads)
+    usual = {part: candidates(f"{part}{LOG}", 1)[0] for part in ("forest", "boosting")}
+    members = [("forest", {**usual["forest"], **parameters}), ("boosting", usual["boosting"])]
+    return VotingRegressor([(part, _of_logarithms(part, given, threads)) for part, given in members])
 
 
 def model_of(kind: str, parameters: dict[str, Any], threads: int = 1) -> "Pipeline":
@@ -178,7 +190,7 @@ def _tried(tasks: Sequence[Setting], x: np.ndarray, y: np.ndarray, x_out: np.nda
 
     def tried(kind: str, parameters: dict[str, Any]) -> tuple[np.ndarray, float]:
         start = time.perf_counter()
-        few = {"n_estimators": TREES_IN_SEARCH} if kind.startswith("forest") else {}
+        few = {"n_estimators": TREES_IN_SEARCH} if kind.startswith(("forest", "blend")) else {}
         with limited():
             found = positive(regressor(kind, {**parameters, **few}).fit(x, y).predict(x_out))
         return found, time.perf_counter() - start
@@ -231,8 +243,9 @@ def fit_model(train: pd.DataFrame, kind: str, parameters: dict[str, Any]) -> "Pi
     model = model_of(kind, parameters, settings().threads)
     fitted: Pipeline = model.fit(train[list(FEATURES)], target(train["price"].to_numpy()))
     inner = getattr(fitted[-1], "regressor_", fitted[-1])
-    if hasattr(inner, "n_jobs"):
-        inner.n_jobs = None  # how many cores this machine has is no part of the model
+    for learner in (inner, *getattr(inner, "estimators_", [])):
+        if hasattr(learner, "n_jobs"):
+            learner.n_jobs = None  # how many cores this machine has is no part of the model
     return fitted
 
 
