@@ -12,7 +12,7 @@ from tasks.features.support import told, unlike
 from tasks.platform.errors import UsageError
 from tasks.publishing.predictions import Answered, file_given
 
-HELD = ["latitude", "longitude", "distance_km", "minimum_nights", "square_metres", "rooms", "guests"]
+HELD = ["latitude", "longitude", "minimum_nights", "square_metres", "rooms", "guests"]
 UNTOLD = {"minimum_nights": "minimum_nights", "availability_365": "availability_365", "host_id": "host_number"}
 """Columns that a question may leave out, and what is then taken as the middle of the learned listings."""
 

@@ -31,7 +31,7 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "median": {},
     "linear": {},
     "ridge": {"alpha": [10.0, 100.0, 1000.0, 1.0]},
-    "lasso": {"alpha": [0.1, 1.0, 0.01, 3.0]},
+    "lasso": {"alpha": [5e-4, 5e-3, 5e-5, 1e-2]},  # in standard deviations of the price, whatever its currency
     "tree": {"max_depth": [8, 5, 12], "min_samples_leaf": [5, 20]},
     "forest": {"min_samples_leaf": [3, 1], "max_features": [0.33, 0.2]},
     "forest_log": {"min_samples_leaf": [1, 3], "max_features": [0.33, 0.2]},
@@ -103,7 +103,8 @@ def regressor(kind: str, parameters: dict[str, Any], threads: int = 1) -> Any:
     if kind == "ridge":
         return make_pipeline(StandardScaler(), Ridge(**parameters))
     if kind == "lasso":
-        return make_pipeline(StandardScaler(), Lasso(max_iter=5000, **parameters))
+        lasso = make_pipeline(StandardScaler(), Lasso(max_iter=5000, **parameters))
+        return TransformedTargetRegressor(lasso, transformer=StandardScaler())
     if kind == "tree":
         return DecisionTreeRegressor(random_state=SEED, **parameters)
     if kind == "forest":
