@@ -130,7 +130,7 @@ def write(frame: pd.DataFrame, rows: int, path: Path) -> None:
 
 
 def listings(file: Path | None) -> pd.DataFrame:
-    from tasks.cases.rentals.ingestion import read_listings
+    from tasks.cases.rentals.ingestion.listings import read_listings
     from tasks.cases.rentals.sample import write_rentals
 
     with tempfile.TemporaryDirectory() as folder:

@@ -34,9 +34,10 @@ def keywords(
     engine: Literal["both", "sklearn", "spark"] = "both",
     split: Literal["auto", "chapters", "files"] = "auto",
     top: Annotated[int, Field(ge=1, le=100)] = 8,
-    max_share: Annotated[float, Field(gt=0, le=1)] = 0.3,
+    max_share: Annotated[float, Field(gt=0, le=1)] = 0.2,
     similar: Annotated[float, Field(gt=0, le=1)] = 0.15,
     tables: Annotated[int, Field(ge=1, le=256)] = 24,
+    encoding: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{2,30}$")] = "auto",
 ) -> Path:
     """Which words matter in a document, and which documents are alike?
 
@@ -52,9 +53,10 @@ def keywords(
         max_share: a word in a larger share of the documents is no key word
         similar: Jaccard index from which two documents count as similar
         tables: hash functions of MinHash; more find more and take longer
+        encoding: of files that are not UTF-8, such as cp1251 or gb18030; auto finds it, or puts the file aside
     """
     # Data understanding
-    data = read_documents(source, split)
+    data = read_documents(source, split, encoding)
     documents = check(data.frame, CONTRACT, REMEDY).frame
 
     # Data preparation: the same weights, on one machine and as map-reduce
@@ -76,7 +78,7 @@ def keywords(
     recall = measure_recall(probed, exact, tables) if probed else None
     held = contest(
         f"keywords-{data.name}",
-        {"max_share": max_share, "scheme": "tfidf"},
+        {"max_share": max_share, "scheme": "tfidf, sublinear"},
         halves_find_each_other(documents, max_share),
         on=documents,
         metric="mrr",

@@ -15,7 +15,7 @@ LONGEST_DETAIL = 200  # characters
 
 
 def read_text_columns(
-    file: Path, name: str, columns: Sequence[str], remedy: str, optional: Sequence[str] = ()
+    file: Path | IO[bytes], name: str, columns: Sequence[str], remedy: str, optional: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Read a CSV in UTF-8 as text.
 
@@ -40,10 +40,10 @@ def read_text_columns(
         there = shorten(", ".join(map(str, raw.columns)), 300)
         plural = "s" if len(absent) > 1 else ""
         raise ContractError(f"{name} lacks the column{plural} {', '.join(absent)} (there are {there}); {remedy}.")
-    raw = raw[list(columns)].fillna("")
-    breaks = sum((raw[column].str.count("\n") for column in columns), pd.Series(0, index=raw.index))
+    raw = raw.fillna("")
+    breaks = sum((raw[column].str.count("\n") for column in raw.columns), pd.Series(0, index=raw.index))
     lines = (breaks.cumsum() - breaks + pd.RangeIndex(2, len(raw) + 2)).astype(int)
-    raw = raw.apply(lambda column: column.str.strip())
+    raw = raw[list(columns)].apply(lambda column: column.str.strip())
     there_is = (raw != "").any(axis=1)
     return raw[there_is], lines[there_is]
 

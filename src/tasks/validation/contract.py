@@ -169,8 +169,17 @@ def _share(taken: pd.DataFrame, unreadable: pd.DataFrame, rows: int, contract: C
         passed=passed,
         checked=1,
         broken=int(not passed),
+        examples=[] if passed else _first(unreadable),
         detail=f"{quarantined:,} of {rows:,} {contract.unit} are in quarantine{apart}{why}{more}",
     )
+
+
+def _first(unreadable: pd.DataFrame) -> list[str]:
+    """Show the first rows that could not be read: where they stand, and what stands there."""
+    if not {"path", "detail"} <= set(unreadable.columns):
+        return []
+    rows = unreadable.head(EXAMPLES)[["path", "detail"]].astype(str).to_numpy().tolist()
+    return [shorten(f"{path}: {detail}", EXAMPLE_LENGTH) for path, detail in rows]
 
 
 def enforce(

@@ -226,7 +226,14 @@ def read(files: list[Path], most: float = 0.05) -> stages.Observed:
     ("name", "time"),
     [("facilities-20250301T021407Z.json", "2025-03-01T02:14:07"), ("f-2025-03-01_02-14.json", "2025-03-01T02:14:00"),
      ("2025-03-01.json", "2025-03-01T00:00:00"), ("2025-03-01T02:14:07Z.json", "2025-03-01T02:14:07"),
-     ("2025-02-31.json", None), ("latest.json", None)],
+     ("2025-02-31.json", None), ("latest.json", None),
+     ("2025-03-01T02:15:00+01:00.json", "2025-03-01T01:15:00"),
+     ("2025-03-01T02:15:00-05:00.json", "2025-03-01T07:15:00"),
+     ("20250301T0215+0530.json", "2025-02-28T20:45:00"),
+     ("2025-03-01T02:15:00.123456+00:00.json", "2025-03-01T02:15:00"),
+     ("2025-03-01T02:15:00+99:00.json", None), ("1740787200.json", "2025-03-01T00:00:00"),
+     ("facilities-1720200315000.json", "2024-07-05T17:25:15"), ("1720200315.json", "2024-07-05T17:25:15"),
+     ("2025030102.json", None), ("202503010215001.json", None), ("12025-03-01.json", None)],
 )  # fmt: skip
 def test_the_time_is_in_the_name(name: str, time: str | None) -> None:
     found = stages.file_time(name)
@@ -269,3 +276,13 @@ def test_a_source_is_found_or_refused(tmp_path: Path) -> None:
         stages.locate_elevators.fn(str(tmp_path / "none"))
     with pytest.raises(UsageError, match=r"no \.json file"):
         stages.locate_elevators.fn(str(tmp_path))
+
+
+def test_names_with_an_offset_are_read_in_utc(shared: Path) -> None:
+    folder = shared / "cases" / "elevators-offset-names"
+    if not folder.exists():
+        pytest.skip("../shared/cases/elevators-offset-names is missing")
+    seen = read(sorted(folder.glob("*.json")))
+    moments = sorted(seen.readings["observed"].unique())
+    assert len(moments) == 24
+    assert pd.Timestamp(moments[0]).tz_localize(None) == pd.Timestamp("2025-02-28 23:15")

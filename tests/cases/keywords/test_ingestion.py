@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.cases.keywords.ingestion import FEWEST_WORDS, read_texts
 from tasks.cases.keywords.sample import BOOKS, CHAPTERS, write_keywords
+from tasks.cases.keywords.training import pick_keywords
+from tasks.features.text.tfidf import weigh_words
 from tasks.features.text.words import tokenise
+from tasks.ingestion.encodings import checked_encoding
+from tasks.platform.errors import UsageError
 
 PROSE = "the quick brown fox jumps over the lazy dog and runs away from it all, far into the dark wood, alone at last. "
 
@@ -138,3 +143,85 @@ def test_any_text_is_read_or_put_aside(tmp_path_factory: pytest.TempPathFactory,
     texts = read_texts.fn([file])
     assert len(texts.frame) + len(texts.quarantine) >= 1
     assert all(len(tokenise(text)) >= FEWEST_WORDS for text in texts.frame["text"])
+
+
+RUSSIAN = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему в этом доме. " * 3
+CHINESE = "所有人类成员生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。"
+HEBREW = "כל בני האדם נולדו בני חורין ושווים בערכם ובזכויותיהם. " * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8_r"),
+        (CHINESE, "gbk"),
+        (CHINESE, "gb18030"),
+        (PROSE + "Käse, Straße", "cp1252"),
+    ],
+)
+def test_texts_of_other_encodings_are_read(tmp_path: Path, text: str, encoding: str):
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    documents, quarantine = read(tmp_path)
+    assert quarantine.empty
+    assert documents["text"].tolist() == [text.strip()]
+
+
+def test_a_text_that_could_be_in_two_encodings_is_put_aside_unless_its_encoding_is_known(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes(HEBREW.encode("cp1255"))
+    documents, quarantine = read(tmp_path)
+    assert documents.empty
+    assert quarantine["reason"].tolist() == ["unknown-encoding"]
+    assert "say which (encoding)" in quarantine["detail"].iloc[0]
+    told = read_texts.fn([tmp_path / "a.txt"], "auto", "cp1255").frame
+    assert told["text"].tolist() == [HEBREW.strip()]
+    with pytest.raises(UsageError, match="no encoding 'klingon'"):
+        checked_encoding("klingon")
+    assert checked_encoding("GBK") == "gbk"
+    with pytest.raises(UsageError, match="no encoding 'hex'"):
+        checked_encoding("hex")
+
+
+def test_the_other_files_decide_where_a_text_could_be_in_two_encodings(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes(RUSSIAN.lower().encode("cp1251"))  # without capitals KOI8 looks as well
+    assert read(tmp_path)[1]["reason"].tolist() == ["unknown-encoding"]
+    (tmp_path / "b.txt").write_bytes(RUSSIAN.encode("cp1251"))
+    documents, quarantine = read(tmp_path)
+    assert quarantine.empty
+    assert documents["encoding"].tolist() == ["cp1251", "cp1251"]
+
+
+SMALL = (
+    "The Project Gutenberg Etext of a book\n\n***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***\nroyalties"
+    " of net profits\n*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL * 1 + PROSE + "\nEnd of the Project Gutenberg Etext of a book\nroyalties",
+        PROSE * 9 + "\n" + SMALL.partition("\n\n")[2],
+        SMALL.replace("*END*THE", "*END THE") + PROSE + "\nEnd of this Project Gutenberg Etext\nroyalties",
+    ],
+)
+def test_the_small_print_of_old_etexts_is_left_out(tmp_path: Path, text: str):
+    (tmp_path / "a.txt").write_text(text)
+    documents, _ = read(tmp_path)
+    assert documents["text"].iloc[0].replace(PROSE.strip(), "").strip() == ""
+
+
+def test_the_texts_that_people_have(shared: Path):
+    cases = shared / "cases"
+    if not (cases / "keywords-mixed").exists():
+        pytest.skip("../shared/cases/keywords-mixed is missing")
+    documents, quarantine = read(cases / "keywords-mixed" / "texts")
+    assert quarantine.empty
+    words = pick_keywords.fn(weigh_words.fn(documents), 4, 0.3).groupby("document")["word"].agg("".join)
+    scripts = {"hi": "Devanagari", "ru": "Cyrillic", "zh": "Han", "en": "Latin"}
+    for name, found in words.items():
+        assert regex.fullmatch(rf"[\p{{{scripts[name[:2]]}}}\p{{M}}]+", found)
+    assert {"हिन्दी", "किताब"} <= set(tokenise(documents.set_index("document")["text"]["hi1"]))
+    old, aside = read(cases / "keywords-old-gutenberg" / "texts")
+    assert aside.empty
+    assert not old["text"].str.contains("small print|royalties|Gutenberg").any()

@@ -1,5 +1,6 @@
 """Planted key words and planted copies are found again, by pandas and by Spark alike."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,3 +134,10 @@ def test_a_word_of_one_document_counts_everywhere_however_small_the_share(spark:
 def test_equal_documents_share_their_rank():
     same = pd.DataFrame({"document": list("abcd"), "text": ["one two three four one two three four"] * 4})
     assert halves_find_each_other.fn(same, 1.0).scores == pytest.approx([0.4] * 4)
+
+
+def test_the_public_books_find_their_halves(shared: Path):
+    files = [shared / "data" / "texts" / name for name in ("moby-dick.txt", "tom-sawyer.txt")]
+    halves = halves_find_each_other.fn(read_texts.fn(files).frame, 0.2)
+    assert halves.scores.mean() >= 0.66
+    assert halves.baseline.mean() < 0.3

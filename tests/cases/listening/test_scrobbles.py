@@ -200,3 +200,62 @@ def test_any_text_is_a_moment_or_nothing(texts: list[str]) -> None:
     found = read_moments(pd.Series(texts, dtype=object), "UTC", "here", strict=False)
     assert len(found) == len(texts)
     assert str(found.dtype) == "datetime64[us]"
+
+
+def played(separator: str, order: str, date: str) -> str:
+    """Return plays without header: 3 artists, each with 2 albums of 3 tracks, one after the other, twice."""
+    lines = []
+    for number in range(36):
+        at = number % 18
+        values = {"artist": f"Band {at // 6}", "album": f"Record {at // 3}", "track": f"Song {at}", "-": "",
+                  "date": (pd.Timestamp(FIRST) + pd.Timedelta(days=number)).strftime(date)}  # fmt: skip
+        lines.append(separator.join(values[name] for name in order.split()))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "order", ["date artist track album", "date track artist album", "artist album track date - -",
+              "track artist album date", "date artist track", "track artist date"],
+)  # fmt: skip
+@pytest.mark.parametrize("date", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S +00:00"])
+def test_columns_without_header_are_told_by_what_repeats(tmp_path: Path, order: str, date: str) -> None:
+    result = read(tmp_path, played(",", order, date))
+    assert result.frame["artist"].str.startswith("Band").all()
+    assert result.frame["track"].str.startswith("Song").all()
+    assert result.frame["album"].isna().all() or result.frame["album"].str.startswith("Record").all()
+    assert result.frame["moment"][0] == pd.Timestamp(FIRST)
+
+
+def test_columns_that_do_not_tell_are_asked_for(tmp_path: Path) -> None:
+    text = table(rows("date artist track album", [FIRST, SECOND]))  # each artist once: as well a track
+    with pytest.raises(ContractError, match="--columns date,artist,track,album"):
+        read(tmp_path, text)
+    assert plays(read(tmp_path, text, columns="date,artist,track,album")) == PLAYS
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("31.01.2018 04:58:59 +00:00", "2018-01-31 04:58:59"),
+        ("31.01.2018 04:58:59 +02:00", "2018-01-31 02:58:59"),
+        ("13 Apr 2020, 05:01 -0430", "2020-04-13 09:31:00"),
+        ("2020/04/13 05:01 Z", "2020-04-13 05:01:00"),
+        ("13/04/2020 05:01 GMT", "2020-04-13 05:01:00"),
+    ],
+)
+def test_offsets_count_in_every_form(text: str, moment: str) -> None:
+    assert read_moments(pd.Series([text]), "Asia/Tokyo", "x").tolist() == [pd.Timestamp(moment)]
+
+
+@pytest.mark.parametrize("case", ["listening-date-first-noheader", "listening-scrubbler"])
+def test_the_exports_that_people_have(shared: Path, case: str) -> None:
+    file = shared / "cases" / case / "scrobbles.csv"
+    if not file.exists():
+        pytest.skip(f"../shared/cases/{case} is missing")
+    result = read_scrobbles.fn([file])
+    assert result.quarantine.empty
+    assert len(result.frame) == 400
+    assert result.frame["artist"][0] == "Alva"
+    assert result.frame["track"][0] == "Alva Song 2"
+    assert result.frame["album"][0] == "Alva Album 3"
+    assert result.frame["moment"][0] == pd.Timestamp("2018-01-03 00:35")

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.cases.rentals.evaluation.scaling import Scaling
 from tasks.cases.rentals.report.compose import judge, map_caption
-from tasks.cases.rentals.report.sections import MEASURED, engines_section, known_hosts, models_section
+from tasks.cases.rentals.report.sections import engines_section, known_hosts, models_section
 from tasks.evaluation.metrics import Metric
 
 
@@ -34,16 +34,15 @@ def test_only_published_coordinates_were_moved() -> None:
 def test_captions_say_what_was_compared() -> None:
     search = pd.DataFrame({"model": ["linear"], "parameters": ["{}"], "rmse": [1.0], "rmse_sd": [1.0], "mae": [1.0],
                            "mae_sd": [1.0], "seconds": [1.0], "chosen": [True]})  # fmt: skip
-    losses = pd.DataFrame(
-        [{"model": "x"} | {f"{name}{end}": 1.0 for name in MEASURED for end in ("", "_low", "_high")}]
-    )
-    told = models_section(search, losses).model_dump_json()
-    assert "did not choose the model" in told
+    told = models_section(search, "€").model_dump_json()
+    assert "mean absolute error chooses" in told
     assert "aims at" in told
+    assert "RMSE (€)" in told
+    assert "€" not in models_section(search, "").model_dump_json()
     engines = pd.DataFrame({"model": ["linear"] * 2, "engine": ["pandas", "spark"], "rmse": [1.0, 1], "mae": [1.0, 1],
                             "median_ae": [1.0, 1], "seconds": [1.0, 1], "megabytes": [1.0, 1]})  # fmt: skip
     growth = Scaling(rows=[10, 20], pandas=[1, 2], spark=[3, 4], pandas_megabytes=[1, 1], spark_megabytes=[1, 1])
-    assert "vectors that were prepared before" in engines_section(engines, growth).model_dump_json()
+    assert "vectors that were prepared before" in engines_section(engines, growth, "€").model_dump_json()
 
 
 @pytest.mark.parametrize(
@@ -59,5 +58,5 @@ def test_known_hosts_are_called_easier_only_where_they_are(known: float, new: fl
     seen = np.arange(400) < 200
     off = np.where(seen, known, new) + rng.uniform(-1, 1, 400)
     table = pd.DataFrame({"price": 100.0, "forest": 100 + off * rng.choice([-1, 1], 400), "seen": seen})
-    assert words in known_hosts(table, "forest")
-    assert known_hosts(table[table["seen"]], "forest") == ""
+    assert words in known_hosts(table, "forest", "€")
+    assert known_hosts(table[table["seen"]], "forest", "€") == ""

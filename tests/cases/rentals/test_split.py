@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.cases.rentals.features.with_pandas import BAND_NAMES, find_centre, price_bands, price_strata, split_rentals
+from tasks.cases.rentals.features.priced import part_priced
+from tasks.cases.rentals.features.with_pandas import (
+    band_name,
+    band_scale,
+    find_centre,
+    price_bands,
+    price_strata,
+    split_rentals,
+)
 from tasks.platform.errors import ContractError, UsageError
 
 
@@ -25,7 +33,7 @@ def test_a_single_dear_listing_joins_the_band_below() -> None:
 
 def test_two_dear_listings_keep_the_published_bands() -> None:
     split = split_rentals.fn(priced(5000, 6000))
-    assert split.table["band"].tolist() == list(BAND_NAMES)
+    assert split.table["band"].tolist() == [band_name(band, band) for band in range(5)]
     members = split.members.sort_values("id")
     assert members["band"].tolist() == price_bands(priced(5000, 6000)["price"]).tolist()
 
@@ -57,3 +65,20 @@ def test_the_centre_is_berlins_or_the_middle_or_what_is_given() -> None:
     for wrong in ("90,0", "0,181"):
         with pytest.raises(UsageError, match="no city at"):
             find_centre.fn(near, wrong)
+
+
+def test_bands_are_stretched_where_money_is_counted_in_thousands() -> None:
+    yen = priced(5000, 6000).assign(price=lambda frame: frame["price"] * 100)
+    split = split_rentals.fn(yen)
+    assert split.table["band"].tolist()[:2] == ["to 5,000", "5,000 to 10,000"]
+    assert split.members["band"].tolist() == split_rentals.fn(priced(5000, 6000)).members["band"].tolist()
+    assert band_scale(pd.Series([350_000.0])) == 10_000
+    assert band_scale(pd.Series([3.0])) == band_scale(pd.Series([0.0])) == 1
+
+
+def test_listings_without_a_price_are_parted_and_too_few_with_one_refused() -> None:
+    frame = priced().assign(price=lambda table: table["price"].where(table.index >= 30))
+    parts = part_priced.fn(frame)
+    assert (len(parts.listings), len(parts.unpriced)) == (210, 30)
+    with pytest.raises(ContractError, match="Only 190 of 240 listings have a price"):
+        part_priced.fn(frame.assign(price=frame["price"].where(frame.index >= 50)))

@@ -1,19 +1,21 @@
 """One definition of a word, and the same weights from scikit-learn, from Spark and from a calculation by hand."""
 
 import math
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.cases.keywords.ingestion import read_texts
 from tasks.features.text.mapreduce import count_words_mapreduce
 from tasks.features.text.tfidf import compare_engines, weigh_words
-from tasks.features.text.words import most_documents, tokenise
+from tasks.features.text.words import ODD, PLAIN, has_pairs, most_documents, tokenise
 
 TRICKY = pd.DataFrame(
     {
@@ -35,7 +37,7 @@ def by_hand(documents: pd.DataFrame) -> pd.DataFrame:
     containing = Counter(word for words in counts.values() for word in words)
     rows = []
     for document, words in counts.items():
-        raw = {w: n * (math.log((1 + len(counts)) / (1 + containing[w])) + 1) for w, n in words.items()}
+        raw = {w: (1 + math.log(n)) * (math.log((1 + len(counts)) / (1 + containing[w])) + 1) for w, n in words.items()}
         norm = math.sqrt(sum(value**2 for value in raw.values()))
         rows += [(document, word, words[word], raw[word] / norm) for word in words]
     return pd.DataFrame(rows, columns=["document", "word", "count", "weight"])
@@ -46,6 +48,31 @@ def test_words_of_all_kinds():
     assert tokenise("e\u0301tude") == tokenise("étude") == ["étude"]
     assert tokenise("foo_bar 3rd 'quoted' rock’n’roll --") == ["foo", "bar", "rd", "quoted", "rock'n'roll"]
     assert tokenise("a" * 101) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी किताब।", ["हिन्दी", "किताब"]),
+        ("中文没有，市场", ["中文", "文没", "没有", "市场"]),
+        ("人", ["人"]),
+        ("コンピューターの世界", ["コンピューター", "の世", "世界"]),
+        ("ภาษาไทย", ["ภา", "าษ", "ษา", "าไ", "ไท", "ทย"]),
+        ("мир, и ёлка", ["мир", "и", "ёлка"]),
+        ("می‌خواهم", ["می\u200cخواهم"]),
+        ("한국어 단어", ["한국어", "단어"]),
+        ("m² x½y 3rd", ["m", "x", "y", "rd"]),
+    ],
+)
+def test_words_of_other_scripts_are_whole(text: str, words: list[str]):
+    assert tokenise(text) == words
+    assert has_pairs(words) == (text[0] in "中人コภ")
+
+
+def test_the_quick_pattern_takes_the_same_letters_as_the_full_one():
+    plain = [chr(code) for code in range(sys.maxunicode + 1) if not ODD.match(chr(code))]
+    letter = regex.compile(r"\p{L}")
+    assert [c for c in plain if bool(PLAIN.fullmatch(c)) != bool(letter.fullmatch(c))] == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tasks.evaluation.champion import Cases
 from tasks.evaluation.intervals import bootstrap, exact_binomial
 from tasks.evaluation.metrics import Metric
+from tasks.features.text.tfidf import SCHEME
 from tasks.features.text.words import most_documents, tokenise
 from tasks.platform.stage import stage
 
@@ -50,8 +51,11 @@ def halves_find_each_other(documents: pd.DataFrame, max_share: float, limit: int
     if not len(kept):  # the documents share all their words: nothing tells one half from another, all of them tie
         nothing = sparse.csr_matrix((len(words), 1))
         return Cases(_reciprocal_ranks(nothing, nothing), np.arange(len(plain)), plain)
-    weigh = TfidfTransformer().fit(ours)
-    weighed = [normalize(weigh.transform(half, copy=True).tocsc()[:, kept]).tocsr() for half in (ours, theirs)]
+    weigh = TfidfTransformer(**SCHEME).fit(ours)
+    weighed = [
+        normalize(weigh.transform(half.astype(np.float64), copy=True).tocsc()[:, kept]).tocsr()
+        for half in (ours, theirs)
+    ]
     return Cases(_reciprocal_ranks(*weighed), np.arange(len(plain)), plain)
 
 

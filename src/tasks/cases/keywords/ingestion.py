@@ -1,13 +1,13 @@
 """Which documents are there? Text files, in whatever encoding they have, cut into chapters where they have any.
 
-Project Gutenberg's preamble and licence are left out. A table of contents repeats the headings: a heading with hardly a
-word below it, whose number comes again with a text, is an entry of it. Other repeats are chapters in their own right
-(each book of a novel may start again at 1) and get names of their own.
+Project Gutenberg's preamble and licence are left out, those of its oldest etexts too. A table of contents repeats the
+headings: a heading with hardly a word below it, whose number comes again with a text, is an entry of it. Other repeats
+are chapters in their own right (each book of a novel may start again at 1) and get names of their own.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,6 +16,7 @@ import pandas as pd
 from tasks.cases.keywords.originals import ORIGINALS
 from tasks.cases.keywords.sample import write_keywords
 from tasks.features.text.words import tokenise
+from tasks.ingestion.encodings import Decoded, checked_encoding, decoded
 from tasks.ingestion.files import Data, Ways, read
 from tasks.platform.progress import progress
 from tasks.platform.stage import stage
@@ -26,7 +27,9 @@ FEWEST_WORDS = 20  # a document with fewer has no key words to tell
 HEAD = 10_000  # characters that tell of most texts whether they hold that many words
 CONTENTS = 2  # bare headings one after the other are a table of contents, and the next number belongs to it
 START = re.compile(r"^\*\*\* ?START OF .*$", re.MULTILINE | re.IGNORECASE)
-END = re.compile(r"^(?:\*\*\* ?END OF|End of (?:the )?Project Gutenberg).*$", re.MULTILINE | re.IGNORECASE)
+END = re.compile(r"^(?:\*\*\* ?END OF|End of (?:the |this )?Project Gutenberg).*$", re.MULTILINE | re.IGNORECASE)
+SMALL_START = re.compile(r"^\*+ *START[* ]*THE SMALL PRINT.*$", re.MULTILINE | re.IGNORECASE)
+SMALL_END = re.compile(r"^\*+ *END[* ]*THE SMALL PRINT.*$", re.MULTILINE | re.IGNORECASE)
 HEADING = re.compile(
     r"^[ \t]*(?:(?:CHAPTER|Chapter|KAPITEL|Kapitel)[ \t]+(?P<number>\d{1,4}|[IVXLCDM]{1,9})\b"
     r"[.:]?[ \t]*(?P<title>[^\n]*)"
@@ -51,24 +54,30 @@ class Chapter(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """Documents: `document` (name), `file`, `number` (chapter, 0 for none), `title`, `text`; and what was put aside."""
+    """What was read, and what was put aside."""
 
-    frame: pd.DataFrame
-    quarantine: pd.DataFrame
+    frame: pd.DataFrame  # document (name), file, number (chapter, 0 for none), title, text, encoding
+    quarantine: pd.DataFrame  # path, reason, detail
 
 
-def read_documents(source: str, split: str) -> Data:
+def read_documents(source: str, split: str, encoding: str = "auto") -> Data:
     """Find and read the documents of a source (`sample`, `public`, a .txt file, a folder of them, or an address)."""
-    return read(source, Ways(write_keywords, ORIGINALS, (".txt",), several=True), read_texts, split)
+    return read(
+        source, Ways(write_keywords, ORIGINALS, (".txt",), several=True), read_texts, split, checked_encoding(encoding)
+    )
 
 
 @stage(phase="Data understanding")
-def read_texts(files: list[Path], split: Literal["auto", "chapters", "files"] = "auto") -> Texts:
+def read_texts(
+    files: list[Path], split: Literal["auto", "chapters", "files"] = "auto", encoding: str = "auto"
+) -> Texts:
     """Read documents out of text files.
 
     Args:
-        files: UTF-8 (with or without a mark), UTF-16 with a mark, or Latin-1.
+        files: UTF-8 (with or without a mark), UTF-16 with a mark, or in another encoding.
         split: `chapters` makes a document of each chapter, `files` of each file; `auto` cuts files with three or more.
+        encoding: of files that are neither UTF-8 nor marked as UTF-16; `auto` finds it (`tasks.ingestion.encodings`),
+            by the other files where a text could be in several.
 
     Returns:
         The documents by file and place, and the files and chapters that hold no text to speak of. A second chapter 1 in
@@ -76,12 +85,16 @@ def read_texts(files: list[Path], split: Literal["auto", "chapters", "files"] = 
     """
     rows: list[dict[str, object]] = []
     aside: list[dict[str, str]] = []
+    sure: set[str] = set()
+    for path in progress(files, "decoding", len(files), "file"):
+        if encoding == "auto":
+            sure.add(_decoded(path, encoding).encoding)
     for path in progress(files, "reading", len(files), "file"):
-        text, problem = _decoded(path)
-        if problem:
-            aside.append({"path": path.name, "reason": problem[0], "detail": problem[1]})
+        found = _decoded(path, encoding, sure)
+        if found.problem:
+            aside.append({"path": path.name, "reason": found.problem[0], "detail": found.problem[1]})
             continue
-        for row in _documents(path, text, split):
+        for row in _documents(path, _with_plain_ends(found.text), split):
             body = str(row["text"])
             if row.pop("contents", False):
                 detail = f"{_words(body):,} words between the table of contents and the text that it lists"
@@ -90,8 +103,8 @@ def read_texts(files: list[Path], split: Literal["auto", "chapters", "files"] = 
                 detail = f"{_words(body)} words, at least {FEWEST_WORDS} are wanted"
                 aside.append({"path": str(row["document"]), "reason": "too-short", "detail": detail})
             else:
-                rows.append(row)
-    columns = ["document", "file", "number", "title", "text"]
+                rows.append({**row, "encoding": found.encoding})
+    columns = ["document", "file", "number", "title", "text", "encoding"]
     quarantine = pd.DataFrame(aside, columns=["path", "reason", "detail"], dtype=str)
     return Texts(pd.DataFrame(rows, columns=columns).astype({"number": "int64"}), quarantine)
 
@@ -106,26 +119,11 @@ def _enough(text: str) -> bool:
     return _words(text[:HEAD]) > FEWEST_WORDS or _words(text) >= FEWEST_WORDS
 
 
-def _decoded(path: Path) -> tuple[str, tuple[str, str] | None]:
-    """Return a file's text with \\n at the end of each line, or why it is none."""
+def _decoded(path: Path, encoding: str, others: Set[str] = frozenset()) -> Decoded:
     size = path.stat().st_size
     if size > LARGEST:
-        return "", ("too-large", f"{size:,} bytes, at most {LARGEST:,} are read")
-    content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return _with_plain_ends(content.decode("utf-16")), None
-        except UnicodeDecodeError as error:
-            return "", ("not-text", f"byte {error.start:,} is no UTF-16")
-    if b"\0" in content:
-        return "", ("not-text", f"byte {content.index(0):,} is zero")
-    if not content.strip():
-        return "", ("empty", "the file holds no text")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")  # what Windows wrote for Western languages; contains Latin-1
-    return _with_plain_ends(text), None
+        return Decoded("", "", ("too-large", f"{size:,} bytes, at most {LARGEST:,} are read"))
+    return decoded(path.read_bytes(), encoding, others)
 
 
 def _with_plain_ends(text: str) -> str:
@@ -134,8 +132,7 @@ def _with_plain_ends(text: str) -> str:
 
 def _documents(path: Path, text: str, split: str) -> Iterator[dict[str, object]]:
     """Yield the documents of one file."""
-    start, end = START.search(text), END.search(text)
-    body = text[start.end() if start else 0 : end.start() if end and (not start or end.start() > start.end()) else None]
+    body = _without_licence(text)
     chapters = [] if split == "files" else _chapters(body)
     if sum(not chapter.contents for chapter in chapters) >= (1 if split == "chapters" else 3):
         seen: Counter[str] = Counter()
@@ -147,6 +144,21 @@ def _documents(path: Path, text: str, split: str) -> Iterator[dict[str, object]]
             yield {"document": name, "file": path.name, **chapter._asdict()}
     else:
         yield {"document": path.stem, "file": path.name, "number": 0, "title": "", "text": body.strip()}
+
+
+def _without_licence(text: str) -> str:
+    """Return what stands between Project Gutenberg's preamble and licence; the whole text of other files.
+
+    The small print of before 2003 mostly stands before the text, and now and then behind it: on the shorter side of it.
+    """
+    small, small_end = SMALL_START.search(text), SMALL_END.search(text)
+    if small_end:
+        before, behind = text[: small.start() if small else 0], text[small_end.end() :]
+        text = behind if len(behind) >= len(before) else before
+    start = START.search(text)
+    body = text[start.end() if start else 0 :]
+    end = END.search(body)
+    return body[: end.start() if end else None]
 
 
 def _chapters(body: str) -> Sequence[Chapter]:

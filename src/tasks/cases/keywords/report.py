@@ -5,6 +5,7 @@ import pandas as pd
 from tasks.cases.keywords.evaluation import Recall
 from tasks.cases.keywords.figures import draw_keywords, draw_minhash, draw_zipf
 from tasks.evaluation.metrics import Metric
+from tasks.features.text.words import has_pairs
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Section, Table, Text
 from tasks.publishing.report import Findings, Verdict
@@ -67,7 +68,7 @@ def describe_keywords(
         hero=hero,
         sections=sections,
         metrics=metrics,
-        limits=_limits(settings),
+        limits=_limits(settings, documents, keywords),
     )
 
 
@@ -88,11 +89,24 @@ def _answer(documents: pd.DataFrame, keywords: pd.DataFrame, metrics: list[Metri
             f"No word tells the {len(documents):,} documents apart: each of their words occurs in more of them than"
             " `max_share` allows."
         )
+    without = len(documents) - len(marked)
+    none = f" {without:,} of them {'have' if without > 1 else 'has'} none." if without else ""
     words = ", ".join(keywords.loc[keywords["document"] == marked[0], "word"].head(3))
     mrr = metrics[0]
     return (
         f"{marked[0]} stands out by {words}; over {len(documents):,} documents the key words lead from one half of a"
-        f" document to the other with a mean reciprocal rank of {mrr.value:.2f}, plain counts with {mrr.baseline:.2f}."
+        f" document to the other with a mean reciprocal rank of {mrr.value:.2f}, plain counts with"
+        f" {mrr.baseline:.2f}.{none}"
+    )
+
+
+def _taken_for(documents: pd.DataFrame) -> str:
+    """Name the files that are in no Unicode encoding, by what they were taken for."""
+    files = documents.drop_duplicates("file")
+    other = files[~files["encoding"].str.startswith("utf")].groupby("encoding")["file"].agg(list)
+    return "; ".join(
+        f"{', '.join(names[:3])}{f' and {len(names) - 3:,} more' if len(names) > 3 else ''} ({encoding})"
+        for encoding, names in other.items()
     )
 
 
@@ -184,11 +198,20 @@ def _similar(
     return Section(title="Documents that share their words", intro=intro, blocks=blocks)
 
 
-def _limits(settings: dict[str, float | int | str]) -> list[str]:
+def _limits(settings: dict[str, float | int | str], documents: pd.DataFrame, keywords: pd.DataFrame) -> list[str]:
     limits = [
         "A word is a run of letters in lower case: nothing is stemmed, so that “whale” and “whales” are two words.",
         "What the right key words are is not known; that halves of a document find each other is the nearest measure.",
     ]
+    if has_pairs(keywords["word"]):
+        limits.append(
+            "In scripts without blanks between words (Chinese, Japanese, Thai, …) each pair of neighbouring characters"
+            " counts as a word: a longer word shows as its pairs, and some pairs go over the end of a word."
+        )
+    if len(taken := _taken_for(documents)):
+        limits.append(
+            f"Not in Unicode, and taken for what they look like: {taken}. Say `encoding` where that is wrong."
+        )
     if settings["engine"] == "sklearn":
         limits.append("Similar documents were compared one with all others; MinHash needs the engine spark or both.")
     else:

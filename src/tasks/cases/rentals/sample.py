@@ -144,7 +144,7 @@ def write_rentals(folder: Path) -> None:
     frame.loc[places[20:30], "name"] = ""
     bad = frame.iloc[places[30:34]].copy()
     bad["id"] = [50, 51, 52, 52]
-    bad["price"] = pd.Series(["$1,200.00", -5, 80, 80], index=bad.index, dtype=object)
+    bad["price"] = pd.Series(["on request", -5, 80, 80], index=bad.index, dtype=object)
     free = frame.iloc[places[34 : 34 + FREE]].assign(id=[60, 61, 62], price=0)
     stray = frame.iloc[places[40:41]].assign(id=70, longitude=191.0)
     table = pd.concat([frame, bad, free, stray], ignore_index=True)

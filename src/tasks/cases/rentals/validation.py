@@ -3,6 +3,12 @@
 from tasks.validation.contract import Contract, Rule
 from tasks.validation.rules import between
 
+MOST = 1_000_000_000  # of any currency: a villa in rupiahs costs 50 million
+REMEDY = (
+    "mend the rows named in quarantine.csv beside the report, or let more of them be put aside (max_quarantined), and"
+    " run again"
+)
+
 
 def _there(rule: str, column: str) -> Rule:
     return Rule(rule=rule, expectation="ExpectColumnValuesToNotBeNull", arguments={"column": column}, quarantine=True)
@@ -12,7 +18,7 @@ def rentals_contract(max_quarantined: float = 0.05) -> Contract:
     """Return the contract of listings.
 
     A price of 0 is a warning, not quarantine: a listing without a price is still a listing, and the published protocol
-    counts such rows; there are five among the 25,164 of Berlin.
+    counts such rows; there are five among the 25,164 of Berlin. A price that is missing is no break: it is foretold.
 
     Args:
         max_quarantined: share of the rows that quarantine may take.
@@ -30,8 +36,15 @@ def rentals_contract(max_quarantined: float = 0.05) -> Contract:
                 arguments={"column": "id"},
                 quarantine=True,
             ),
-            between("A price is not negative and at most 100,000 a night.", "price", 0, 100_000, quarantine=True),
-            between("A price is above 0.", "price", 1, 100_000, severity="warning"),
+            between(
+                "A price is not negative and at most a thousand million a night.",
+                "price",
+                0,
+                MOST,
+                quarantine=True,
+                missing_ok=True,
+            ),
+            between("A price is above 0.", "price", 0.01, MOST, severity="warning", missing_ok=True),
             Rule(
                 rule="Prices differ between listings.",
                 expectation="ExpectColumnUniqueValueCountToBeBetween",

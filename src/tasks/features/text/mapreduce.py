@@ -63,7 +63,7 @@ def count_words_mapreduce(documents: "DataFrame") -> Weighed:
     counts = pairs.groupBy("document", "word").agg(f.sum("one").alias("count")).persist()
     containing = counts.groupBy("word").agg(f.count("*").alias("documents"))
     idf = f.log((1.0 + f.lit(total)) / (1.0 + f.col("documents"))) + 1.0
-    raw = counts.join(containing, "word").withColumn("raw", f.col("count") * idf)
+    raw = counts.join(containing, "word").withColumn("raw", (1.0 + f.log(f.col("count"))) * idf)
     norms = raw.groupBy("document").agg(f.sqrt(f.sum(f.col("raw") * f.col("raw"))).alias("norm"))
     weights = raw.join(norms, "document").select(
         "document", "word", "count", (f.col("raw") / f.col("norm")).alias("weight")

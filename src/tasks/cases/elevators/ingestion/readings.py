@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +37,11 @@ from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 from tasks.platform.storage import Folder
 
-TIME = re.compile(r"(20\d\d)-?(\d\d)-?(\d\d)(?:[T_ -]?(\d\d)[:h_-]?(\d\d)(?:[:m_-]?(\d\d))?)?")
+TIME = re.compile(
+    r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?:[T_ -]?(\d\d)[:h_-]?(\d\d)(?:[:m_-]?(\d\d)(?:\.\d{1,9})?)?)?"
+    r"(?: ?(Z|UTC|\+\d\d[:_]?\d\d|-\d\d:\d\d))?(?!\d)"
+)
+EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:\d{3})?(?!\d)")  # seconds, or milliseconds, since 1970
 LARGEST_FILE = 64 * 2**20  # bytes
 UNREADABLE = "an answer that cannot be read"
 
@@ -79,15 +83,30 @@ def locate_elevators(source: str) -> Source:
 
 
 def file_time(name: str) -> datetime | None:
-    """Return the time (UTC) in the name of a saved answer, such as facilities-20250301T021500Z.json; None for none."""
+    """Return the time in the name of a saved answer, such as facilities-20250301T021500Z.json, as UTC; None for none.
+
+    Without an offset, such as +01:00, it is UTC. Digits that go on beyond a date, and are no seconds since 1970, tell
+    none.
+    """
     found = TIME.search(name)
     if not found:
-        return None
+        epoch = EPOCH.search(name)
+        return datetime.fromtimestamp(int(epoch[1]), UTC) if epoch else None
     try:
-        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        return (datetime(year, month, day, hour, minute, second, tzinfo=UTC) - _offset(found[7])).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+
+
+def _offset(text: str | None) -> timedelta:
+    """Return how far a zone, such as +01:00, is ahead of UTC."""
+    if not text or text[0] not in "+-":
+        return timedelta(0)
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    if hours > 15 or minutes > 59:
+        raise ValueError(f"no offset {text}")
+    return timedelta(hours=hours, minutes=minutes) * (1 if text[0] == "+" else -1)
 
 
 def _quarantine(rows: list[tuple[str, str, str]]) -> pd.DataFrame:

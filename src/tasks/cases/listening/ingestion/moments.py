@@ -1,7 +1,7 @@
 """When was it? Moments as the tools of Last.fm's users write them, read as UTC.
 
-Seconds or milliseconds since 1970, ISO 8601 with or without an offset, `13 Apr 2020, 05:01`, `13.04.2020 05:01`, and
-`13/04/2020 05:01` or `04/13/2020 05:01`: which of the two a file means is told by its own dates, or not at all.
+Seconds or milliseconds since 1970, ISO 8601, `13 Apr 2020, 05:01`, `13.04.2020 05:01`, and `13/04/2020 05:01` or
+`04/13/2020 05:01`: which of the two a file means is told by its own dates, or not at all. All may bear an offset.
 """
 
 import re
@@ -16,6 +16,7 @@ from tasks.platform.text import shorten
 EPOCH = re.compile(r"\A\d{1,10}\Z")
 EPOCH_MILLISECONDS = re.compile(r"\A\d{12,13}\Z")
 WITH_OFFSET = re.compile(r"\A\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?\s?(Z|UTC|[+-]\d{2}:?\d{2})\Z")
+OFFSET = re.compile(r"\A(.*\d) ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})\Z")
 FORMATS = tuple(
     f"{day}{clock}"
     for day in ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%d %b %Y, %H:%M", "%d %b %Y %H:%M", "%d.%m.%Y %H:%M",
@@ -71,11 +72,23 @@ def read_moments(texts: pd.Series, zone: str, where: str, strict: bool = True) -
     chosen = clean.str.match(WITH_OFFSET)
     absolute = pd.to_datetime(clean[chosen], format="ISO8601", utc=True, errors="coerce")
     found[chosen] = absolute.dt.tz_localize(None).astype("datetime64[us]")
-    local = _local(clean[found.isna() & clean.ne("")], where, strict).dropna()
+    left = clean[found.isna() & clean.ne("")]
+    parts = left.str.extract(OFFSET).dropna()
+    if len(parts):  # a time in another form than ISO 8601, with its offset
+        told = _local(parts[0], where, strict) - parts[1].map(_ahead)
+        found[told.index] = told
+    local = _local(left.drop(parts.index), where, strict).dropna()
     first = np.ones(len(local), bool)
     there = local.dt.tz_localize(home, ambiguous=first, nonexistent="NaT").dt.tz_convert("UTC").dt.tz_localize(None)
     found[there.index] = there
     return found
+
+
+def _ahead(offset: str) -> pd.Timedelta:
+    """Return how far a zone, such as +01:00, is ahead of UTC."""
+    if offset[0] not in "+-":
+        return pd.Timedelta(0)
+    return pd.Timedelta(minutes=int(f"{offset[0]}1") * (60 * int(offset[1:3]) + int(offset[-2:])))
 
 
 def _local(texts: pd.Series, where: str, strict: bool) -> pd.Series:

@@ -17,6 +17,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ NAMES = {
 LARGEST_FILE = 2**30  # bytes; some ten million plays
 MISSING_ALBUM = "NA"
 SNIFFED, HEAD = 50, 100_000  # records, and characters, that tell the layout
+JUDGED = 20_000  # records that tell which column holds the artists
+PLAINLY = 1.2  # as many times more tracks than albums, and albums than artists, there are at least
 
 
 class Layout(BaseModel):
@@ -178,12 +181,16 @@ def _layout(file: Path, text: str, wanted: dict[str, int]) -> Layout:
     named = _by_header(first[0])
     if all(name in named for name in FIELDS[:3]):
         return Layout(separator=best, header=True, columns=named)
-    columns = wanted or _by_content(file, first)
+    columns = wanted
+    if not columns:
+        many = [record for _, record in zip(range(JUDGED), (r for _, r in _records(file, text, best)), strict=False)]
+        columns = _by_content(file, many, best)
     if not columns:
         there = ", ".join(shorten(field, 40) or "(empty)" for field in first[0])
         raise ContractError(
-            f"{file.name}: no columns for date, artist and track in its first line ({shorten(there, 300)}); give an"
-            " export of plays, or the parameter columns where it has no header."
+            f"{file.name}: no columns for date, artist and track in its first line ({shorten(there, 300)}), and their"
+            " content does not tell which is which; give an export of plays, or say what the columns are where it has"
+            " no header, in the file's order and with - for others: --columns date,artist,track,album."
         )
     return Layout(separator=best, header=False, columns=columns)
 
@@ -204,21 +211,50 @@ def _by_header(record: Sequence[str]) -> dict[str, int]:
     return {field: index for field, index in found.items() if index >= 0}
 
 
-def _by_content(file: Path, records: Sequence[Sequence[str]]) -> dict[str, int]:
-    """Return the columns of a file without header by where the moment stands; none when it stands nowhere.
+def _by_content(file: Path, records: Sequence[Sequence[str]], separator: str) -> dict[str, int]:
+    """Return the columns of a file without header; none where they do not tell what they are.
 
-    Last: artist, album, track, date (lastfm-to-csv). First: date, track, artist, album (lastexport.py).
+    lastexport.py is known by its marks (tabs, seconds since 1970, then track, artist, album). In other files the
+    columns as a whole decide; where they do not, four with the date at the end are those of lastfm-to-csv, and others
+    are asked for.
     """
-    width = min(len(record) for record in records)
+    width = min(len(record) for record in records[:SNIFFED])
     for index in range(width):
-        texts = pd.Series([record[index] for record in records], dtype=object)
+        texts = pd.Series([record[index] for record in records[:SNIFFED]], dtype=object)
         read = read_moments(texts, "UTC", file.name, strict=False).notna()
         if read.mean() < 0.5 or not (read[0] or not texts[0].strip()):  # a first line in words is an unknown header
             continue
-        if index == width - 1 and width >= 4:
-            return {"artist": index - 3, "album": index - 2, "track": index - 1, "date": index}
-        if index == 0 and width >= 4:
+        if index == 0 and width >= 4 and separator == "\t" and texts.str.fullmatch(r"\s*[0-9]+\s*").mean() > 0.5:
             return {"date": 0, "track": 1, "artist": 2, "album": 3}
-        if width == 3:
-            return {"artist": 0 if index else 1, "track": 1 if index == 2 else 2, "date": index}
+        told = _by_repeats(records, index)
+        return told or ({"artist": 0, "album": 1, "track": 2, "date": 3} if (index, width) == (3, 4) else {})
     return {}
+
+
+def _by_repeats(records: Sequence[Sequence[str]], date: int) -> dict[str, int]:
+    """Tell artist, album and track apart by how often they repeat; nothing where that is not plain.
+
+    An artist has several albums and an album several tracks, so that of the three there are the fewest artists and the
+    most tracks; and hardly an album is by two artists.
+    """
+    width = max(len(record) for record in records)
+    table = pd.DataFrame([[*record, *[""] * (width - len(record))] for record in records]).apply(
+        lambda c: c.str.strip()
+    )
+    words = [
+        index for index in range(width)
+        if index != date and (table[index] != "").mean() > 0.5
+        and not table[index].str.fullmatch(r"[0-9a-f-]{36}|[0-9]*|https?://.*").mean() > 0.5
+    ]  # fmt: skip
+    kinds = {index: table.loc[table[index] != "", index].nunique() for index in words}
+    order = sorted(words, key=lambda index: kinds[index])
+    apart = all(kinds[low] * PLAINLY <= kinds[high] for low, high in pairwise(order))
+    if len(order) not in (2, 3) or not apart:
+        return {}
+    artist, *_, track = order
+    for whose in order[1:]:
+        own = table.loc[table[whose] != "", [artist, whose]].drop_duplicates()
+        if len(own) > PLAINLY * kinds[whose]:
+            return {}
+    album = {"album": order[1]} if len(order) == 3 else {}
+    return {"date": date, "artist": artist, "track": track, **album}

@@ -2,7 +2,9 @@
 
 Two kinds of measures stand side by side. The root mean squared error (RMSE) of raw prices is the usual one, and hangs
 on the few prices in the thousands. The mean and the median absolute error (MAE), and the RMSE of logarithms, tell how
-far off the price of an ordinary flat is. Flats of one host are not independent cases: whole hosts are drawn.
+far off the price of an ordinary flat is. The contest is held by the absolute error of logarithms: it counts each flat
+by how far off its price is for its level, where the mean of an error in money is decided by whichever hotel is drawn.
+Flats of one host are not independent cases: whole hosts are drawn.
 """
 
 from typing import Any
@@ -15,8 +17,8 @@ from tasks.evaluation.intervals import bootstrap
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
 
-NOT_MODELS = ("id", "name", "host_id", "seen", "price")
-MEASURES = ("rmse", "mae", "median_ae", "rmsle")
+NOT_MODELS = ("id", "name", "host_id", "seen", "price", "low", "high")
+MEASURES = ("rmse", "mae", "median_ae", "rmsle", "mae_log")
 WORST = 12
 
 
@@ -24,13 +26,13 @@ def measure(price: np.ndarray, found: np.ndarray, groups: np.ndarray | None = No
     """Return each of `MEASURES` with `<name>_low` and `<name>_high`, its 95 % interval.
 
     Args:
-        price: (n,) euros.
-        found: foretold, (n,) euros.
+        price: (n,), in any currency.
+        found: foretold, (n,).
         groups: the host of each listing, (n,); no intervals when None. The median's interval draws listings.
     """
     error = np.abs(found - price)
     ratio = (np.log1p(found) - np.log1p(price)) ** 2
-    cases = {"rmse": error**2, "mae": error, "median_ae": error, "rmsle": ratio}
+    cases = {"rmse": error**2, "mae": error, "median_ae": error, "rmsle": ratio, "mae_log": np.sqrt(ratio)}
     result: dict[str, float] = {}
     for name, values in cases.items():
         rooted = name.startswith("rms")
@@ -70,69 +72,88 @@ def score_models(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 @stage(phase="Evaluation")
-def absolute_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> Cases:
-    """Return the error of each test listing, of the chosen model and of the median price, (n,) euros.
+def relative_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> Cases:
+    """Return how far off each test listing is, for the chosen model and for the median price, (n,).
+
+    Off is the absolute difference of log(1 + price): 0.1 is a tenth of the price.
 
     Listings of one host belong together.
     """
-    price = predictions["price"].to_numpy(np.float64)
-    ours, median = (predictions[name].to_numpy(np.float64) for name in (str(model["kind"]), "median"))
+    columns = ("price", str(model["kind"]), "median")
+    price, ours, median = (np.log1p(predictions[name].to_numpy(np.float64)) for name in columns)
     groups = pd.factorize(predictions["host_id"])[0].astype(np.int64)
     return Cases(np.abs(ours - price), groups, np.abs(median - price))
 
 
 @stage(phase="Evaluation")
 def worst_errors(predictions: pd.DataFrame, model: dict[str, Any]) -> pd.DataFrame:
-    """Return the test listings that carry the squared error, the largest first.
+    """Return the test listings that carry the squared error of the model of the mean price, the largest first.
 
     Returns:
         `name, price, seen, foretold, share, cumulative`, at most twelve rows.
     """
-    error = (predictions[str(model["kind"])] - predictions["price"]) ** 2
+    kind = str(model.get("mean", model["kind"]))
+    error = (predictions[kind] - predictions["price"]) ** 2
     order = error.sort_values(ascending=False, kind="stable").index
     share = error / max(float(error.sum()), 1e-12)
     table = predictions.loc[order, ["name", "price", "seen"]].assign(
-        foretold=predictions.loc[order, str(model["kind"])], share=share.loc[order]
+        foretold=predictions.loc[order, kind], share=share.loc[order]
     )
     return table.assign(cumulative=table["share"].cumsum()).head(WORST).reset_index(drop=True)
 
 
 @stage(phase="Evaluation")
 def summarise_prices(
-    scores: pd.DataFrame, model: dict[str, Any], errors: np.ndarray, champion: np.ndarray | None = None
+    scores: pd.DataFrame,
+    model: dict[str, Any],
+    predictions: pd.DataFrame,
+    currency: str,
+    champion: np.ndarray | None = None,
 ) -> list[Metric]:
-    """Return the metrics of the chosen model; the baseline of the RMSE is the mean price, of the others the median.
+    """Return the metrics; the baseline of the RMSE is the mean price, of the others the median.
 
     Args:
         scores: as `score_models` returns them.
-        model: the chosen one's configuration.
-        errors: its absolute error of each test listing, (n,) euros.
-        champion: the champion's of the same listings; None when there are none.
+        model: configuration of the chosen ones: the RMSE is that of the model of the mean price, all others of the
+            typical price.
+        predictions: of the test listings, with `low` and `high` where a range is told.
+        currency: of the prices; empty when it is not known.
+        champion: how far off the champion is for each test listing, (n,) as `relative_errors`; None without one.
     """
-    table = scores.set_index("model")
-    row = table.loc[str(model["kind"])]
+    table, n = scores.set_index("model"), len(predictions)
+    kind, mean = str(model["kind"]), str(model["mean"])
     of_champion: dict[str, float] = {}
-    if champion is not None and len(champion) == len(errors):
-        of_champion = {
-            "rmse": float(np.sqrt(np.mean(champion**2))),
-            "mae": float(np.mean(champion)),
-            "median_ae": float(np.median(champion)),
-        }
-    notes = {"rmse": "raw prices; the few highest weigh most", "rmsle": "of log(1 + price)"}
-    return [
+    if champion is not None and len(champion) == n:
+        of_champion = {"rmsle": float(np.sqrt(np.mean(champion**2))), "mae_log": float(np.mean(champion))}
+    notes = {
+        "rmse": "raw prices; the few highest weigh most" + ("; of the model of the mean price" if mean != kind else ""),
+        "rmsle": "of log(1 + price)",
+        "mae_log": "of log(1 + price); 0.1 is a tenth of the price; decides the contest",
+    }
+    rows = {name: table.loc[mean if name == "rmse" else kind] for name in MEASURES}
+    metrics = [
         Metric(
             name=name,
-            value=float(row[name]),
-            unit="" if name == "rmsle" else "€",
-            low=float(row[f"{name}_low"]),
-            high=float(row[f"{name}_high"]),
-            n=len(errors),
+            value=float(rows[name][name]),
+            unit="" if "log" in name or name == "rmsle" else currency,
+            low=float(rows[name][f"{name}_low"]),
+            high=float(rows[name][f"{name}_high"]),
+            n=n,
             baseline=float(table[name]["mean" if name == "rmse" else "median"]),
             champion=of_champion.get(name),
             note=notes.get(name, ""),
         )
         for name in MEASURES
     ]
+    return [*metrics, *([_coverage(predictions)] if "low" in predictions else [])]
+
+
+def _coverage(predictions: pd.DataFrame) -> Metric:
+    """Return the share of the test listings whose price lies in its range of 80 %."""
+    held = predictions["price"].between(predictions["low"], predictions["high"])
+    low, high = bootstrap(held.to_numpy(np.float64), groups=predictions["host_id"].to_numpy())
+    note = "share of the prices in their range, which is to hold 0.8"
+    return Metric(name="coverage@80", value=float(held.mean()), low=low, high=high, n=len(held), note=note)
 
 
 @stage(phase="Evaluation")

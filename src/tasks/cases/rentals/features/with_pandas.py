@@ -49,7 +49,9 @@ ALEXANDERPLATZ = (52.5208, 13.4095)
 NEAR_BERLIN = 30.0  # km
 MOST_NORTHERN = 89.0  # degrees, also to the south
 BANDS = (-1.0, 50.0, 100.0, 200.0, 400.0, np.inf)  # euros a night, as the published study of Berlin cuts them
-BAND_NAMES = ("to 50", "50 to 100", "100 to 200", "200 to 400", "above 400")
+MOST_BANDS = len(BANDS) - 1
+USUAL_PRICE = 80.0  # the middle of these bands; where a night costs ten times that, so do the bands
+TOLD_BY = {"rooms": "bedrooms", "guests": "accommodates"}  # columns of the detailed table
 TEST_SHARE = 0.2
 SEED = 42
 ENCODING_FOLDS = 5
@@ -90,7 +92,7 @@ def derive_rentals(frame: pd.DataFrame, latitude: float, longitude: float) -> pd
     """Return the columns that models see (`FEATURES`), with `id`, `name` and `price`, in the order of `frame`.
 
     Args:
-        frame: listings as `read_rentals` returns them, (n, 16).
+        frame: listings as `read_rentals` returns them, (n, 18).
         latitude: of the centre of the city, degrees.
         longitude: of the centre, degrees.
     """
@@ -118,6 +120,8 @@ def derive_rentals(frame: pd.DataFrame, latitude: float, longitude: float) -> pd
     }
     for told, pattern in TOLD.items():
         columns[told] = pd.to_numeric(lower.str.extract(pattern)[0])
+        if told in TOLD_BY:
+            columns[told] = frame[TOLD_BY[told]].fillna(columns[told])
         columns[f"tells_{told}"] = columns[told].notna()
     columns |= {f"says_{word}": lower.str.contains(pattern) for word, pattern in WORDS.items()}
     table = pd.DataFrame(columns)[list(NUMBERS)].astype("float64")
@@ -127,14 +131,18 @@ def derive_rentals(frame: pd.DataFrame, latitude: float, longitude: float) -> pd
     return table.assign(id=frame["id"], name=frame["name"], price=frame["price"])
 
 
-def band_name(first: int, last: int) -> str:
+def band_scale(price: pd.Series) -> float:
+    """Return the power of ten by which the bands are stretched: 1 in euros, 100 where a night costs 8,000 yen."""
+    middle = float(price[price > 0].median())
+    return float(10.0 ** max(0, round(np.log10(middle / USUAL_PRICE)))) if middle > 0 else 1.0
+
+
+def band_name(first: int, last: int, scale: float = 1.0) -> str:
     """Return the name of the bands from `first` to `last`, which were put together when these differ."""
-    if first == last:
-        return BAND_NAMES[first]
+    low, high = f"{BANDS[first] * scale:,.0f}", f"{BANDS[last + 1] * scale:,.0f}"
     if first == 0:
-        return "all" if last == len(BAND_NAMES) - 1 else f"to {BANDS[last + 1]:.0f}"
-    low = f"{BANDS[first]:.0f}"
-    return f"above {low}" if last == len(BAND_NAMES) - 1 else f"{low} to {BANDS[last + 1]:.0f}"
+        return "all" if last == MOST_BANDS - 1 else f"to {high}"
+    return f"above {low}" if last == MOST_BANDS - 1 else f"{low} to {high}"
 
 
 def price_strata(bands: np.ndarray) -> list[tuple[int, int]]:
@@ -145,8 +153,8 @@ def price_strata(bands: np.ndarray) -> list[tuple[int, int]]:
     Args:
         bands: of each listing, (n,).
     """
-    sizes = np.bincount(bands, minlength=len(BAND_NAMES)).tolist()
-    strata = [(band, band) for band in range(len(BAND_NAMES))]
+    sizes = np.bincount(bands, minlength=MOST_BANDS).tolist()
+    strata = [(band, band) for band in range(MOST_BANDS)]
     while 1 in sizes and len(sizes) > 1:
         above = max(sizes.index(1), 1)  # it and the one below become one
         sizes[above - 1 : above + 1] = [sizes[above - 1] + sizes[above]]
@@ -154,9 +162,9 @@ def price_strata(bands: np.ndarray) -> list[tuple[int, int]]:
     return strata
 
 
-def price_bands(price: pd.Series) -> np.ndarray:
+def price_bands(price: pd.Series, scale: float = 1.0) -> np.ndarray:
     """Return the number of each price's band, (n,) integers from 0."""
-    return np.asarray(pd.cut(price, list(BANDS), labels=False), dtype=np.int64)
+    return np.asarray(pd.cut(price, [edge * scale for edge in BANDS], labels=False), dtype=np.int64)
 
 
 @stage(phase="Data preparation")
@@ -165,6 +173,7 @@ def split_rentals(frame: pd.DataFrame) -> Split:
 
     The published protocol: bands cut at 50, 100, 200 and 400 euros, StratifiedShuffleSplit, 20 %, seed 42. A band with
     a single listing, which cannot be split, is put together with its neighbour, and bears the number of the lower one.
+    In a currency of other size the bands are stretched by a power of ten.
 
     Args:
         frame: `id` and `price`, (n, columns).
@@ -176,7 +185,8 @@ def split_rentals(frame: pd.DataFrame) -> Split:
 
     if frame.loc[frame["price"] > 0, "price"].nunique() < 2:
         raise ContractError("Fewer than two different prices are above 0, and nothing can be learned; give more.")
-    bands = price_bands(frame["price"])
+    scale = band_scale(frame["price"])
+    bands = price_bands(frame["price"], scale)
     strata = price_strata(bands)
     for first, last in strata:
         bands[(bands >= first) & (bands <= last)] = first
@@ -184,7 +194,7 @@ def split_rentals(frame: pd.DataFrame) -> Split:
     train, test = next(splitter.split(bands, bands))
     test_at_random = train_test_split(np.arange(len(frame)), test_size=TEST_SHARE, random_state=SEED)[1]
     parts = pd.concat([_part(frame, bands, train, False), _part(frame, bands, test, True)], ignore_index=True)
-    return Split(parts, _shares(bands, strata, test, test_at_random))
+    return Split(parts, _shares(bands, strata, test, test_at_random, scale))
 
 
 def _part(frame: pd.DataFrame, bands: np.ndarray, rows: np.ndarray, test: bool) -> pd.DataFrame:
@@ -204,12 +214,12 @@ def _part(frame: pd.DataFrame, bands: np.ndarray, rows: np.ndarray, test: bool) 
 
 
 def _shares(
-    bands: np.ndarray, strata: list[tuple[int, int]], stratified: np.ndarray, at_random: np.ndarray
+    bands: np.ndarray, strata: list[tuple[int, int]], stratified: np.ndarray, at_random: np.ndarray, scale: float
 ) -> pd.DataFrame:
     """Return the share of each stratum in all listings and in the test set of each way to split, errors in percent."""
-    count, kept = len(BAND_NAMES), [first for first, _ in strata]
+    count, kept = MOST_BANDS, [first for first, _ in strata]
     overall = np.bincount(bands, minlength=count)[kept] / len(bands)
-    table = pd.DataFrame({"band": [band_name(first, last) for first, last in strata], "overall": overall})
+    table = pd.DataFrame({"band": [band_name(first, last, scale) for first, last in strata], "overall": overall})
     for name, rows in (("stratified", stratified), ("random", at_random)):
         table[name] = np.bincount(bands[rows], minlength=count)[kept] / len(rows)
         table[f"{name}_error"] = 100 * (table[name] / table["overall"].where(overall > 0) - 1)

@@ -18,6 +18,7 @@ from tasks.cases.rentals.features.with_pandas import (
     KM_PER_DEGREE,
     NUMBERS,
     TOLD,
+    TOLD_BY,
     WORDS,
 )
 from tasks.platform.stage import stage
@@ -63,7 +64,8 @@ def expressions(latitude: float, longitude: float) -> dict[str, str]:
     }
     for told, pattern in TOLD.items():
         found = f"NULLIF(REGEXP_EXTRACT({lower}, r'{pattern}', 1), '')"
-        sql |= {told: found, f"tells_{told}": f"{found} IS NOT NULL"}
+        value = f"COALESCE({TOLD_BY[told]}, CAST({found} AS DOUBLE))" if told in TOLD_BY else found
+        sql |= {told: value, f"tells_{told}": f"{value} IS NOT NULL"}
     return sql | {f"says_{word}": f"{lower} RLIKE r'{pattern}'" for word, pattern in WORDS.items()}
 
 

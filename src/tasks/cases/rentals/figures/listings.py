@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tasks.cases.rentals.figures.money import label, money
 from tasks.figures.style import BLUE, GRID, INK, MUTED, VERMILLION, WIDTH, empty, new_figure, percent, set_title, styled
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ CORRELATED = (
     "listing_number", "square_metres", "rooms", "guests",
 )  # fmt: skip
 LABELS = {
-    "price": "price (€)",
+    "price": "price",
     "distance_km": "to the centre (km)",
     "number_of_reviews": "reviews",
     "reviews_per_month": "reviews per month",
@@ -40,20 +41,16 @@ def _sampled(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     return frame.iloc[np.sort(np.random.default_rng(SEED).choice(len(frame), most, replace=False))]
 
 
-def euros(value: float) -> str:
-    """Return a price as a reader sees it."""
-    return f"{value:,.0f} €" if abs(value) >= 10 else f"{value:,.2f} €"
-
-
 @styled
-def price_map(derived: pd.DataFrame) -> "Figure":
+def price_map(derived: pd.DataFrame, currency: str) -> "Figure":
     """Draw every listing where it lies, coloured by its price; dear ones on top.
 
     Args:
-        derived: `longitude`, `latitude` (degrees), `price` (euros a night), `distance_km`.
+        derived: `longitude`, `latitude` (degrees), `price` (a night), `distance_km`.
+        currency: of the prices; empty when it is not known.
     """
     from matplotlib.colors import LogNorm
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import FuncFormatter
 
     figure, axes = new_figure(WIDTH, 4.3)
     table = _sampled(derived[derived["price"] > 0], MOST_POINTS).sort_values("price", kind="stable")
@@ -72,31 +69,33 @@ def price_map(derived: pd.DataFrame) -> "Figure":
         limits(left - margin, right + margin)
     axes.set_xlabel("longitude (degrees)")
     axes.set_ylabel("latitude (degrees)")
-    bar = figure.colorbar(points, ax=axes, shrink=0.75, extend="both", label="price (€ a night)")
-    ticks = [value for value in (10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000) if low <= value <= high]
+    bar = figure.colorbar(points, ax=axes, shrink=0.75, extend="both", label=label("price", currency, "a night"))
+    steps = (step * 10.0**power for power in range(-1, 9) for step in (1, 2, 3, 5))
+    ticks = [value for value in steps if low <= value <= high]
     bar.set_ticks(ticks)
-    bar.ax.yaxis.set_major_formatter(ScalarFormatter())
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     bar.ax.minorticks_off()
-    set_title(axes, _map_finding(derived), f"{len(table):,} listings, dear ones drawn last")
+    set_title(axes, _map_finding(derived, currency), f"{len(table):,} listings, dear ones drawn last")
     return figure
 
 
-def _map_finding(derived: pd.DataFrame) -> str:
+def _map_finding(derived: pd.DataFrame, currency: str) -> str:
     near, far = derived["distance_km"].quantile([0.25, 0.75])
     inside = float(derived.loc[derived["distance_km"] <= near, "price"].median())
     outside = float(derived.loc[derived["distance_km"] >= far, "price"].median())
     return (
-        f"Half of the flats within {near:.1f} km of the centre cost {inside:,.0f} € or more;"
-        f" beyond {far:.1f} km it is {outside:,.0f} €"
+        f"Half of the flats within {near:.1f} km of the centre cost {money(inside, currency)} or more;"
+        f" beyond {far:.1f} km it is {money(outside, currency)}"
     )
 
 
 @styled
-def price_tail(price: pd.Series) -> "Figure":
+def price_tail(price: pd.Series, currency: str) -> "Figure":
     """Draw how many listings ask for at least a price, both axes logarithmic.
 
     Args:
-        price: euros a night, (n,).
+        price: a night, (n,).
+        currency: of the prices; empty when it is not known.
     """
     from matplotlib.ticker import FuncFormatter
 
@@ -112,19 +111,21 @@ def price_tail(price: pd.Series) -> "Figure":
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.minorticks_off()
-    axes.set_xlabel("price (€ a night, logarithmic scale)")
+    axes.set_xlabel(label("price", currency, "a night, logarithmic scale"))
     axes.set_ylabel("listings that ask for at least that")
     edge = float(np.quantile(values, 0.99))
     axes.axvline(edge, color=VERMILLION, linestyle="--", linewidth=1.2)
-    axes.annotate(f"1 % from {edge:,.0f} € on", (edge, 0.5), xytext=(5, 0), textcoords="offset points", color=INK)
+    axes.annotate(
+        f"1 % from {money(edge, currency)} on", (edge, 0.5), xytext=(5, 0), textcoords="offset points", color=INK
+    )
     around = (values - values.mean()) ** 2
     dearest = around[-max(1, round(len(values) / 100)) :]
     carried = float(dearest.sum() / max(around.sum(), 1e-12))
     set_title(
         axes,
         f"The dearest 1 % of the flats make {percent(carried)} of the variance of the price",
-        f"{len(values):,} listings; median {np.median(values):,.0f} €, mean {values.mean():,.0f} €,"
-        f" highest {values[-1]:,.0f} €",
+        f"{len(values):,} listings; median {money(float(np.median(values)), currency)},"
+        f" mean {money(float(values.mean()), currency)}, highest {money(values[-1], currency)}",
     )
     return figure
 

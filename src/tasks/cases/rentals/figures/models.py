@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tasks.cases.rentals.figures.money import label, money
 from tasks.figures.style import (
     BLUE,
     INK,
@@ -33,33 +34,38 @@ MODEL_NAMES = {
     "lasso": "lasso",
     "tree": "decision tree",
     "forest": "random forest",
+    "forest_log": "random forest of logarithms",
     "boosting": "gradient boosting",
+    "boosting_log": "gradient boosting of logarithms",
+    "blend_log": "blend of forest and boosting of logarithms",
 }
 FEATURE_NAMES = {"host_id": "price level of the host", "neighbourhood": "price level of the neighbourhood"}
 
 
 @styled
-def model_errors(scores: pd.DataFrame, chosen: str) -> "Figure":
+def model_errors(scores: pd.DataFrame, chosen: str, mean: str, currency: str) -> "Figure":
     """Draw the RMSE and the mean absolute error of every model with their 95 % intervals, side by side.
 
     Args:
-        scores: `model`, `rmse`, `mae`, each with `_low` and `_high` (euros).
-        chosen: the model that the run uses; it is set off.
+        scores: `model`, `rmse`, `mae`, each with `_low` and `_high`.
+        chosen: the model of the typical price; it is set off.
+        mean: the model of the mean price; it is set off by its RMSE.
+        currency: of the prices; empty when it is not known.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(scores)))
     left, right = figure.subplots(1, 2, sharey=True)
     places = np.arange(len(scores))
-    for axes, name, label in ((left, "rmse", "RMSE (€)"), (right, "mae", "mean absolute error (€)")):
+    for axes, name, text, best in ((left, "rmse", "RMSE", mean), (right, "mae", "mean absolute error", chosen)):
         for place, row in zip(places, scores.to_dict("records"), strict=True):
-            used = row["model"] == chosen
+            used = row["model"] == best
             colour = BLUE if used else MUTED
             axes.plot([row[f"{name}_low"], row[f"{name}_high"]], [place, place], color=colour, linewidth=2)
             axes.plot(row[name], place, "D" if used else "o", color=colour, markersize=7, markeredgecolor=INK,
                       markeredgewidth=0.7)  # fmt: skip
         axes.set_xlim(0)
-        axes.set_xlabel(label)
+        axes.set_xlabel(label(text, currency))
         axes.grid(visible=False, axis="y")
     left.set_yticks(places, [MODEL_NAMES.get(name, name) for name in scores["model"]])
     left.tick_params(axis="y", labelcolor=INK)
@@ -70,19 +76,21 @@ def model_errors(scores: pd.DataFrame, chosen: str) -> "Figure":
     name = MODEL_NAMES.get(chosen, chosen)
     set_title(
         left,
-        f"{name.capitalize()} is off by {error:.0f} € on average, {percent(gain)} less than the median price",
+        f"{name.capitalize()} is off by {money(error, currency)} on average,"
+        f" {percent(gain)} less than the median price",
         "test listings; dots with 95 % intervals, whole hosts drawn",
     )
     return figure
 
 
 @styled
-def foretold(predictions: pd.DataFrame, model: str) -> "Figure":
+def foretold(predictions: pd.DataFrame, model: str, currency: str) -> "Figure":
     """Draw foretold against true prices of the test, both logarithmic.
 
     Args:
-        predictions: `price` and a column named as the model, euros a night; `seen`.
+        predictions: `price` and a column named as the model, a night; `seen`.
         model: the column.
+        currency: of the prices; empty when it is not known.
     """
     from matplotlib.ticker import FuncFormatter
 
@@ -95,10 +103,10 @@ def foretold(predictions: pd.DataFrame, model: str) -> "Figure":
     high = float(max(table["price"].max(), table[model].max())) * 1.2
     axes.plot([low, high], [low, high], color=INK, linewidth=1)
     many = len(table) > CLOUD
-    for seen, colour, marker, label in ((True, BLUE, "o", "host known"), (False, ORANGE, "^", "host never seen")):
+    for seen, colour, marker, host in ((True, BLUE, "o", "host known"), (False, ORANGE, "^", "host never seen")):
         part = table[table["seen"] == seen]
         axes.scatter(part["price"], part[model], s=7, color=colour, marker=marker, alpha=0.5, linewidths=0,
-                     rasterized=many, label=f"{label} ({len(part):,})")  # fmt: skip
+                     rasterized=many, label=f"{host} ({len(part):,})")  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
         axis.axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
@@ -106,8 +114,8 @@ def foretold(predictions: pd.DataFrame, model: str) -> "Figure":
     axes.minorticks_off()
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
-    axes.set_xlabel("true price (€ a night, logarithmic scale)")
-    axes.set_ylabel("foretold price (€)")
+    axes.set_xlabel(label("true price", currency, "a night, logarithmic scale"))
+    axes.set_ylabel(label("foretold price", currency))
     axes.legend(loc="upper left", markerscale=2)
     inside = float(((table[model] / table["price"]).between(1 / 1.5, 1.5)).mean())
     set_title(
@@ -119,11 +127,12 @@ def foretold(predictions: pd.DataFrame, model: str) -> "Figure":
 
 
 @styled
-def importances(table: pd.DataFrame) -> "Figure":
+def importances(table: pd.DataFrame, currency: str) -> "Figure":
     """Draw how much the mean absolute error grows when a column is shuffled, the most important first.
 
     Args:
-        table: `feature`, `increase`, `sd` (euros).
+        table: `feature`, `increase`, `sd` (money).
+        currency: of the prices; empty when it is not known.
     """
     top = table.head(MOST_FEATURES)
     figure, axes = new_figure(WIDTH, 0.7 + 0.24 * len(top))
@@ -134,7 +143,7 @@ def importances(table: pd.DataFrame) -> "Figure":
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(top) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("rise of the mean absolute error when shuffled (€)")
+    axes.set_xlabel(label("rise of the mean absolute error when shuffled", currency))
     set_title(
         axes,
         f"The model looks first at {names[0]}, then at {names[1]}",

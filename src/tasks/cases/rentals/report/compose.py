@@ -7,12 +7,14 @@ import pandas as pd
 from tasks.cases.rentals.evaluation.scaling import Scaling
 from tasks.cases.rentals.figures.listings import price_map
 from tasks.cases.rentals.figures.models import MODEL_NAMES, foretold
+from tasks.cases.rentals.figures.money import money
 from tasks.cases.rentals.report.sections import (
     certainty_section,
     data_section,
     engines_section,
     models_section,
     reasons_section,
+    unpriced_section,
 )
 from tasks.evaluation.metrics import Metric
 from tasks.figures.style import percent
@@ -34,7 +36,8 @@ def describe_rentals(
     predictions: pd.DataFrame,
     worst: pd.DataFrame,
     metrics: list[Metric],
-    losses: pd.DataFrame | None = None,
+    currency: str,
+    unpriced: pd.DataFrame | None = None,
     importance: pd.DataFrame | None = None,
     engines: pd.DataFrame | None = None,
     growth: Scaling | None = None,
@@ -51,34 +54,38 @@ def describe_rentals(
         predictions: the test set with the price that each model foretells.
         worst: the listings with the largest squared errors.
         metrics: of the chosen model, complete with baseline and champion.
-        losses: errors of boosting by loss; None on Spark alone.
+        currency: of the prices; empty when it is not known.
+        unpriced: listings without a price, with `price` foretold, `low` and `high` (or without, on Spark alone); None
+            where there are none.
         importance: of each column; None on Spark alone.
         engines: quality, time and memory on both engines; None for one engine.
         growth: time by rows on both engines; None for one engine.
     """
-    kind = str(model["kind"])
+    kind, mean = str(model["kind"]), str(model["mean"])
+    missing = unpriced if unpriced is not None and len(unpriced) else None
     sections = [
-        certainty_section(scores, kind, predictions, worst),
-        data_section(derived, split),
-        *([] if importance is None else [reasons_section(importance)]),
-        models_section(search, losses),
-        *([] if engines is None or growth is None else [engines_section(engines, growth)]),
+        certainty_section(scores, kind, mean, predictions, worst, currency),
+        *([] if missing is None or "low" not in missing else [unpriced_section(missing, currency)]),
+        data_section(derived, split, currency),
+        *([] if importance is None else [reasons_section(importance, currency)]),
+        models_section(search, currency),
+        *([] if engines is None or growth is None else [engines_section(engines, growth, currency)]),
     ]
     map_of_prices = figure_block(
-        price_map(derived), "Map of the listings, each a dot coloured by its price", map_caption(source)
+        price_map(derived, currency), "Map of the listings, each a dot coloured by its price", map_caption(source)
     )
     prices = figure_block(
-        foretold(predictions, kind),
+        foretold(predictions, kind, currency),
         "Foretold against true prices of the test listings",
         f"{MODEL_NAMES[kind].capitalize()} on listings that it has never seen.",
     )
     return Findings(
-        answer=_answer(metrics, kind, model["engine"]),
+        answer=_answer(metrics, model, currency, missing),
         verdict=judge(metrics),
         hero=[map_of_prices, prices],
         sections=sections,
         metrics=metrics,
-        limits=_limits(scores, kind, model["engine"]),
+        limits=_limits(scores, model, currency, missing),
     )
 
 
@@ -88,14 +95,19 @@ def map_caption(source: str) -> str:
     return f"Source: {source}.{moved}"
 
 
-def _answer(metrics: list[Metric], kind: str, engine: str) -> str:
+def _answer(metrics: list[Metric], model: dict[str, Any], currency: str, missing: pd.DataFrame | None) -> str:
     by_name = {metric.name: metric for metric in metrics}
     median, mae, rmse = by_name["median_ae"], by_name["mae"], by_name["rmse"]
-    on = " on Spark" if engine == "spark" else ""
+    kind, mean = MODEL_NAMES[str(model["kind"])], MODEL_NAMES[str(model["mean"])]
+    on = " on Spark" if model["engine"] == "spark" else ""
+    whose = "its RMSE" if kind == mean else f"the RMSE of the mean price ({mean})"
+    filled = "" if missing is None or "low" not in missing else f" {len(missing):,} listings without a price got one."
+    digits = 0 if median.value >= 10 else 2
     return (
-        f"A {MODEL_NAMES[kind]}{on} foretells the price of a flat to within {median.value:.0f} € a night in half of the"
-        f" cases and {mae.value:.0f} € on average; its RMSE is {rmse.value:.1f} €, the mean price's"
-        f" {rmse.baseline:.1f} €."
+        f"A {kind}{on} foretells the price of a flat to within {money(median.value, currency, digits)} a night in half"
+        f" of the cases and {money(mae.value, currency, digits)} on average; {whose} is"
+        f" {money(rmse.value, currency, 1)}, that of the best constant"
+        f" {money(rmse.baseline or 0, currency, 1)}.{filled}"
     )
 
 
@@ -117,8 +129,8 @@ def judge(metrics: list[Metric]) -> Verdict:
     return Verdict(met=met, sentence=f"{said[0].upper()}{said[1:]} that of the best constant price {good}.")
 
 
-def _limits(scores: pd.DataFrame, kind: str, engine: str) -> list[str]:
-    row = scores.set_index("model").loc[kind]
+def _limits(scores: pd.DataFrame, model: dict[str, Any], currency: str, missing: pd.DataFrame | None) -> list[str]:
+    row = scores.set_index("model").loc[str(model["kind"])]
     limits = [
         "A price is what the host asks, on the day of the scrape; whether anyone pays it is not in the data, and"
         " prices in the thousands are often set to keep guests away.",
@@ -128,8 +140,17 @@ def _limits(scores: pd.DataFrame, kind: str, engine: str) -> list[str]:
     if row["n_new"]:
         limits.append(
             f"Some test listings are of hosts who are in training too. For new hosts the mean absolute error is"
-            f" {row['mae_new']:.1f} €, overall {row['mae']:.1f} €."
+            f" {money(float(row['mae_new']), currency, 1)}, overall {money(float(row['mae']), currency, 1)}."
         )
-    if engine == "spark":
-        limits.append("Spark's boosting has no Poisson deviance; it learns with the squared error.")
+    if not currency:
+        limits.append(
+            "The currency of the prices is not known, so none is named: the table does not say it, and neither name nor"
+            " place of the listings is one that is known. Say it with `currency`."
+        )
+    if missing is not None and "low" not in missing:
+        limits.append(f"{len(missing):,} listings without a price were left out; the engine pandas foretells theirs.")
+    if model["engine"] == "spark":
+        limits.append(
+            "Spark's boosting has no Poisson deviance; it learns with the squared error, of prices and of logarithms."
+        )
     return limits

@@ -24,7 +24,7 @@ class Modelled(NamedTuple):
     """What an engine learned from them."""
 
     search: Stored
-    fitted: Stored  # predictions, costs, best
+    fitted: Stored  # predictions, costs, best, mean
     artifacts: dict[str, Stored]  # what a price is foretold with
 
 
@@ -44,9 +44,10 @@ def _prepare_with_pandas(listings: Stored, members: Stored, centre: list[float])
 
 
 def _model_with_sklearn(prepared: Prepared, folds: int, most: int) -> Modelled:
-    search = search_models(prepared.train, folds, most)
-    fitted = fit_models(prepared.train, prepared.test, search)
-    return Modelled(search, fitted, {"model": fitted.best})
+    searched = search_models(prepared.train, folds, most)
+    fitted = fit_models(prepared.train, prepared.test, searched.table, searched.off)
+    artifacts = {"model": fitted.best, "model_mean": fitted.mean, "interval": fitted.interval}
+    return Modelled(searched.table, fitted, artifacts)
 
 
 def _prepare_on_spark(listings: Stored, members: Stored, centre: list[float]) -> Prepared:
@@ -60,7 +61,7 @@ def _model_on_spark(prepared: Prepared, folds: int, most: int) -> Modelled:
     """Search and fit; the search has three folds whatever is asked for."""
     search = search_on_spark(prepared.train, most)
     fitted = fit_on_spark(prepared.train, prepared.test, search, prepared.listings)
-    return Modelled(search, fitted, {"model": fitted.best, **prepared.artifacts})
+    return Modelled(search, fitted, {"model": fitted.best, "model_mean": fitted.mean, **prepared.artifacts})
 
 
 PANDAS = Engine("pandas", _prepare_with_pandas, _model_with_sklearn, refit_with_sklearn)

@@ -1,0 +1,1 @@
+"""Rentals: Data understanding: what its files say, and in which currency."""
