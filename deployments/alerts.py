@@ -101,7 +101,9 @@ def install(block: str | None) -> list[str]:
             "type": "send-notification", "block_document_id": block,
             "subject": entry.pop("subject"), "body": entry.pop("body"),
         }  # fmt: skip
-        made.append(Automation.model_validate(entry | {"actions": [action], "enabled": True}).create().name)
+        automation = Automation.model_validate(entry | {"actions": [action], "enabled": True})
+        automation.create()
+        made.append(automation.name)
     return made
 
 
