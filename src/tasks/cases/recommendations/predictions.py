@@ -1,5 +1,6 @@
 """What should I watch next? The model that was published asked about a user it knows, or about films someone likes."""
 
+import re
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from tasks.platform.text import shorten
 from tasks.publishing.predictions import Answered
 
 MOST_LIKED = 1_000  # films that can be named at once
+ARTICLE = r"^(.+), (the|a|an)\b"
 FEW = 3  # films liked, below which the answer is a guess
 
 
@@ -67,7 +69,8 @@ def find_film(title: str, films: pd.DataFrame, popularity: np.ndarray) -> int:
         UsageError: no film has such a title; the nearest ones are named.
     """
     wanted = title.strip().casefold()
-    names = films["title"].str.casefold()
+    names = films["title"].str.casefold().str.replace(ARTICLE, r"\2 \1", regex=True)  # matrix, the (1999)
+    wanted = re.sub(ARTICLE, r"\2 \1", wanted)
     for fits in (names == wanted, names.str.startswith(f"{wanted} ("), names.str.contains(wanted, regex=False)):
         if fits.any():
             places = np.flatnonzero(fits)
