@@ -9,6 +9,8 @@ from tasks.app import uploads
 from tasks.app.asking import asked, guarded, ready, title
 from tasks.publishing.predictions import whose
 
+MOST_DOTS = 2_000  # listings on the map
+
 
 def show() -> None:
     """Price one flat by a form, with its place on a map, or each flat of a table."""
@@ -25,9 +27,33 @@ def show() -> None:
     if learned is None:
         st.info("The newest champion learned on Spark and takes tables only.")
         return
-    row = _form(learned.load(pd.DataFrame))
+    listings = learned.load(pd.DataFrame)
+    row = _form(listings)
     asked("rentals", row)
-    st.map(pd.DataFrame({"lat": [row["latitude"]], "lon": [row["longitude"]]}), size=60, zoom=11)
+    st.altair_chart(_map(listings, row))
+    st.caption(
+        "The listings that the model has learned from, by price, and the flat in black. Nothing is fetched for it."
+    )
+
+
+def _map(listings: pd.DataFrame, row: dict[str, Any]) -> Any:
+    """Return a map of the learned listings and the flat; without tiles, which would tell their server where it lies."""
+    import altair as alt
+
+    shown = listings[["latitude", "longitude", "price"]].astype(float)
+    shown = shown.sample(min(len(shown), MOST_DOTS), random_state=0)
+    shown["price"] = shown["price"].rank(pct=True) * 100
+    axes = {
+        "x": alt.X("longitude:Q", scale=alt.Scale(zero=False), title="longitude, degrees"),
+        "y": alt.Y("latitude:Q", scale=alt.Scale(zero=False), title="latitude, degrees"),
+    }
+    scheme = alt.Scale(scheme="blueorange")
+    colour = alt.Color("price:Q", scale=scheme, title="% of listings are cheaper", legend=alt.Legend(orient="top"))
+    dots = alt.Chart(shown).mark_circle(size=14, opacity=0.6).encode(**axes, color=colour)
+    here = alt.Chart(pd.DataFrame([{name: row[name] for name in ("latitude", "longitude")}]))
+    return (dots + here.mark_point(size=160, color="black", filled=True, shape="cross").encode(**axes)).properties(
+        height=420
+    )
 
 
 def _form(learned: pd.DataFrame) -> dict[str, Any]:
