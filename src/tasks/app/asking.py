@@ -1,5 +1,6 @@
 """How a page asks the champion of a case, and what it says when there is none or the question is wrong."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -57,8 +58,11 @@ def guarded(ask: Callable[[], T]) -> T | None:
 
 
 def plain(text: str) -> str:
-    """Return text of strangers without anything that Markdown or a terminal would act on."""
-    marked = printable(text)
+    """Return text of strangers without anything that Markdown or a terminal would act on.
+
+    An address becomes a link without any mark, so a blank of no width stands in it.
+    """
+    marked = re.sub(r"(?i)(:)(?=//)|(www)(?=\.)|([^\s])(?=@)", "\\g<0>\u200b", printable(text))
     for mark in "\\`*_{}[]<>#$~|:":
         marked = marked.replace(mark, f"\\{mark}")
     return marked

@@ -8,6 +8,8 @@ Susceptible people meet infectious ones, are exposed (infected, not yet infectio
 Infectious Diseases of Humans, 1991.) Contacts may be fewer from one day to another: β is then smaller by that share.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -40,14 +42,21 @@ def course(
 
     sigma, gamma = 1 / latent, 1 / infectious
 
-    def rates(day: float, state: np.ndarray) -> list[float]:
-        beta = r0 * gamma * (1 - less if between[0] <= day < between[1] else 1.0)
+    def rates(_: float, state: np.ndarray, beta: float) -> list[float]:
         new = beta * state[0] * state[2] / PEOPLE
         return [-new, new - sigma * state[1], sigma * state[1] - gamma * state[2], gamma * state[2]]
 
-    start = [PEOPLE - first, 0.0, float(first), 0.0]
-    solved = solve_ivp(rates, (0, days), start, t_eval=np.arange(days + 1), max_step=0.5, rtol=1e-6, atol=1e-3)
-    return pd.DataFrame({"day": np.arange(days + 1), **dict(zip(STAGES, solved.y, strict=True))})
+    found = np.empty((len(STAGES), days + 1))
+    found[:, 0] = [PEOPLE - first, 0.0, first, 0.0]
+    changes = sorted({0, days, *(min(day, days) for day in between)})
+    for start, end in pairwise(changes):  # piece by piece: the rates jump where the contacts change
+        beta = r0 * gamma * (1 - less if between[0] <= start < between[1] else 1.0)
+        solved = solve_ivp(
+            rates, (start, end), found[:, start], t_eval=np.arange(start, end + 1), args=(beta,), max_step=0.5,
+            rtol=1e-6, atol=1e-3,
+        )  # fmt: skip
+        found[:, start : end + 1] = solved.y
+    return pd.DataFrame({"day": np.arange(days + 1), **dict(zip(STAGES, found, strict=True))})
 
 
 def final_size(r0: float) -> float:
