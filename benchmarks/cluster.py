@@ -20,7 +20,7 @@ from tasks.platform.cluster import LocalCluster
 from tasks.platform.settings import apply_prefect_settings, settings
 
 CHOSEN: dict[str, dict[str, Any]] = {
-    "payments": {"engine": "spark", "rows": 5000},
+    "payments": {"engine": "spark", "rows": 8000},
     "keywords": {"engine": "spark"},
     "recommendations": {"search": "one", "split": "random"},
     "rentals": {"engine": "spark", "search": 1, "folds": 2},
