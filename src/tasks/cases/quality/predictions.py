@@ -14,6 +14,7 @@ from tasks.platform.errors import ContractError
 from tasks.publishing.predictions import Answered, file_given
 
 MOST_ROWS = 100_000
+CERTAIN = 0.999
 FAR = "a combination of inputs that was never there"
 
 
@@ -44,8 +45,8 @@ def answered(found: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, str]:
     """Return the columns that people want, and one sentence."""
     if roles.kind == "faulty":
         chance = found["chance"]
-        worst = f"the highest chance has product {int(chance.argmax()) + 1} ({chance.max() * 100:.1f} %)"
-        one = f"The chance of this product to be faulty is {chance.iloc[0] * 100:.1f} %."
+        worst = f"the highest chance has product {int(chance.argmax()) + 1} ({percent(chance.max())})"
+        one = f"The chance of this product to be faulty is {percent(chance.iloc[0])}."
         many = f"Of these {len(found):,} products about {chance.sum():,.1f} will be faulty; {worst}."
         return found[["chance"]].copy(), one if len(found) == 1 else many
     if roles.kind == "classes":
@@ -54,11 +55,18 @@ def answered(found: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, str]:
         table = pd.DataFrame({roles.target: [roles.classes[place] for place in best], "chance": chances.max(axis=1)})
         table[[f"chance of {name}" for name in roles.classes]] = chances
         first = table.iloc[0]
-        one = f"This product is most likely {first[roles.target]} ({first['chance'] * 100:.0f} %)."
+        one = f"This product is most likely {first[roles.target]} ({percent(first['chance'])})."
         return table, one if len(found) == 1 else f"The most likely {roles.target} of {len(found):,} products."
     first = found.iloc[0]
     one = f"{roles.target} will be about {first['value']:.4g} ({first['low']:.4g} to {first['high']:.4g})."
     return found.copy(), one if len(found) == 1 else f"{roles.target} of {len(found):,} products, each with its range."
+
+
+def percent(chance: float) -> str:
+    """Return a chance in words; none is told as none at all, nor as certainty."""
+    if chance > CERTAIN:
+        return "more than 99.9 %"
+    return "less than 0.1 %" if chance < 1 - CERTAIN else f"{chance * 100:.1f} %"
 
 
 def read_rows(given: str, recipe: Recipe) -> pd.DataFrame:
