@@ -35,10 +35,17 @@ def metrics(report: Path) -> dict[str, dict[str, Any]]:
     return {item["name"]: item for item in result_of(report)["metrics"]}
 
 
-def test_both_engines_order_alike_and_the_second_run_is_cached(prefect_server: str, tmp_path: Path) -> None:
+@pytest.fixture
+def options(tmp_path: Path) -> tuple[str, ...]:
+    """A small table of sales and what is known of one item, as a command takes them."""
     sample_sales(items=6, stores=2).frame.to_csv(tmp_path / "small.csv", index=False)
     (tmp_path / "items.csv").write_text("item,store,stock,lead_time,pack\nitem 001,store 01,0,2,12\n")
-    options = ("--source", str(tmp_path / "small.csv"), "--items", str(tmp_path / "items.csv"), "--horizon", "8")
+    return ("--source", str(tmp_path / "small.csv"), "--items", str(tmp_path / "items.csv"), "--horizon", "8")
+
+
+def test_the_orders_follow_from_the_forecasts_and_the_second_run_is_cached(
+    prefect_server: str, tmp_path: Path, options: tuple[str, ...]
+) -> None:
     report = run(tmp_path, prefect_server, *options)
     first = result_of(report)
     found = metrics(report)
@@ -61,11 +68,19 @@ def test_both_engines_order_alike_and_the_second_run_is_cached(prefect_server: s
     again = result_of(run(tmp_path, prefect_server, *options))
     assert {item["name"] for item in again["stages"] if item["state"] == "ran"} <= LIVE
     assert again["answer"] == first["answer"]
-    with_spark = run(tmp_path, prefect_server, *options, "--engine", "spark")
-    for name, metric in metrics(with_spark).items():
+
+
+@pytest.mark.long  # its stages are held to this by tests/cases/demand/test_demand_spark.py
+def test_both_engines_order_alike(prefect_server: str, tmp_path: Path, options: tuple[str, ...]) -> None:
+    ours = run(tmp_path, prefect_server, *options)
+    theirs = run(tmp_path, prefect_server, *options, "--engine", "spark")
+    found = metrics(ours)
+    for name, metric in metrics(theirs).items():
         assert metric["value"] == pytest.approx(found[name]["value"], rel=1e-6), name
-    other = pd.read_csv(with_spark.parent / "orders.csv").set_index(["item", "store"])
-    assert other["quantity"].to_dict() == orders["quantity"].to_dict()
+    orders, other = (
+        pd.read_csv(report.parent / "orders.csv").set_index(["item", "store"])["quantity"] for report in (ours, theirs)
+    )
+    assert other.to_dict() == orders.to_dict()
 
 
 def test_dates_that_can_be_meant_both_ways_are_asked_about(prefect_server: str, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_refusal_names_reasons_first_rows_and_the_way_on(prefect_server: str, 
     assert len(pd.read_csv(report.with_name("quarantine.csv"))) == 200
 
 
+@pytest.mark.long  # the stages on Spark are held to those of pandas by tests/cases/rentals/test_with_spark.py
 def test_both_engines_side_by_side(prefect_server: str, spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"mean": [{}], "linear": [{}], "tree": [{"maxDepth": 3}], "boosting": [{"maxIter": 2, "maxDepth": 2}]}
     small["boosting_log"] = small["boosting"]
