@@ -170,6 +170,14 @@ def test_a_fault_is_one_sentence_and_a_status(
     assert done.stdout == ""
 
 
+def test_prefect_compiles_no_grammar_of_addresses(home: Path) -> None:
+    code = (
+        "import sys; from tasks.platform.settings import apply_prefect_settings as apply; apply(); import prefect.flows"
+    )
+    code += "; sys.exit('rfc3987_syntax.syntax_helpers' in sys.modules or 'jsonschema' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
 def test_a_command_without_a_server_starts_its_own_and_leaves_nothing(
     program: Path, home: Path, prefect_home: Path
 ) -> None:

@@ -4,6 +4,7 @@ Each setting is an environment variable `CASEBOOK_<NAME>`; `python -m tasks.plat
 """
 
 import os
+import sys
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -133,7 +134,12 @@ def prefect_environment() -> dict[str, str]:
 
 
 def apply_prefect_settings() -> None:
-    """Put the project's Prefect settings into the environment; call before Prefect is imported."""
+    """Put the project's Prefect settings into the environment; call before Prefect is imported.
+
+    Prefect imports jsonschema, which compiles a grammar of addresses for three seconds where `rfc3987_syntax` is there
+    (the bill of materials needs it). No schema of ours has such a field, so it counts as missing, as jsonschema allows.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     os.environ.update(prefect_environment())
     folder = Path(os.environ["PREFECT_HOME"])
     folder.parent.mkdir(parents=True, exist_ok=True)
