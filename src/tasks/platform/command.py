@@ -5,7 +5,6 @@ from the `Args:` of the docstring. There is nothing to keep in step.
 """
 
 import argparse
-import importlib.util
 import inspect
 import shlex
 import textwrap
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.platform.errors import UsageError
+from tasks.platform.questions import can_be_asked
 from tasks.platform.text import encodable
 
 
@@ -75,10 +75,7 @@ def build_parser(fn: Callable[..., Any]) -> argparse.ArgumentParser:
 
     doc = parse(inspect.getdoc(fn) or "")
     body = "\n\n".join(part for part in (doc.short_description, doc.long_description) if part)
-    can = importlib.util.find_spec(f"tasks.cases.{fn.__name__}") and importlib.util.find_spec(
-        f"tasks.cases.{fn.__name__}.predictions"
-    )
-    asking = "\n`--predict FILE` asks the model of earlier runs; `--predict --help` says how." if can else ""
+    asking = "\n`--predict FILE` asks the model of earlier runs; `--predict --help` says how."
     parser = argparse.ArgumentParser(
         description=body,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=28, width=110),
@@ -86,7 +83,7 @@ def build_parser(fn: Callable[..., Any]) -> argparse.ArgumentParser:
             The last line on standard output is the path of the report.
             Exit status: 0 done, 1 a contract or a gate failed, 2 a wrong argument.
             Settings are environment variables CASEBOOK_*; `python -m tasks.platform.doctor` shows them.""")
-        + asking,
+        + asking * can_be_asked(fn.__name__),
         allow_abbrev=False,
     )
     add_options(parser, fn, inspect.signature(fn).parameters.values())

@@ -44,6 +44,14 @@ def cases(folder: Path | None = None) -> dict[str, str]:
     return {name: question for name, question in questions(folder).items() if name != ROUND}
 
 
+def can_be_asked(case: str) -> bool:
+    """Tell whether the model of a case answers for new rows: its folder has a module `predictions`."""
+    try:
+        return importlib.util.find_spec(f"tasks.cases.{case}.predictions") is not None
+    except ModuleNotFoundError:  # it has no folder
+        return False
+
+
 def known(name: str, names: list[str], what: str = "case") -> str:
     """Return `name` if it is one of `names`.
 

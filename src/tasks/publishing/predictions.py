@@ -11,8 +11,8 @@ A case that can be asked has a module `tasks.cases.<case>.predictions` with a fu
 that returns `Answered`; what stands after the star are its options, here and on the command line.
 """
 
+import argparse
 import importlib
-import importlib.util
 import inspect
 import sys
 import tempfile
@@ -27,6 +27,7 @@ import pandas as pd
 from tasks.evaluation.champions import Champion, champions, reigning
 from tasks.platform.command import add_options, check
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
+from tasks.platform.questions import can_be_asked, cases
 
 SHOWN = 20  # rows on the console; all are in the file
 
@@ -57,9 +58,7 @@ class Prediction:
 
 def answering() -> list[str]:
     """List the cases that can be asked."""
-    from tasks.platform.questions import cases
-
-    return [name for name in cases() if importlib.util.find_spec(f"tasks.cases.{name}.predictions")]
+    return [name for name in cases() if can_be_asked(name)]
 
 
 def predict(case: str, given: Any, model: str = "", **options: Any) -> Prediction:
@@ -156,35 +155,42 @@ def file_given(given: str) -> Path:
 
 def main(words: list[str]) -> int:
     """`casebook predict CASE GIVEN [--model NAME] [--csv FILE] [options of the case]`; return the exit status."""
-    import argparse
+    if not words or words[0].startswith("-"):
+        return _say_how(words)
+    case, *rest = words
+    given = vars(_parser(case).parse_args(rest))
+    asked_about, model, file = (given.pop(name) for name in ("given", "model", "csv"))
+    tell(predict(case, asked_about, model, **given), file)
+    return 0
 
-    from docstring_parser import parse as parse_docstring
 
+def _say_how(words: list[str]) -> int:
+    """Answer a command line that names no case: its help, or what is wrong with it."""
     parser = argparse.ArgumentParser(
         prog="casebook predict",
         description="Ask the champion of a case about new rows or pictures.",
         epilog=f"Cases that can be asked: {', '.join(answering())}. `casebook predict CASE --help` names its options.",
-        add_help=not (words and words[0] in answering()),
-        allow_abbrev=False,
     )
     parser.add_argument("case", metavar="CASE")
-    case = words[0] if words and not words[0].startswith("-") else ""
-    if case:
-        asked = _asked(case)
-        doc = parse_docstring(inspect.getdoc(asked) or "")
-        about = next((item.description for item in doc.params if item.arg_name == "given"), "what is asked about")
-        parser = argparse.ArgumentParser(
-            prog=f"casebook predict {case}", description=doc.short_description, allow_abbrev=False
-        )
-        parser.add_argument("given", metavar="GIVEN", help=about)
-        parser.add_argument("--model", default="", help="champion that answers; the newest of the case by default")
-        parser.add_argument("--csv", type=Path, default=None, help="file to write the whole table to")
-        add_options(parser, asked, _options(asked).values())
-        words = words[1:]
-    given = vars(parser.parse_args(words))
-    asked_about, model, file = (given.pop(name) for name in ("given", "model", "csv"))
-    tell(predict(case, asked_about, model, **given), file)
-    return 0
+    parser.parse_args(words)
+    return 2
+
+
+def _parser(case: str) -> argparse.ArgumentParser:
+    """Return the parser of what a case takes."""
+    from docstring_parser import parse as parse_docstring
+
+    asked = _asked(case)
+    doc = parse_docstring(inspect.getdoc(asked) or "")
+    about = next((item.description for item in doc.params if item.arg_name == "given"), "what is asked about")
+    parser = argparse.ArgumentParser(
+        prog=f"casebook predict {case}", description=doc.short_description, allow_abbrev=False
+    )
+    parser.add_argument("given", metavar="GIVEN", help=about)
+    parser.add_argument("--model", default="", help="champion that answers; the newest of the case by default")
+    parser.add_argument("--csv", type=Path, default=None, help="file to write the whole table to")
+    add_options(parser, asked, _options(asked).values())
+    return parser
 
 
 def tell(found: Prediction, file: Path | None) -> None:

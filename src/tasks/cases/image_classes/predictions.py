@@ -1,12 +1,10 @@
 """Which class is this picture? The published model asked about pictures that nobody has sorted."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from tasks.cases.image_classes.evaluation.classify import Card, classify_by_head, classify_by_network
 from tasks.evaluation.champions import Champion
-from tasks.platform.errors import UsageError
+from tasks.ingestion.asked import existing
 from tasks.publishing.predictions import Answered
 from tasks.training.networks.heads import LinearHead
 
@@ -20,9 +18,7 @@ def predict(champion: Champion, given: str) -> Answered:
         champion: whose stored results answer.
         given: path of a picture, or of a folder, zip or tar of pictures.
     """
-    picture = Path(given).expanduser()
-    if not picture.exists():
-        raise UsageError(f"{given[:200]}: there is no such picture or folder.")
+    picture = existing(given, "a picture, or a folder of pictures")
     card = champion.artifacts["card"].load(Card)
     model = champion.artifacts["model"]
     asked = (
