@@ -68,7 +68,7 @@ HARMLESS = {
     ("figures/style.py", "xtick.minor.size"): "layout",
     ("rentals/figures/listings.py", "ticks = ["): "layout: which ticks are labelled",
     ("nearest/hashing.py", "if first <= len(near)"): "the same result: nothing lies between the two",
-    ("rentals/training/with_sklearn.py", '"max_depth"'): "which hyperparameters are tried; the search measures them",
+    ("rentals/training/regressors.py", '"max_depth"'): "which hyperparameters are tried; the search measures them",
 }
 
 

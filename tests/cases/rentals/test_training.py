@@ -21,17 +21,9 @@ from tasks.cases.rentals.features.with_pandas import (
 from tasks.cases.rentals.ingestion.listings import read_listings
 from tasks.cases.rentals.sample import CENTRE, FREAKS, SIGMA, sample_listings
 from tasks.cases.rentals.training.ranges import foretell
+from tasks.cases.rentals.training.regressors import GRIDS, candidates, preparation
 from tasks.cases.rentals.training.search import best_choice, choose_model
-from tasks.cases.rentals.training.with_sklearn import (
-    GRIDS,
-    Fitted,
-    candidates,
-    fit_model,
-    fit_models,
-    preparation,
-    search_models,
-    target,
-)
+from tasks.cases.rentals.training.with_sklearn import Fitted, fit_model, fit_models, search_models, target
 from tasks.evaluation.champion import decide
 from tasks.platform.store import store
 
@@ -222,3 +214,19 @@ def test_the_contest_is_not_decided_by_two_hotels(searched: tuple[pd.DataFrame, 
     price = searched[1].predictions["price"].to_numpy()
     shuffled = np.abs(np.log1p(np.random.default_rng(0).permutation(price)) - np.log1p(price))
     assert not decide(shuffled, None, "mae_log", groups=groups, baseline=baseline, higher_is_better=False).promoted
+
+
+def test_the_blend_of_fitted_parts_is_the_blend_fitted_whole(
+    searched: tuple[pd.DataFrame, Fitted], sample: pd.DataFrame
+) -> None:
+    """The fit takes the parts as they are, the search what they foretell; a champion's blend is fitted whole."""
+    (search, fitted), (train, test) = searched, parts_of(sample)[:2]
+    whole = fit_model(train, "blend_log", {}).predict(test[list(FEATURES)])
+    np.testing.assert_allclose(fitted.predictions["blend_log"], whole, rtol=1e-12)
+    off = search_models.fn(train, 2, 1).off
+    blend, *parts = (
+        off[str(list(search["model"]).index(kind))] for kind in ("blend_log", "forest_log", "boosting_log")
+    )
+    np.testing.assert_allclose(blend, sum(parts) / 2, rtol=1e-9, atol=1e-12)
+    costs = fitted.costs.set_index("model")["seconds"]
+    assert costs["blend_log"] > costs["forest_log"] + costs["boosting_log"]  # the parts' time is the blend's too

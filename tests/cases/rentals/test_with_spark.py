@@ -11,7 +11,8 @@ from tasks.cases.rentals.features.with_pandas import FEATURES, derive_rentals, p
 from tasks.cases.rentals.features.with_spark import derived_on_spark, encode_new, prepare_on_spark
 from tasks.cases.rentals.ingestion.listings import read_listings
 from tasks.cases.rentals.sample import CENTRE, write_rentals
-from tasks.cases.rentals.training.with_sklearn import preparation, target
+from tasks.cases.rentals.training.regressors import preparation
+from tasks.cases.rentals.training.with_sklearn import target
 from tasks.cases.rentals.training.with_spark import coefficients
 from tasks.platform.store import Store
 

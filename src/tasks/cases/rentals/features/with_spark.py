@@ -1,6 +1,6 @@
 """The preparation of listings on Spark: derived columns, medians, categories, encodings, one vector per row.
 
-Number for number what `with_pandas` and the scikit-learn pipeline of `training.with_sklearn` make, so that
+Number for number what `with_pandas` and the scikit-learn pipeline of `training.regressors` make, so that
 the same model on either engine finds the same coefficients. Spark's own Imputer takes the lower median, therefore the
 exact one is put in by a SQLTransformer; its TargetEncoder has no folds, therefore the encoding is a sum by group.
 """

@@ -1,21 +1,26 @@
-"""Which model foretells the price of a flat best? From the median price to gradient boosting, with scikit-learn.
-
-The heavy tail decides how to learn. A squared error of raw prices is made by the few prices in the thousands, and aims
-at the mean that the usual measure (RMSE) asks for; a squared error of logarithms hardly sees them, and foretells a
-typical price, which the absolute error asks for. Both are tried, and the Poisson deviance besides: it aims at the mean,
-and weighs an error by the price level.
-"""
+"""Which model foretells the price of a flat best? From the median price to gradient boosting, with scikit-learn."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tasks.cases.rentals.features.with_pandas import CATEGORIES, ENCODED, ENCODING_FOLDS, FEATURES, NUMBERS
+from tasks.cases.rentals.features.with_pandas import FEATURES
 from tasks.cases.rentals.training.ranges import Interval, ends, interval_of, positive
-from tasks.cases.rentals.training.search import BASELINES, SEED, Setting, best_choice, chosen_settings, search_table
+from tasks.cases.rentals.training.regressors import (
+    GRIDS,
+    LOG,
+    PARTS,
+    TREES_IN_SEARCH,
+    candidates,
+    model_of,
+    preparation,
+    regressor,
+    usual,
+)
+from tasks.cases.rentals.training.search import SEED, Setting, best_choice, chosen_settings, search_table
 from tasks.platform.progress import progress
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
@@ -23,23 +28,6 @@ from tasks.training.cost import measured
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-SMOOTHING = 1.0  # as on Spark
-TREES, TREES_IN_SEARCH = 50, 25  # of a forest; half of them tell its settings apart
-GRIDS: dict[str, dict[str, list[Any]]] = {
-    "mean": {},
-    "median": {},
-    "linear": {},
-    "ridge": {"alpha": [10.0, 100.0, 1000.0, 1.0]},
-    "lasso": {"alpha": [5e-4, 5e-3, 5e-5, 1e-2]},  # in standard deviations of the price, whatever its currency
-    "tree": {"max_depth": [8, 5, 12], "min_samples_leaf": [5, 20]},
-    "forest": {"min_samples_leaf": [3, 1], "max_features": [0.33, 0.2]},
-    "forest_log": {"min_samples_leaf": [1, 3], "max_features": [0.33, 0.2]},
-    "boosting": {"learning_rate": [0.08, 0.04], "max_leaf_nodes": [31, 15], "l2_regularization": [0.0, 10.0]},
-    "boosting_log": {"learning_rate": [0.08, 0.04], "max_leaf_nodes": [31, 15], "l2_regularization": [0.0, 10.0]},
-    "blend_log": {},
-}
-LOG = "_log"  # kinds that learn the logarithm of the price
 
 
 class Fitted(NamedTuple):
@@ -57,91 +45,6 @@ class Searched(NamedTuple):
 
     table: pd.DataFrame  # as `search_table` makes it
     off: pd.DataFrame  # of each held-out listing the logarithm of price by foretold price; a column per row of table
-
-
-def preparation() -> Any:
-    """Return the transformer of the derived columns into numbers: medians, categories, mean prices of groups."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.feature_selection import VarianceThreshold
-    from sklearn.impute import SimpleImputer
-    from sklearn.model_selection import KFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, TargetEncoder
-
-    # The first value of a category is the reference that the others are held against; OneHotEncoder's own `drop` warns
-    # of each value that it has never seen.
-    first = ColumnTransformer([("first", "drop", [0])], remainder="passthrough")
-    codes = make_pipeline(OneHotEncoder(handle_unknown="ignore", sparse_output=False), first)
-    means = TargetEncoder(target_type="continuous", smooth=SMOOTHING, cv=KFold(ENCODING_FOLDS))
-    columns = ColumnTransformer(
-        [
-            ("numbers", SimpleImputer(strategy="median", keep_empty_features=True), list(NUMBERS)),
-            *((column, codes, [column]) for column in CATEGORIES),
-            ("groups", means, list(ENCODED)),
-        ]
-    )
-    return make_pipeline(columns, VarianceThreshold())
-
-
-def regressor(kind: str, parameters: dict[str, Any], threads: int = 1) -> Any:
-    """Return the regressor of one kind of model, a key of `GRIDS`."""
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.dummy import DummyRegressor
-    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-    from sklearn.linear_model import Lasso, LinearRegression, Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.tree import DecisionTreeRegressor
-
-    if kind.endswith(LOG):
-        inner = _of_logarithms(kind.removesuffix(LOG), parameters, threads)
-        return TransformedTargetRegressor(inner, func=np.log1p, inverse_func=np.expm1, check_inverse=False)
-    if kind in BASELINES:
-        return DummyRegressor(strategy=kind)
-    if kind == "linear":
-        return LinearRegression()
-    if kind == "ridge":
-        return make_pipeline(StandardScaler(), Ridge(**parameters))
-    if kind == "lasso":
-        lasso = make_pipeline(StandardScaler(), Lasso(max_iter=5000, **parameters))
-        return TransformedTargetRegressor(lasso, transformer=StandardScaler())
-    if kind == "tree":
-        return DecisionTreeRegressor(random_state=SEED, **parameters)
-    if kind == "forest":
-        return RandomForestRegressor(**{"n_estimators": TREES, "random_state": SEED, "n_jobs": threads, **parameters})
-    given = {"loss": "poisson", "max_iter": 200, "early_stopping": True, "random_state": SEED}
-    return HistGradientBoostingRegressor(**{**given, **parameters})
-
-
-def _of_logarithms(kind: str, parameters: dict[str, Any], threads: int) -> Any:
-    """Return what learns logarithms of prices; the blend is the mean of forest and boosting at their usual settings."""
-    from sklearn.ensemble import VotingRegressor
-
-    if kind == "boosting":
-        return regressor(kind, {"loss": "squared_error", **parameters}, threads)
-    if kind != "blend":
-        return regressor(kind, parameters, threads)
-    usual = {part: candidates(f"{part}{LOG}", 1)[0] for part in ("forest", "boosting")}
-    members = [("forest", {**usual["forest"], **parameters}), ("boosting", usual["boosting"])]
-    return VotingRegressor([(part, _of_logarithms(part, given, threads)) for part, given in members])
-
-
-def model_of(kind: str, parameters: dict[str, Any], threads: int = 1) -> "Pipeline":
-    """Return the whole way from derived columns to a price, not fitted."""
-    from sklearn.pipeline import make_pipeline
-
-    return make_pipeline(preparation(), regressor(kind, parameters, threads))
-
-
-def candidates(kind: str, most: int) -> list[dict[str, Any]]:
-    """Return at most `most` settings of a kind of model, its usual one first, the others drawn from its grid."""
-    from sklearn.model_selection import ParameterGrid
-
-    grid = list(ParameterGrid(GRIDS[kind])) if GRIDS[kind] else [{}]
-    usual = {name: values[0] for name, values in GRIDS[kind].items()}
-    others = [item for item in grid if item != usual]
-    order = np.random.default_rng(SEED).permutation(len(others))
-    return [usual, *(others[place] for place in order[: most - 1])]
 
 
 def target(price: np.ndarray) -> np.ndarray:
@@ -186,20 +89,30 @@ def search_models(train: pd.DataFrame, folds: int, most: int) -> Searched:
 
 
 def _tried(tasks: Sequence[Setting], x: np.ndarray, y: np.ndarray, x_out: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """Fit each setting on its own thread; return the foretold prices of the held-out rows, and the seconds."""
+    """Fit each setting on its own thread; return the foretold prices of the held-out rows, and the seconds.
+
+    The blend is made of what its parts, which are among the settings, foretell.
+    """
     from joblib import Parallel, delayed
 
     def tried(kind: str, parameters: dict[str, Any]) -> tuple[np.ndarray, float]:
         start = time.perf_counter()
-        few = {"n_estimators": TREES_IN_SEARCH} if kind.startswith(("forest", "blend")) else {}
+        few = {"n_estimators": TREES_IN_SEARCH} if kind.startswith("forest") else {}
         with limited():
             found = positive(regressor(kind, {**parameters, **few}).fit(x, y).predict(x_out))
         return found, time.perf_counter() - start
 
+    alone = [task for task in tasks if not task[0].startswith("blend")]
+    # What takes longest comes last in the grids: started first, it leaves no core alone at the end.
     found: list[tuple[np.ndarray, float]] = Parallel(n_jobs=settings().threads, prefer="threads")(
-        delayed(tried)(kind, parameters) for kind, parameters in tasks
+        delayed(tried)(kind, parameters) for kind, parameters in reversed(alone)
     )
-    return found
+    known = list(zip(alone, reversed(found), strict=True))
+    parts = [result for part in PARTS for task, result in known if task == (f"{part}{LOG}", usual(f"{part}{LOG}"))]
+    blended = positive(np.expm1(np.mean([np.log1p(prices) for prices, _ in parts], axis=0)))
+    of_blend = (blended, sum(seconds for _, seconds in parts))
+    results = iter(result for _, result in known)
+    return [of_blend if kind.startswith("blend") else next(results) for kind, _ in tasks]
 
 
 def _folds(train: pd.DataFrame, folds: int) -> Iterator[tuple[np.ndarray, ...]]:
@@ -225,13 +138,19 @@ def fit_models(train: pd.DataFrame, test: pd.DataFrame, search: pd.DataFrame, of
         off: how far off the held-out prices were there.
     """
     columns: dict[str, np.ndarray] = {}
-    costs, models = [], {}
+    costs: list[dict[str, Any]] = []
+    models: dict[str, Any] = {}
+    parts: dict[str, Any] = {}  # of the blend, as they were fitted for themselves
     chosen = chosen_settings(search)
     for kind, parameters in progress(chosen, "fitting", total=len(chosen)):
         with measured() as cost, limited():
-            models[kind] = fit_model(train, kind, parameters)
+            models[kind] = fit_model(train, kind, parameters, parts)
             columns[kind] = positive(models[kind].predict(test[list(FEATURES)]))
-        costs.append({"model": kind, "seconds": cost.seconds, "megabytes": cost.megabytes})
+        if kind in [f"{part}{LOG}" for part in PARTS] and parameters == usual(kind):
+            parts[kind.removesuffix(LOG)] = models[kind][-1].regressor_
+        taken = [item["seconds"] for item in costs if item["model"] in [f"{part}{LOG}" for part in parts]]
+        seconds = cost.seconds + (sum(taken) if kind.startswith("blend") else 0.0)  # its parts were fitted before
+        costs.append({"model": kind, "seconds": seconds, "megabytes": cost.megabytes})
     typical, mean = best_choice(search).kind, best_choice(search, "rmse").kind
     interval = interval_of(search, off, typical)
     low, high = ends(columns[typical], interval)
@@ -239,15 +158,17 @@ def fit_models(train: pd.DataFrame, test: pd.DataFrame, search: pd.DataFrame, of
     return Fitted(predictions, pd.DataFrame(costs), models[typical], models[mean], interval)
 
 
-def fit_model(train: pd.DataFrame, kind: str, parameters: dict[str, Any]) -> "Pipeline":
-    """Fit one model on training rows."""
-    model = model_of(kind, parameters, settings().threads)
-    fitted: Pipeline = model.fit(train[list(FEATURES)], target(train["price"].to_numpy()))
-    inner = getattr(fitted[-1], "regressor_", fitted[-1])
+def fit_model(
+    train: pd.DataFrame, kind: str, parameters: dict[str, Any], fitted: Mapping[str, Any] | None = None
+) -> "Pipeline":
+    """Fit one model on training rows; `fitted` are parts of the blend that need not be fitted again."""
+    model = model_of(kind, parameters, settings().threads, fitted)
+    learned: Pipeline = model.fit(train[list(FEATURES)], target(train["price"].to_numpy()))
+    inner = getattr(learned[-1], "regressor_", learned[-1])
     for learner in (inner, *getattr(inner, "estimators_", [])):
-        if hasattr(learner, "n_jobs"):
+        if "n_jobs" in vars(learner):
             learner.n_jobs = None  # how many cores this machine has is no part of the model
-    return fitted
+    return learned
 
 
 def test_cases(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
