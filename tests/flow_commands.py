@@ -1,10 +1,20 @@
-"""What tests of whole commands share: where a command keeps its things, its record, the search for leaked secrets."""
+"""What tests of whole commands share: the command itself, where it keeps its things, its record, leaked secrets."""
 
+import contextlib
+import importlib
+import io
 import json
 import os
-from collections.abc import Iterable
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tasks.platform.case import main
+from tasks.platform.settings import settings
 
 
 def environment_of(tmp_path: Path, server: str) -> dict[str, str]:
@@ -15,6 +25,21 @@ def environment_of(tmp_path: Path, server: str) -> dict[str, str]:
         "CASEBOOK_OFFLINE": "true",
         "PREFECT_API_URL": server,
     }
+
+
+def command(case: str, *argv: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run `python flows/<case>.py <argv>` in this process: the same entry, without importing everything once more."""
+    flow = getattr(importlib.import_module(f"flows.{case}"), case)
+    out, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", [f"flows/{case}.py", *argv])
+        settings.cache_clear()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as end:
+            main(flow)
+    settings.cache_clear()
+    return subprocess.CompletedProcess(argv, int(end.value.code or 0), out.getvalue(), errors.getvalue())
 
 
 def result_of(report: str | Path) -> dict[str, Any]:

@@ -1,27 +1,20 @@
 """The whole case: the planted rise of the sample, machines to choose, a cached second run, and refusals."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from flow_commands import environment_of, result_of
+from flow_commands import command, environment_of, result_of
 
 from tasks.cases.cloud_costs.sample import CULPRIT, UNUSED
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 LIVE = {"locate", "read_needs", "read_sizes", "read_prices", "publish_report"}
 
 
 def run(tmp_path: Path, server: str, *options: str, status: int = 0) -> str:
-    environment = environment_of(tmp_path, server)
-    done = subprocess.run(
-        [sys.executable, "flows/cloud_costs.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
-        timeout=280,
-    )  # fmt: skip
+    done = command("cloud_costs", *options, environment=environment_of(tmp_path, server))
     assert done.returncode == status, done.stderr[-3000:]
     return done.stdout.splitlines()[-1] if status == 0 else done.stderr
 

@@ -1,32 +1,21 @@
 """The whole case: the sample on both engines and again from the store, a refusal, and the stores' weekly sales."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from flow_commands import environment_of, result_of
+from flow_commands import command, environment_of, result_of
 
 from tasks.cases.demand.sample import sample_sales
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 LIVE = {"locate", "read_items", "read_champion", "promote", "publish_report"}
 
 
-def command(tmp_path: Path, server: str, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = environment_of(tmp_path, server)
-    return subprocess.run(
-        [sys.executable, "flows/demand.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
-        timeout=400,
-    )  # fmt: skip
-
-
 def run(tmp_path: Path, server: str, *options: str) -> Path:
-    done = command(tmp_path, server, *options)
+    done = command("demand", *options, environment=environment_of(tmp_path, server))
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(done.stdout.splitlines()[-1])
 
@@ -86,7 +75,8 @@ def test_both_engines_order_alike(prefect_server: str, tmp_path: Path, options: 
 def test_dates_that_can_be_meant_both_ways_are_asked_about(prefect_server: str, tmp_path: Path) -> None:
     rows = "".join(f"{day:02d}/{month:02d}/2026,{day}\n" for month in range(1, 13) for day in range(1, 13))
     (tmp_path / "odd.csv").write_text(f"date,units\n{rows}")
-    done = command(tmp_path, prefect_server, "--source", str(tmp_path / "odd.csv"))
+    options = ("--source", str(tmp_path / "odd.csv"))
+    done = command("demand", *options, environment=environment_of(tmp_path, prefect_server))
     assert done.returncode == 2
     assert "--date-order day or --date-order month" in done.stderr
     assert "Traceback" not in done.stderr

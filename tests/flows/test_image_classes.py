@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flow_commands import command as in_process
 from flow_commands import environment_of
 from PIL import Image
 
@@ -28,10 +29,7 @@ def environment(tmp_path: Path, prefect_server: str) -> dict[str, str]:
 @pytest.fixture
 def run(environment: dict[str, str]) -> Run:
     def command(*argv: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "flows/image_classes.py", *argv],
-            cwd=ROOT, env=environment | more, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+        return in_process("image_classes", *argv, environment=environment | more)
 
     return command
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from flow_commands import environment_of, result_of
+from flow_commands import command, environment_of, result_of
 
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.sample.drawing import draw_face, draw_person
@@ -41,10 +41,9 @@ def start(tmp_path: Path, server: str, *options: str, **more: str) -> "subproces
 
 
 def run(tmp_path: Path, server: str, *options: str, status: int = 0, **more: str) -> str:
-    process = start(tmp_path, server, *options, **more)
-    out, errors = process.communicate(timeout=500)
-    assert process.returncode == status, errors[-3000:]
-    return out.splitlines()[-1] if status == 0 else errors.splitlines()[-1]
+    done = command("masks", *options, environment=environment_of(tmp_path, server) | more)
+    assert done.returncode == status, done.stderr[-3000:]
+    return done.stdout.splitlines()[-1] if status == 0 else done.stderr.splitlines()[-1]
 
 
 def draw(folder: Path, people: int = 14, side: int = 80) -> Path:

@@ -1,27 +1,20 @@
 """The whole case on its sample: the answer against the known truth, the report, and a cached second run."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from flow_commands import environment_of, result_of
+from flow_commands import command, environment_of, result_of
 
 from tasks.cases.movies.sample import expected_revenue, sample_movies, true_quantile
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
 def run(tmp_path: Path, server: str) -> Path:
-    environment = environment_of(tmp_path, server)
-    done = subprocess.run(
-        [sys.executable, "flows/movies.py", "--model", "ridge"], cwd=ROOT, env=environment, capture_output=True,
-        text=True, timeout=400,
-    )  # fmt: skip
+    done = command("movies", "--model", "ridge", environment=environment_of(tmp_path, server))
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(done.stdout.splitlines()[-1])
 
@@ -59,10 +52,8 @@ def test_the_sample_is_answered_right_and_the_second_run_is_cached(prefect_serve
         assert heading in page
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
     assert first["quarantine"]["total"] == 6
-    asked = subprocess.run(
-        [sys.executable, "flows/movies.py", "--predict", str(new_films(tmp_path))], cwd=ROOT,
-        env=environment_of(tmp_path, prefect_server), capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+    environment = environment_of(tmp_path, prefect_server)
+    asked = command("movies", "--predict", str(new_films(tmp_path)), environment=environment)
     assert asked.stdout.startswith("2 films, with the range that 80 % of such films fall into"), asked.stderr
     assert "Mind: unlike what was learned, so the answer is a guess: film 2: year 2031" in asked.stderr
     again = result_of(run(tmp_path, prefect_server))

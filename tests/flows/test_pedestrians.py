@@ -3,23 +3,19 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_commands import environment_of
+from flow_commands import command, environment_of
 
 from tasks.cases.pedestrians.sample import SQUARE
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
 def run(tmp_path: Path, server: str, *argv: str) -> subprocess.CompletedProcess[str]:
-    environment = environment_of(tmp_path, server)
-    command = [sys.executable, "flows/pedestrians.py", *argv]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    return command("pedestrians", *argv, environment=environment_of(tmp_path, server))
 
 
 def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

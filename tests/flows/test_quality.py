@@ -1,29 +1,22 @@
 """The whole case: the planted truth of the sample, a table without signal, AI4I, and a cached second run."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from flow_commands import environment_of, result_of
+from flow_commands import command, environment_of, result_of
 
 from tasks.cases.quality.ingestion.roles import AI4I_MODES
 from tasks.cases.quality.sample import GIVEAWAY, sample_products
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 LIVE = {"locate", "read_what_if", "read_champion", "promote", "publish_report"}
 
 
 def run(tmp_path: Path, server: str, *options: str) -> Path:
-    environment = environment_of(tmp_path, server)
-    done = subprocess.run(
-        [sys.executable, "flows/quality.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
-        timeout=280,
-    )  # fmt: skip
+    done = command("quality", *options, environment=environment_of(tmp_path, server))
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(done.stdout.splitlines()[-1])
 
