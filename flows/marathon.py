@@ -12,7 +12,7 @@ from tasks.cases.marathon.ingestion import read_marathon
 from tasks.cases.marathon.report.compose import describe_marathon
 from tasks.cases.marathon.validation import runners_contract
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
 
@@ -23,6 +23,7 @@ def marathon(
     shuffles: Annotated[int, Field(ge=0, le=2_000)] = 100,
     level: Annotated[float, Field(gt=0, le=0.2)] = 0.05,
     smallest: Annotated[float, Field(ge=0, le=2)] = 0.2,
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.05,
 ) -> Path:
     """Are there hidden patterns in the runners of this marathon?
@@ -37,7 +38,7 @@ def marathon(
         smallest: effect that is worth a finding, in standard deviations (Cohen's d)
     """
     # Data understanding
-    data = read_marathon(source)
+    data = read_marathon(source, columns)
     checked = check(data, runners_contract(max_quarantined))
 
     # Data preparation

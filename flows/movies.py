@@ -21,7 +21,7 @@ from tasks.cases.movies.training import (
 from tasks.cases.movies.validation import REMEDY, movies_contract
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined, Seed
+from tasks.platform.parameters import Columns, Quarantined, Seed
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
@@ -34,6 +34,7 @@ def movies(
     level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.8,
     model: Literal["auto", "ridge", "forest", "boosting", "blend"] = "auto",
     seed: Seed = 42,
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.05,
 ) -> Path:
     """What did the films earn whose revenue is missing?
@@ -51,7 +52,7 @@ def movies(
         seed: of split, folds and models; 42 in the published analysis
     """
     # Data understanding
-    data = read_films(source)
+    data = read_films(source, columns)
     checked = check(data, movies_contract(max_quarantined), REMEDY)
 
     # Data preparation

@@ -21,7 +21,7 @@ from tasks.cases.pedestrians.validation import pedestrian_contract
 from tasks.evaluation.champion import case_scores
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
@@ -42,6 +42,7 @@ def pedestrians(
     most_changes: Annotated[int, Field(ge=1, le=10)] = 3,
     recent_days: Annotated[int, Field(ge=7, le=90)] = 14,
     weeks: Annotated[int, Field(ge=1, le=104)] = 12,
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.01,
 ) -> Path:
     """When did the lockdown empty the square, by how much, and has it recovered?
@@ -61,7 +62,7 @@ def pedestrians(
         weeks: weeks before the change that are forecast to measure the expected week
     """
     # Data understanding
-    data = read_pedestrians(source, ZONE)
+    data = read_pedestrians(source, ZONE, columns)
     checked = check(data, pedestrian_contract(max_quarantined))
 
     # Data preparation

@@ -24,7 +24,7 @@ from tasks.cases.recommendations.validation import REMEDY, ratings_contract
 from tasks.evaluation.champion import case_scores
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined, Seed
+from tasks.platform.parameters import Columns, Quarantined, Seed
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
@@ -38,6 +38,7 @@ def recommendations(
     relevant: Annotated[float, Field(ge=0.5, le=5)] = 4.0,
     scale: Annotated[float, Field(ge=1, le=100)] = 5.0,
     search: Literal["one", "small", "wide"] = "small",
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.02,
     seed: Seed = 42,
 ) -> Path:
@@ -59,7 +60,7 @@ def recommendations(
         seed: of the random split and of the first factors of ALS
     """
     # Data understanding
-    data = read_ratings(source, scale)
+    data = read_ratings(source, scale, columns)
     checked = check(data, ratings_contract(max_quarantined), REMEDY)
 
     # Data preparation

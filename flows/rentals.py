@@ -25,7 +25,7 @@ from tasks.cases.rentals.training.search import choose_model
 from tasks.cases.rentals.validation import REMEDY, rentals_contract
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
@@ -41,6 +41,7 @@ def rentals(
     currency: Annotated[str, Field(pattern=r"^(auto|none|[A-Z]{3})$")] = "auto",
     decimal: Literal["auto", "comma", "point"] = "auto",
     scaling_rows: Annotated[int, Field(ge=10_000, le=100_000_000)] = 100_000,
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.05,
 ) -> Path:
     """What should a flat cost a night?
@@ -62,7 +63,7 @@ def rentals(
         scaling_rows: with both engines, the most rows to which the listings are grown to compare the time
     """
     # Data understanding
-    data = read_rentals(source, decimal)
+    data = read_rentals(source, decimal, columns)
     checked = check(data, rentals_contract(max_quarantined), REMEDY).frame
     named = tell_currency(data.frame, data.parts.currency, source, currency)
     money = named.load(str)

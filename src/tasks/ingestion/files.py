@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from tasks.ingestion.asked import FETCHED, OWN, existing, fetched, is_address, name_of
 from tasks.ingestion.buckets import fetched_below, is_bucket
+from tasks.ingestion.plain_tables import SUFFIXES, Wanted, parse_columns, plain
 from tasks.platform.errors import UsageError
 from tasks.platform.run import current_run
 from tasks.platform.settings import settings
@@ -50,6 +51,7 @@ class Ways:
     several: bool = False  # whether the case reads more than one file at once
     no_public: str = ""  # why there is no public original, and what to give instead; the whole sentence
     nested: bool = False  # whether files in folders below the named one are read too
+    wanted: Wanted | None = None  # the columns, where a table is read however it is saved; `suffixes` are then added to
 
 
 class Data(NamedTuple):
@@ -75,14 +77,29 @@ def noted(data: Data) -> Data:
 
 
 @stage(phase="Data understanding", live=True)
-def locate(source: str, ways: Ways) -> Source:
-    """Find the files of a case: the sample, the public original, or the user's own; see `locate_files`."""
+def locate(source: str, ways: Ways, columns: str = "") -> Source:
+    """Find the files of a case: the sample, the public original, or the user's own; see `locate_files`.
+
+    Args:
+        source: what the user asked for.
+        ways: the case's.
+        columns: what the columns of the user's own tables are called, as `parse_columns` reads it.
+    """
     if source == "public" and ways.no_public:
         raise UsageError(ways.no_public)
-    return locate_files(source, ways.sample, ways.originals, ways.suffixes, ways.several, ways.nested)
+    if not (wanted := ways.wanted):
+        return locate_files(source, ways.sample, ways.originals, ways.suffixes, ways.several, ways.nested)
+    called = parse_columns(columns, wanted)
+    suffixes = tuple(dict.fromkeys((*ways.suffixes, *SUFFIXES)))
+    where = locate_files(source, ways.sample, ways.originals, suffixes, ways.several, ways.nested)
+    if source in {"sample", "public"}:
+        if called:
+            raise UsageError("--columns is for tables of your own; sample and public have the names that are read.")
+        return where
+    return where.model_copy(update={"files": [plain(file, wanted, called) for file in where.files]})
 
 
-def read(source: str, ways: Ways, reader: Callable[..., Stored], *options: Any) -> Data:
+def read(source: str, ways: Ways, reader: Callable[..., Stored], *options: Any, columns: str = "") -> Data:
     """Find the data of a case and read them.
 
     Args:
@@ -91,8 +108,9 @@ def read(source: str, ways: Ways, reader: Callable[..., Stored], *options: Any) 
         reader: a stage that takes the file, or the list of files where the case reads several, and the options. It
             returns parts, `frame` and `quarantine` (`path`, `reason`, `detail`) among them.
         options: further arguments of the reader.
+        columns: what the columns of the user's own table are called.
     """
-    where = locate(source, ways).load(Source)
+    where = locate(source, ways, columns).load(Source)
     parts = reader(where.files if ways.several else where.file, *options)
     return noted(Data(where, parts.frame, parts.quarantine, parts))
 

@@ -18,6 +18,14 @@ Quarantined = Annotated[
     float,
     Field(ge=0, le=1, description="stop when a larger share of the rows cannot be read or breaks the contract"),
 ]
+Columns = Annotated[
+    str,
+    Field(
+        max_length=4_000,
+        description="what the columns are called in your own table, as OURS=THEIRS parted by commas, where they have"
+        " other names; a table may be CSV of any mark and encoding, .xlsx or .parquet",
+    ),
+]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="of everything that is random")]
 
 OF_THE_RUN: dict[str, tuple[Any, Any]] = {

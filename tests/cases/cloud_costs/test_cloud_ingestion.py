@@ -18,8 +18,10 @@ from tasks.cases.cloud_costs.ingestion import tables
 from tasks.cases.cloud_costs.ingestion.columns import focus_version, is_header
 from tasks.cases.cloud_costs.ingestion.convert import json_tags
 from tasks.cases.cloud_costs.ingestion.exports import Costs, read_exports
-from tasks.cases.cloud_costs.ingestion.values import decimal_comma, to_days, to_numbers
+from tasks.cases.cloud_costs.ingestion.values import to_days, to_numbers
 from tasks.cases.cloud_costs.sample import RESERVED, sample_costs, write_exports
+from tasks.ingestion import workbooks
+from tasks.ingestion.numbers import decimal_comma
 from tasks.platform.errors import ContractError
 
 EA = "Date,Cost,BillingCurrency,MeterCategory,ResourceId,ResourceGroup,ChargeType,PricingModel,SubscriptionId\n"
@@ -240,7 +242,7 @@ def test_bombs_and_broken_workbooks_are_refused(tmp_path: Path, monkeypatch: pyt
                         ("empty.xlsx", "no whole workbook")):  # fmt: skip
         with pytest.raises(ContractError, match=words):
             read(tmp_path / name)
-    monkeypatch.setattr(tables, "MOST_CELLS", 100)
+    monkeypatch.setattr(workbooks, "MOST_CELLS", 100)
     with pytest.raises(ContractError, match="more than 100 cells"):
         read(good)
 
@@ -296,3 +298,14 @@ def test_the_ea_export_has_eleven_rows_to_the_cent(shared: Path) -> None:
     assert costs.frame["ChargePeriodStart"].dt.month.unique().tolist() == [9]  # month-first
     assert costs.quarantine.empty
     assert (costs.frame["Tags"] != "").sum() == 9
+
+
+def test_an_export_without_a_row_holds_no_costs(tmp_path: Path) -> None:
+    """The month that has just begun: the header alone. Beside another file it is put aside."""
+    empty = written(tmp_path, EA, "october.csv")
+    with pytest.raises(ContractError, match="holds no file with costs"):
+        read(empty)
+    row = "10/01/2026,2.5,EUR,Storage,/subscriptions/s/resourceGroups/g/providers/a/b/c,g,Usage,OnDemand,s\n"
+    found = read(empty, written(tmp_path, EA + row, "september.csv"))
+    assert found.frame["BilledCost"].tolist() == [2.5]
+    assert found.quarantine["reason"].tolist() == ["no costs"]

@@ -43,6 +43,13 @@ def test_the_sample_is_read_as_it_was_made(tmp_path: Path) -> None:
     assert (free.broken, free.severity) == (FREE, "warning")
 
 
+@pytest.mark.parametrize("lines", [[], [",".join([""] * 16)] * 5])
+def test_a_table_of_nothing_has_no_listings(tmp_path: Path, lines: list[str]) -> None:
+    listings = read_listings.fn(written(tmp_path, *lines))
+    assert len(listings.frame) == 0
+    assert len(listings.quarantine) == 0
+
+
 def test_the_sample_is_the_same_each_time(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()

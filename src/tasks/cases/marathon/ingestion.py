@@ -17,6 +17,7 @@ import pandas as pd
 from tasks.cases.marathon.originals import ORIGINALS
 from tasks.cases.marathon.sample import write_marathon
 from tasks.ingestion.files import Data, Ways, read
+from tasks.ingestion.plain_tables import Wanted
 from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -45,9 +46,12 @@ class RunnersRead(NamedTuple):
     quarantine: pd.DataFrame
 
 
-def read_marathon(source: str) -> Data:
+WANTED = Wanted(COLUMNS, loose=True, remedy=f"give a table with the columns {', '.join(COLUMNS)}")
+
+
+def read_marathon(source: str, columns: str = "") -> Data:
     """Find and read the runners of a source (`sample`, `public`, a path or an address)."""
-    return read(source, Ways(write_marathon, ORIGINALS), read_runners)
+    return read(source, Ways(write_marathon, ORIGINALS, wanted=WANTED), read_runners, columns=columns)
 
 
 @stage(phase="Data understanding")

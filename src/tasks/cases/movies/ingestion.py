@@ -9,6 +9,7 @@ from tasks.cases.movies.originals import ORIGINALS
 from tasks.cases.movies.sample import write_movies
 from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
 from tasks.ingestion.files import Data, Ways, read
+from tasks.ingestion.plain_tables import Wanted
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import Unkeyed, stage
 
@@ -31,9 +32,12 @@ class Films(NamedTuple):
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-def read_films(source: str) -> Data:
+WANTED = Wanted([name for name in NAMES if name != "Description"], ["Description"], remedy=REMEDY)
+
+
+def read_films(source: str, columns: str = "") -> Data:
     """Find and read the films of a source (`sample`, `public`, a path or an address)."""
-    return read(source, Ways(write_movies, ORIGINALS), read_movies)
+    return read(source, Ways(write_movies, ORIGINALS, wanted=WANTED), read_movies, columns=columns)
 
 
 @stage(phase="Data understanding")

@@ -18,6 +18,7 @@ import pandas as pd
 from tasks.cases.pedestrians.originals import ORIGINALS
 from tasks.cases.pedestrians.sample import write_pedestrians
 from tasks.ingestion.files import Data, Ways, read
+from tasks.ingestion.plain_tables import Wanted
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -38,9 +39,14 @@ class Recorded(NamedTuple):
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-def read_pedestrians(source: str, zone: str) -> Data:
+WANTED = Wanted([PLACE, TIME, COUNT], [TYPE, INCIDENTS], remedy="give an export of hystreet.com")
+
+
+def read_pedestrians(source: str, zone: str, columns: str = "") -> Data:
     """Find and read the exports of a source (`sample`, `public`, a file, a folder or an address), in a time zone."""
-    return read(source, Ways(write_pedestrians, sorted(ORIGINALS), several=True), read_hystreet, zone)
+    # The reader knows the marks and the names of several publishers; only other names are made plain before.
+    ways = Ways(write_pedestrians, sorted(ORIGINALS), several=True, wanted=WANTED if columns else None)
+    return read(source, ways, read_hystreet, zone, columns=columns)
 
 
 @stage(phase="Data understanding")

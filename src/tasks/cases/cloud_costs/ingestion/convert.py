@@ -18,7 +18,8 @@ from tasks.cases.cloud_costs.ingestion.columns import (
     is_focus,
     plain,
 )
-from tasks.cases.cloud_costs.ingestion.values import MISSING, blanks, decimal_comma, to_days, to_numbers
+from tasks.cases.cloud_costs.ingestion.values import to_days, to_numbers
+from tasks.ingestion.numbers import MISSING, blanks, decimal_comma
 from tasks.platform.errors import ContractError
 
 CATEGORIES = {

@@ -85,6 +85,9 @@ def read_exports(files: list[Path], layout: list[str]) -> Costs:
             aside.append(pd.DataFrame([[file.name, "no costs", str(error)]], columns=["path", "reason", "detail"]))
             continue
         for table in held:
+            if table.frame.empty:
+                aside.append(pd.DataFrame([[file.name, "no costs", "no row"]], columns=["path", "reason", "detail"]))
+                continue
             found = convert(table.frame, file.name)
             lines = pd.Series(range(table.line, table.line + len(table.frame)), index=table.frame.index)
             aside.append(unreadable(table.frame, lines, found.reasons, file.name))

@@ -7,22 +7,19 @@ file says of its own size is believed: what is unpacked is counted.
 import csv
 import gzip
 import io
-import json
-import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from tasks.cases.cloud_costs.ingestion.columns import is_header
 from tasks.ingestion.csv_text import read_strictly
+from tasks.ingestion.workbooks import MOST_ROWS, Sheet, parquet_columns, sheets
 from tasks.ingestion.zip_members import Limited
 from tasks.platform.errors import ContractError
 
 MOST_BYTES = 2**30  # of a text, unpacked
-MOST_SHEET_BYTES = 128 * 2**20  # of all that a workbook unpacks to
-MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 2_000_000, 500, 20_000_000
 PREAMBLE = 60  # lines in which the header is looked for
 REMEDY = "give a FOCUS export, or one of Azure Cost Management with days and costs"
 
@@ -53,7 +50,7 @@ def read_cells(file: Path, name: str) -> list[Cells]:
             found = [_of_parquet(file, name)]
         else:
             found = [_of_text(_content(file, name), name)]
-    except (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError) as error:
+    except (zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise ContractError(f"{name} is damaged ({str(error)[:80]}); fetch it again, or {REMEDY}.") from None
     return found
 
@@ -99,59 +96,15 @@ def _split(line: str, mark: str) -> list[str]:
         return []
 
 
-def _text(value: Any) -> str:
-    """Return a typed value as the text that a CSV would hold."""
-    if value is None or (isinstance(value, float) and value != value) or value is pd.NaT:
-        return ""
-    if isinstance(value, dict | list | tuple):
-        pairs = dict(value) if value and not isinstance(value, dict) else value
-        return json.dumps(pairs, ensure_ascii=False, default=str)
-    return value.isoformat(" ") if hasattr(value, "isoformat") else str(value)
-
-
 def _of_parquet(file: Path, name: str) -> Cells:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        held = pq.ParquetFile(file)
-        size = sum(held.metadata.row_group(group).total_byte_size for group in range(held.metadata.num_row_groups))
-        if size > MOST_BYTES or held.metadata.num_rows > MOST_ROWS:
-            raise ContractError(f"{name} holds more than {MOST_BYTES // 2**20:,} MB or {MOST_ROWS:,} rows; split it.")
-        table = held.read()
-    except (pa.ArrowException, OSError) as error:
-        raise ContractError(f"{name} is no whole Parquet file ({str(error)[:80]}); {REMEDY}.") from None
-    if not is_header(table.column_names):
+    columns = parquet_columns(file, name, REMEDY)
+    if not is_header(list(columns)):
         raise NoCostsError(f"{name} has no columns that name a cost and a day; {REMEDY}.")
-    frame = pd.DataFrame({column: [_text(value) for value in table.column(column).to_pylist()]
-                          for column in table.column_names}, dtype=str)  # fmt: skip
-    return Cells(frame, 1)
+    return Cells(pd.DataFrame(columns, dtype=str), 1)
 
 
 def _of_workbook(file: Path, name: str) -> list[Cells]:
-    import openpyxl
-
-    with zipfile.ZipFile(file) as archive:
-        unpacked = sum(item.file_size for item in archive.infolist())
-    if unpacked > MOST_SHEET_BYTES:
-        raise ContractError(
-            f"{name} unpacks to {unpacked / 2**20:,.0f} MB, at most {MOST_SHEET_BYTES // 2**20} are read."
-        )
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        found = [table for sheet in book.worksheets if (table := _of_sheet(sheet, name))]
-        book.close()
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        OSError,
-        RuntimeError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {REMEDY}.") from None
+    found = [table for sheet in sheets(file, name, REMEDY) if (table := _of_sheet(sheet))]
     if not found:
         raise NoCostsError(f"{name} has no sheet with a row that names a cost and a day; {REMEDY}.")
     return found
@@ -162,16 +115,13 @@ def _unique(names: list[str]) -> list[str]:
     return [name if name and name not in names[:place] else f"{name} ({place + 1})" for place, name in enumerate(names)]
 
 
-def _of_sheet(sheet: Any, name: str) -> Cells | None:
+def _of_sheet(sheet: Sheet) -> Cells | None:
     header: list[str] = []
     rows: list[list[str]] = []
     start = 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True, max_row=MOST_ROWS, max_col=MOST_COLUMNS), 1):
-        cells = [_text(value) for value in row]
+    for number, cells in enumerate(sheet, 1):
         if header and any(cells):
             rows.append((cells + [""] * len(header))[: len(header)])
-            if len(rows) * len(header) > MOST_CELLS:
-                raise ContractError(f"{name} holds more than {MOST_CELLS:,} cells; give it in parts.")
         elif not header and is_header(cells):
             last = max(place for place, cell in enumerate(cells) if cell)
             header, start = _unique(cells[: last + 1]), number + 1

@@ -1,30 +1,9 @@
 """Which number, which day does a cell mean? Decimal points and commas, month-first, day-first, ISO and German dates."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
-MISSING = ("", "null", "none", "nan", "na", "n/a", "-")
-_POINT = r"[+-]?(?:\d{1,18}|\d{1,3}(?:,\d{3}){1,6})(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?|[+-]?\.\d{1,30}"
-_COMMA = r"[+-]?(?:\d{1,18}|\d{1,3}(?:\.\d{3}){1,6})(?:,\d{0,30})?(?:[eE][+-]?\d{1,2})?"
-_SIGNS = re.compile(r"[\s\u00a0\u202f€$£¥]|^(?:EUR|USD|CHF|GBP)|(?:EUR|USD|CHF|GBP)$")
-
-
-def blanks(cells: pd.Series) -> pd.Series:
-    """Tell which cells hold nothing, (n,) bool."""
-    codes, once = pd.factorize(cells, use_na_sentinel=False)  # bills repeat themselves: each text is looked at once
-    nothing = np.array([str(text).strip().lower() in MISSING for text in once], dtype=bool)
-    return pd.Series(nothing[codes], index=cells.index)
-
-
-def decimal_comma(columns: list[pd.Series]) -> bool:
-    """Tell whether the numbers of a file have a decimal comma: some do, and none can only have a point."""
-    text = pd.concat(columns) if columns else pd.Series([], dtype=str)
-    text = text[~blanks(text)].str.replace(_SIGNS, "", regex=True)
-    only_point = text.str.fullmatch(_POINT) & ~text.str.fullmatch(_COMMA)
-    only_comma = text.str.fullmatch(_COMMA) & ~text.str.fullmatch(_POINT)
-    return bool(only_comma.any() and not only_point.any())
+from tasks.ingestion.numbers import COMMA, POINT, SIGNS, blanks
 
 
 def to_numbers(cells: pd.Series, comma: bool) -> tuple[pd.Series, pd.Series]:
@@ -38,8 +17,8 @@ def to_numbers(cells: pd.Series, comma: bool) -> tuple[pd.Series, pd.Series]:
         float64 with NaN where nothing stands or no number, and bool, each (n,).
     """
     empty = blanks(cells)
-    text = cells.str.replace(_SIGNS, "", regex=True)
-    right = text.str.fullmatch(_COMMA if comma else _POINT) & ~empty
+    text = cells.str.replace(SIGNS, "", regex=True)
+    right = text.str.fullmatch(COMMA if comma else POINT) & ~empty
     text = text.str.replace("." if comma else ",", "", regex=False)
     if comma:
         text = text.str.replace(",", ".", regex=False)

@@ -12,6 +12,7 @@ from tasks.cases.demand.ingestion.roles import Roles, find_roles
 from tasks.cases.demand.sample import write_sales
 from tasks.ingestion.csv_text import NUMBER, read_strictly, unreadable
 from tasks.ingestion.files import Data, Ways, read
+from tasks.ingestion.plain_tables import Wanted
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
@@ -37,7 +38,9 @@ class Sales(NamedTuple):
 
 def read_sales(source: str, asked: dict[str, str], date_order: str) -> Data:
     """Find and read the sales of a source (`sample`, a path or an address)."""
-    return read(source, Ways(write_sales, no_public=NO_PUBLIC), read_table, asked, date_order)
+    return read(
+        source, Ways(write_sales, no_public=NO_PUBLIC, wanted=Wanted(remedy=REMEDY)), read_table, asked, date_order
+    )
 
 
 @stage(phase="Data understanding")

@@ -9,6 +9,7 @@ import pandas as pd
 from tasks.cases.quality.sample import write_products
 from tasks.ingestion.csv_text import NUMBER, read_strictly, unreadable
 from tasks.ingestion.files import Data, Ways, read
+from tasks.ingestion.plain_tables import Wanted
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import Unkeyed, stage
 
@@ -32,7 +33,7 @@ class Products(NamedTuple):
 
 def read_products(source: str) -> Data:
     """Find and read the products of a source (`sample`, a path or an address)."""
-    return read(source, Ways(write_products, no_public=NO_PUBLIC), read_table)
+    return read(source, Ways(write_products, no_public=NO_PUBLIC, wanted=Wanted(remedy=REMEDY)), read_table)
 
 
 @stage(phase="Data understanding")

@@ -8,6 +8,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from tasks.cases.recommendations.ingestion import forms
 from tasks.cases.recommendations.sample import write_ratings
 from tasks.ingestion.csv_text import NUMBER, read_strictly, unreadable
 from tasks.ingestion.files import Data, Source, Ways, locate, noted
+from tasks.ingestion.plain_tables import Wanted
 from tasks.ingestion.zip_members import Limited, find_member
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
@@ -52,12 +54,16 @@ class Rated(NamedTuple):
 WAYS = Ways(write_ratings, ["ratings"], (".csv", ".zip", ".dat", ".data", ".item"), several=True)
 
 
-def read_ratings(source: str, scale: float = HIGHEST) -> Data:
+WANTED = Wanted(["userId", "movieId", "rating"], ["timestamp"], remedy=REMEDY)
+
+
+def read_ratings(source: str, scale: float = HIGHEST, columns: str = "") -> Data:
     """Find and read the ratings of a source (`sample`, `public`, a folder, file, zip or address).
 
     Args:
         source: what the user asked for.
         scale: the highest rating of its scale; ratings come out as stars of 5.
+        columns: what the columns of a single file of ratings are called.
 
     Its parts are those of `Rated`.
 
@@ -65,7 +71,8 @@ def read_ratings(source: str, scale: float = HIGHEST) -> Data:
         UsageError: no such file, or a folder without ratings.csv.
         ContractError: what is found is no table of ratings.
     """
-    where = of_ratings(locate(source, WAYS).load(Source))
+    ways = replace(WAYS, wanted=WANTED) if columns else WAYS  # the reader knows the names of several publishers
+    where = of_ratings(locate(source, ways, columns).load(Source))
     parts = read_rating_files(where.files, scale)
     return noted(Data(where, parts.ratings, parts.quarantine, parts))
 

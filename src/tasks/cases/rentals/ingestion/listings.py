@@ -17,6 +17,7 @@ from tasks.cases.rentals.ingestion.prices import Mark, read_prices
 from tasks.cases.rentals.sample import write_rentals
 from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
 from tasks.ingestion.files import Data, Ways, read
+from tasks.ingestion.plain_tables import Wanted
 from tasks.ingestion.zip_members import Limited
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
@@ -47,9 +48,13 @@ class Listings(NamedTuple):
     currency: str
 
 
-def read_rentals(source: str, decimal: Mark = "auto") -> Data:
+WANTED = Wanted(NEEDED, [name for name in (*COLUMNS, *DETAILED) if name not in NEEDED], packed=True, remedy=REMEDY)
+
+
+def read_rentals(source: str, decimal: Mark = "auto", columns: str = "") -> Data:
     """Find and read the listings of a source (`sample`, `public`, a path or an address)."""
-    return read(source, Ways(write_rentals, ["rentals"], (".csv", ".gz")), read_listings, decimal)
+    ways = Ways(write_rentals, ["rentals"], (".csv", ".gz"), wanted=WANTED)
+    return read(source, ways, read_listings, decimal, columns=columns)
 
 
 @stage(phase="Data understanding")
@@ -134,7 +139,7 @@ def _completed(raw: pd.DataFrame) -> pd.DataFrame:
 
 def _named(cells: pd.Series) -> str:
     """Return the currency that a column of codes names alone."""
-    codes = {code for code in cells.str.upper().unique() if code}
+    codes = {code for code in cells.astype(str).str.upper().unique() if code}
     code = codes.pop() if len(codes) == 1 else ""
     return code if re.fullmatch("[A-Z]{3}", code) else ""
 
@@ -144,7 +149,7 @@ def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     table, reasons = raw.copy(), pd.Series("", index=raw.index)
     for column in (*WHOLE, *DECIMAL):
         whole = column in WHOLE
-        plain = raw[column].str.fullmatch(WHOLE_NUMBER if whole else NUMBER)
+        plain = raw[column].astype(str).str.fullmatch(WHOLE_NUMBER if whole else NUMBER)
         odd = ~plain & ~((column in MISSING_OK) & (raw[column] == ""))
         reasons = reasons.mask(odd & (reasons == ""), f"{column} is no {'whole ' * whole}number")
         text = raw[column].where(plain)

@@ -1,0 +1,95 @@
+"""What do the cells of an Excel workbook or a Parquet file say as text? Read with bounds; no size is believed."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.platform.errors import ContractError
+
+MOST_BYTES = 2**30  # of a Parquet file, unpacked
+MOST_SHEET_BYTES = 128 * 2**20  # of all that a workbook unpacks to
+MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 2_000_000, 500, 20_000_000
+DAMAGE = (
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What openpyxl raises on a workbook that is damaged or hostile."""
+
+Sheet = Iterator[list[str]]
+
+
+def text_of(value: Any) -> str:
+    """Return a typed value as the text that a CSV would hold."""
+    if value is None or (isinstance(value, float) and value != value) or value is pd.NaT:
+        return ""
+    if isinstance(value, dict | list | tuple):
+        pairs = dict(value) if value and not isinstance(value, dict) else value
+        return json.dumps(pairs, ensure_ascii=False, default=str)
+    return value.isoformat(" ") if hasattr(value, "isoformat") else str(value)
+
+
+def parquet_columns(file: Path, name: str, remedy: str) -> dict[str, list[str]]:
+    """Return the columns of a Parquet file as text.
+
+    Raises:
+        ContractError: it is damaged or too large; the sentence ends in `remedy`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        held = pq.ParquetFile(file)
+        size = sum(held.metadata.row_group(group).total_byte_size for group in range(held.metadata.num_row_groups))
+        if size > MOST_BYTES or held.metadata.num_rows > MOST_ROWS:
+            raise ContractError(f"{name} holds more than {MOST_BYTES // 2**20:,} MB or {MOST_ROWS:,} rows; split it.")
+        table = held.read()
+    except (pa.ArrowException, OSError) as error:
+        raise ContractError(f"{name} is no whole Parquet file ({str(error)[:80]}); {remedy}.") from None
+    return {
+        str(column): [text_of(value) for value in table.column(column).to_pylist()] for column in table.column_names
+    }
+
+
+def sheets(file: Path, name: str, remedy: str) -> Iterator[Sheet]:
+    """Yield the sheets of a workbook, each as an iterator of its rows; use one before you ask for the next.
+
+    Raises:
+        ContractError: it is damaged, or too large.
+    """
+    import openpyxl
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(item.file_size for item in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise ContractError(f"{name} is damaged ({str(error)[:80]}); fetch it again, or {remedy}.") from None
+    if unpacked > MOST_SHEET_BYTES:
+        raise ContractError(
+            f"{name} unpacks to {unpacked / 2**20:,.0f} MB, at most {MOST_SHEET_BYTES // 2**20} are read."
+        )
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except DAMAGE as error:
+        raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {remedy}.") from None
+    try:
+        for sheet in book.worksheets:
+            yield _rows(sheet, name, remedy)
+    finally:
+        book.close()
+
+
+def _rows(sheet: Any, name: str, remedy: str) -> Sheet:
+    cells = 0
+    try:
+        for row in sheet.iter_rows(values_only=True, max_row=MOST_ROWS, max_col=MOST_COLUMNS):
+            cells += len(row)
+            if cells > MOST_CELLS:
+                raise ContractError(f"{name} holds more than {MOST_CELLS:,} cells; give it in parts.")
+            yield [text_of(value) for value in row]
+    except DAMAGE as error:
+        raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {remedy}.") from None
