@@ -21,7 +21,7 @@ from tasks.cases.payments.training import segment_vendors
 from tasks.cases.payments.validation import CELLS, FAULT, REMEDY, VENDORS, check_lines, check_sums
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check, check_counted
@@ -33,6 +33,7 @@ def payments(
     rows: Annotated[int, Field(ge=5_000, le=20_000_000)] = 100_000,
     engine: Literal["auto", "pandas", "spark"] = "auto",
     most_segments: Annotated[int, Field(ge=2, le=12)] = 8,
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.02,
 ) -> Path:
     """Where does a state's money go, and which payments need a second look?
@@ -50,7 +51,7 @@ def payments(
         max_quarantined: stop when a larger share of the lines cannot be read
     """
     # Data understanding
-    data = read_payments(source, rows, engine)
+    data = read_payments(source, rows, engine, columns)
     tally, good = data.parts.tally, data.parts.good
     lines = check_counted(check_lines(tally, good, max_quarantined), REMEDY)
 
@@ -91,7 +92,8 @@ def payments(
         source, used, lines, cells, vendors, features.vendors, features.scaled, labels, naive, segments.scores,
         tables.unusual, tables.repeated, summed.counts, segments.judged, metrics, truth,
     )  # fmt: skip
-    return publish(findings, held, model={"model": segments.model}, tables=dict(tables.parts))
+    asked_with = {"model": segments.model, "raw": features.raw, "learned": features.vendors}
+    return publish(findings, held, model=asked_with, tables=dict(tables.parts))
 
 
 if __name__ == "__main__":

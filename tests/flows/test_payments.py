@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tasks.cases.payments.sample.payments import SEGMENTS, write_payments
+from tasks.publishing.predictions import predict
 
 pytestmark = pytest.mark.slow
 ROWS = 8_000
@@ -18,11 +20,28 @@ def run(prefect_server: str, **parameters: Any) -> tuple[dict[str, Any], str]:
     from flows.payments import payments
 
     report = Path(payments(**parameters))
-    return json.loads((report.parent / "result.json").read_text()), report.read_text()
+    result = json.loads((report.parent / "result.json").read_text())
+    return result | {"folder": report.parent}, report.read_text()
 
 
 def metrics(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {item["name"]: item for item in result["metrics"]}
+
+
+def asked_again(rows: Path, published: pd.DataFrame) -> None:
+    """The vendors learned from are of the kinds that were published; a part of one's payments is told as such."""
+    found = predict("payments", rows)
+    kinds, wanted = found.table.set_index("vendor")["kind"], published.set_index("vendor")["segment"]
+    assert kinds.fillna(0).astype(int).to_dict() == wanted.fillna(0).astype(int).to_dict()
+    assert found.answer.startswith(f"Of {len(published):,} vendors ")
+    assert found.warnings == []
+    lines = rows.read_text().splitlines()
+    often = published.sort_values("payments")["vendor"].iloc[-1]
+    few = [line for line in lines[1:] if often in line and line[6:10] == "2010"]
+    (short := rows.with_name("short.csv")).write_text("\n".join([lines[0], *few]))
+    found = predict("payments", short)
+    assert f"is of kind {found.table['kind'].iloc[0]} (" in found.answer
+    assert "those learned from 40; sums and counts grow with time" in found.warnings[0]
 
 
 def test_both_engines_answer_the_sample_alike_and_again_from_the_store(
@@ -43,6 +62,8 @@ def test_both_engines_answer_the_sample_alike_and_again_from_the_store(
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
     for name in ("departments_and_quarters", "vendors", "unusual", "repeated"):
         assert first["artifacts"][name] == f"{name}.csv"
+    vendors = pd.read_csv(first["folder"] / "vendors.csv", dtype={"vendor": str})
+    asked_again(tmp_path / "vendor_payments.csv", vendors)
     again, _ = run(prefect_server, rows=ROWS)
     assert {item["name"] for item in again["stages"] if item["state"] == "ran"} <= LIVE
     with_spark, _ = run(prefect_server, rows=ROWS, engine="spark")

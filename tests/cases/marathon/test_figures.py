@@ -47,6 +47,13 @@ def test_every_figure_becomes_svg_without_formula_marks(frame: pd.DataFrame) -> 
         assert "mathdefault" not in figure_to_svg(figure)
 
 
+def test_runners_who_are_all_alike_have_no_curve_and_no_legend(frame: pd.DataFrame) -> None:
+    alike = pd.concat([frame.head(1)] * 40, ignore_index=True)
+    for figure in (figures.fraction_distribution(alike, ""), figures.times_by_age(alike, "")):
+        figure_to_svg(figure)
+    figure_to_svg(figures.pair_grid(alike, {"age": "age", "height": "height (cm)"}, ""))
+
+
 def test_counts_in_titles() -> None:
     table = pd.DataFrame({"times_smallest": [0.1, 2.0], "adjusted": [1.0, 0.01], "state": ["none", "finding"]})
     assert "1 of 2 comparisons stands for itself" in texts(all_comparisons(table, 0.05, ""))

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tasks.cases.payments.features.summary import FEWEST, UNUSUAL, Summary, irregularity, quarter_name
-from tasks.cases.payments.features.vendors import FEATURES, raw_features, scaled_features, vendor_features
+from tasks.cases.payments.features.vendors import FEATURES, raw_features, standardised, vendor_features
 from tasks.cases.payments.features.with_pandas import sum_with_pandas, summed
 from tasks.cases.payments.features.with_spark import sum_with_spark
 from tasks.cases.payments.ingestion.ledger import Ledger
@@ -149,7 +149,7 @@ def test_features_are_scaled_and_irregularity_is_that_of_the_counts(summary: Sum
     vendor = pd.DataFrame({"first": [8060], "last": [8062], "payments": [7], "squares": [29]})
     assert irregularity(vendor)[0] == pytest.approx(np.std(counts) / np.mean(counts))
     same = raw_features(summary.vendors.head(1), 40)
-    assert (scaled_features(same) == 0).all(), "a feature that does not vary says nothing"
+    assert (standardised(same, same) == 0).all(), "a feature that does not vary says nothing"
 
 
 def test_too_few_vendors_are_refused(summary: Summary) -> None:

@@ -110,11 +110,15 @@ def fraction_distribution(frame: pd.DataFrame, source: str) -> "Figure":
         if len(values) < 2:
             continue
         medians[sex] = float(values.median())
-        sns.kdeplot(x=values, color=colour, linestyle=line, ax=axes, label=f"{sex} (median {medians[sex]:.1f})")
+        sns.kdeplot(
+            x=values, color=colour, linestyle=line, ax=axes, label=f"{sex} (median {medians[sex]:.1f})",
+            warn_singular=False,  # runners who are all alike have no curve
+        )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_xlabel("split fraction, 1 − 2 · split / final (%)")
     axes.set_ylabel("density")
-    axes.legend(loc="upper right")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper right")
     mean = frame["split_fraction"].mean()
     way = "longer" if mean > 0 else "less"
     set_title(
@@ -205,7 +209,7 @@ def _pair(axes: "Axes", frame: pd.DataFrame, across: str, up: str, sns: Any) -> 
         if len(part) < 2:
             continue
         if across == up:
-            sns.kdeplot(x=part[across], color=colour, linestyle=line, linewidth=1.0, ax=axes)
+            sns.kdeplot(x=part[across], color=colour, linestyle=line, linewidth=1.0, ax=axes, warn_singular=False)
         else:
             axes.scatter(
                 part[across], part[up], s=3, color=colour, marker=marker, alpha=0.35, linewidths=0, rasterized=True

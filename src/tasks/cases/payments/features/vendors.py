@@ -46,15 +46,24 @@ def vendor_features(vendors: pd.DataFrame) -> VendorFeatures:
     Raises:
         ContractError: too few such vendors.
     """
-    enough = (vendors["payments"] >= FEWEST_PAYMENTS) & (vendors["positive"] > 0)
-    chosen = vendors[enough].reset_index(drop=True)
+    chosen = vendors[described(vendors)].reset_index(drop=True)
     if len(chosen) < FEWEST_VENDORS:
         raise ContractError(
             f"Only {len(chosen)} vendors have {FEWEST_PAYMENTS} payments or more, and {FEWEST_VENDORS} are needed to"
             " tell kinds of vendors apart; give an export of more quarters."
         )
-    raw = raw_features(chosen, int(vendors["last"].max() - vendors["first"].min()) + 1)
-    return VendorFeatures(chosen, scaled_features(raw), raw)
+    raw = raw_features(chosen, span_of(vendors))
+    return VendorFeatures(chosen, standardised(raw, raw), raw)
+
+
+def described(vendors: pd.DataFrame) -> pd.Series:
+    """Tell which vendors have payments enough to go by."""
+    return (vendors["payments"] >= FEWEST_PAYMENTS) & (vendors["positive"] > 0)
+
+
+def span_of(vendors: pd.DataFrame) -> int:
+    """Return from how many quarters the payments of vendors are, the first and the last included."""
+    return int(vendors["last"].max() - vendors["first"].min()) + 1
 
 
 def raw_features(vendors: pd.DataFrame, quarters: int) -> np.ndarray:
@@ -73,12 +82,23 @@ def raw_features(vendors: pd.DataFrame, quarters: int) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def scaled_features(raw: np.ndarray) -> np.ndarray:
-    """Return logarithms of what spans powers of ten, and every column with mean 0 and standard deviation 1."""
-    table = raw.copy()
+def standardised(raw: np.ndarray, learned: np.ndarray) -> np.ndarray:
+    """Return logarithms of what spans powers of ten, every column on the scale on which `learned` has mean 0 and
+    standard deviation 1.
+
+    Args:
+        raw: features as `raw_features` gives them, (n, 8).
+        learned: those of the vendors that the scale is taken from, (m, 8).
+    """
+    table, of_learned = _logarithms(raw), _logarithms(learned)
+    deviation = of_learned.std(axis=0)
+    return (table - of_learned.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+
+
+def _logarithms(raw: np.ndarray) -> np.ndarray:
+    table = np.array(raw)
     table[:, 0] = np.log10(np.maximum(table[:, 0], 1.0))  # corrections may outweigh the payments
     for column in (1, 2, 5):
         table[:, column] = np.log10(table[:, column])
     table[:, 4] = np.sqrt(table[:, 4])
-    deviation = table.std(axis=0)
-    return (table - table.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return table

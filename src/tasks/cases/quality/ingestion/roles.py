@@ -22,6 +22,7 @@ GOOD = ("0", "-1", "no", "false", "pass", "passed", "ok", "good", "none", "accep
 AI4I_MODES = ("TWF", "HDF", "PWF", "OSF", "RNF")  # S. Matzka, 2020: why a machine failed, known only once it has
 UNIQUE = 0.95  # share of different values from which a text is a name of its row
 MOST_LEVELS = 30  # of a text that is an input
+MOST_TOLD = 4  # columns whose reason a refusal tells
 FEW_NUMBERS = 10  # different numbers up to which a column of whole numbers names classes
 
 
@@ -90,7 +91,10 @@ def assign_roles(
         aside |= {name: why for name in AI4I_MODES if name not in named["keep"]}
     inputs = [name for name in columns if name != result and name not in aside]
     if not inputs:
-        raise UsageError(f"No column is left as an input beside {result}; name some by --keep.")
+        why = "; ".join(f"{name}: {reason}" for name, reason in list(aside.items())[:MOST_TOLD])
+        raise UsageError(
+            f"No column is left as an input beside {result} ({why or 'it is alone'}); name some by --keep."
+        )
     return Roles(target=result, kind=found, faulty=bad, classes=classes, group="".join(named["group"][:1]),
                  time="".join(named["time"][:1]), inputs=inputs, left_out=aside)  # fmt: skip
 
