@@ -1,7 +1,7 @@
-"""The data app in a container: it answers on the loopback address only, so what comes to the container's own is handed on.
+"""The data app in a container: it answers on the loopback address only, and what comes to the container is handed on.
 
-The guard of the app stays in front (SECURITY.md): the port outside has to be the one inside, as it checks the host and port
-that a browser names. The address that logs a browser in stands in the container's log.
+The guard of the app stays in front (SECURITY.md): the port outside has to be the one inside, as it checks the host and
+port that a browser names. The address that logs a browser in stands in the container's log.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Does an address answer, or a port listen? `healthy.py http://…/health`, `healthy.py HOST:PORT`; exit status 0 or 1."""
+"""Does an address answer, or a port listen? `healthy.py http://…/health`, `healthy.py HOST:PORT`; status 0 or 1."""
 
 import socket
 import sys

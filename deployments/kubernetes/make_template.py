@@ -1,7 +1,8 @@
 """Which pod does a run get? Writes base-job-template.json for the work pool `casebook` of type kubernetes.
 
     python deployments/kubernetes/make_template.py
-    prefect work-pool create casebook --type kubernetes --base-job-template deployments/kubernetes/base-job-template.json
+    cd deployments/kubernetes
+    prefect work-pool create casebook --type kubernetes --base-job-template base-job-template.json
 
 Beside what Prefect's own template has: not root, nothing to write but three folders, no account of the cluster, bounded
 processor and memory, the store on a volume or an object store, and every secret from a Secret of Kubernetes.
@@ -42,9 +43,7 @@ def variables() -> dict[str, Any]:
         "stream_output": variable("boolean", True, "whether the worker shows what the run says"),
         "reports": variable("string", "casebook-reports", "claim of the volume with the reports"),
         "settings": variable("string", "casebook-settings", "ConfigMap with CASEBOOK_*: store, MLflow, Spark"),
-        "secrets": variable(
-            "string", "casebook-secrets", "Secret with keys of the object store, of MLflow, of Prefect"
-        ),
+        "secrets": variable("string", "casebook-secrets", "Secret with keys of object store, MLflow and Prefect"),
     }
 
 
