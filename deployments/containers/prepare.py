@@ -3,8 +3,8 @@
     python deployments/containers/prepare.py        # deployments/secrets, deployments/data, deployments/.env
     docker compose -f deployments/compose.yaml up --build --wait
 
-Every container runs as the user who calls this (as 10001 where root does), so that files readable by their owner only can
-be read in it. No password stands in compose.yaml, in the environment that an engine shows, or in a list of processes.
+Every container runs as the user who calls this (as 10001 where root does): it can read what only its owner may. No
+password stands in compose.yaml, in the environment that an engine shows, or in a list of processes.
 """
 
 import os
