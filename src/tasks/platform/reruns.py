@@ -65,7 +65,7 @@ def _filled(text: str, day: date) -> str:
             return text
         if names == {"date"}:
             return text.format(date=day)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UsageError(f"{text}: {error}; write {{date}}, or {{date:%Y/%m}}, where the date belongs.") from None
     raise UsageError(f"{text}: only {{date}} is known, or {{date:%Y/%m}} in another form.")
 
