@@ -79,11 +79,11 @@ def start(service: Service, log: Path) -> Noted:
         CasebookError: it ended, or is not ready in time; the message names its log.
     """
     account = pwd.getpwnam(service.user) if service.user and os.getuid() == 0 else None
-    owner = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as said:
         child = subprocess.Popen(
             service.command, env=service.environment, cwd=service.folder, stdout=said, stderr=said,
-            stdin=subprocess.PIPE, start_new_session=True, **owner,
+            stdin=subprocess.PIPE, start_new_session=True, user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None, extra_groups=[] if account else None,
         )  # fmt: skip
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
@@ -93,6 +93,7 @@ def start(service: Service, log: Path) -> Noted:
     while not service.ready():
         if child.poll() is not None or time.monotonic() > deadline:
             end(noted, signal.SIGKILL)
+            child.wait()
             raise CasebookError(f"{service.name} does not start; its log {log} says why.")
         time.sleep(0.2)
     child.returncode = 0  # it is to outlive this command: Python need not wait for it

@@ -158,13 +158,15 @@ class Reruns:
         Raises:
             CasebookError: the case has no deployment with a work pool to take after.
         """
+        from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+
         model = self._model(case)
         return self.client.create_deployment(
             flow_id=model.flow_id, name="backfill", entrypoint=model.entrypoint, path=model.path,
             pull_steps=model.pull_steps, work_pool_name=model.work_pool_name, work_queue_name=model.work_queue_name,
             job_variables=model.job_variables, parameter_openapi_schema=model.parameter_openapi_schema,
             tags=["casebook", "backfill"], description=model.description, concurrency_limit=at_once,
-            concurrency_options={"collision_strategy": "ENQUEUE"},
+            concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         )  # fmt: skip
 
     def _model(self, case: str) -> "DeploymentResponse":
@@ -227,7 +229,7 @@ def retry(words: list[str]) -> int:
         found = reruns.failed(given.days, case)
         for run in found:
             began = "" if given.list else ": started again" if reruns.again(run) else ": was started again before"
-            print(f"{run.name} ({run.state.name.lower() if run.state else 'failed'}){began}")
+            print(f"{run.name} ({(run.state_name or 'failed').lower()}){began}")
     print(f"{len(found)} failed or crashed in {given.days:g} days.", file=sys.stderr)
     return 0
 
