@@ -75,7 +75,7 @@ def publish(
     return report
 
 
-def _promoted(held: Held, findings: Findings, artifacts: dict[str, Stored]) -> Promotion:
+def _promoted(held: Held, findings: Stored, artifacts: dict[str, Stored]) -> Promotion:
     """Return what becomes of a model; a stage where something is to be done, and a word where nothing is."""
     reigning, decision = held.standing.reigning, held.decision.load(Decision)
     if reigning is not None:
