@@ -138,7 +138,8 @@ DOCKERFILE = (FOLDER / "Dockerfile").read_text("utf-8")
 def test_the_image_is_pinned_and_is_not_root() -> None:
     assert re.search(r"^ARG PYTHON_IMAGE=python:3\.1[123]\.\d+-slim-\w+$", DOCKERFILE, re.M)
     assert "--require-hashes" in DOCKERFILE
-    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.M)[-1] == "10001:10001"
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.M)[-1] == "${USER_ID}"
+    assert "ARG USER_ID=10001\n" in DOCKERFILE
     assert len(re.findall(r"^FROM ", DOCKERFILE, re.M)) == 2
     assert "HEALTHCHECK" in DOCKERFILE
     assert not re.search("apt|curl|wget|git clone", DOCKERFILE)
