@@ -5,6 +5,8 @@
     python deployments/alerts.py --block slack-webhook/team          # or by a notification block that you made in the
                                                                      # Prefect UI: Slack, e-mail, Teams, PagerDuty …
     python deployments/alerts.py --off
+    python deployments/alerts.py --recovery on                       # runs whose machine is gone are taken up by
+                                                                     # another worker; or off
 
 It talks to the `make serve` that runs, or to PREFECT_API_URL.
 """
@@ -18,14 +20,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from tasks.platform import keys  # noqa: E402 - the path comes first
+from tasks.platform.api import known_api  # noqa: E402 - the path comes first
 from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
-from tasks.platform.server import is_ours, note_file, read_note  # noqa: E402
-from tasks.platform.settings import apply_prefect_settings  # noqa: E402
 
 BLOCK = "casebook-alerts"
 URL = "CASEBOOK_ALERT_URL"
-PREFIX = "casebook-"
 
 
 def connect() -> None:
@@ -34,19 +33,14 @@ def connect() -> None:
     Raises:
         CasebookError: there is none.
     """
-    apply_prefect_settings()
-    note = read_note(note_file())
-    if is_ours(str(note.get("url", ""))):
-        os.environ |= {"PREFECT_API_URL": str(note["api_url"]), "PREFECT_API_AUTH_STRING": keys.auth_string()}
-    elif not os.environ.get("PREFECT_API_URL"):
-        raise CasebookError("No Prefect server is known: start `make serve`, or set PREFECT_API_URL.")
+    os.environ |= known_api()
 
 
-def read_automations(file: Path = ROOT / "deployments" / "automations.yaml") -> list[dict[str, Any]]:
-    """Read the automations, without their action."""
+def read_automations(part: str = "automations") -> list[dict[str, Any]]:
+    """Read the automations that tell somebody, without their action; or those of `recovery`, with it."""
     import yaml
 
-    return list(yaml.safe_load(file.read_text("utf-8"))["automations"])
+    return list(yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text("utf-8"))[part])
 
 
 def notification_block(name: str) -> str:
@@ -83,28 +77,37 @@ def _webhook() -> str:
 
 
 def install(block: str | None) -> list[str]:
-    """Replace the automations of Casebook by those of the file; without a block they are only taken away.
+    """Replace the automations that tell somebody by those of the file; without a block they are only taken away.
 
     Returns:
         The names of those that are there now.
     """
+    entries = read_automations()
+    names = [entry["name"] for entry in entries]
+    for entry in entries:
+        told = {"subject": entry.pop("subject"), "body": entry.pop("body")}
+        entry["actions"] = [{"type": "send-notification", "block_document_id": block, **told}]
+    return replace(names, entries if block else [])
+
+
+def install_recovery(on: bool) -> list[str]:
+    """Let crashed runs be taken up again, or not any more; return the names of the automations that do."""
+    entries = read_automations("recovery")
+    return replace([entry["name"] for entry in entries], entries if on else [])
+
+
+def replace(names: list[str], entries: list[dict[str, Any]]) -> list[str]:
+    """Take away the automations of these names and make those of `entries`; return the names of those made."""
     from prefect.automations import Automation
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
         for old in client.read_automations():
-            if old.name.startswith(PREFIX):
+            if old.name in names:
                 client.delete_automation(old.id)
-    made = []
-    for entry in read_automations() if block else []:
-        action = {
-            "type": "send-notification", "block_document_id": block,
-            "subject": entry.pop("subject"), "body": entry.pop("body"),
-        }  # fmt: skip
-        automation = Automation.model_validate(entry | {"actions": [action], "enabled": True})
-        automation.create()
-        made.append(automation.name)
-    return made
+    for entry in entries:
+        Automation.model_validate(entry | {"enabled": True}).create()
+    return [entry["name"] for entry in entries]
 
 
 def main() -> int:
@@ -112,9 +115,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--block", default="", help="a notification block of Prefect, as type/name")
     parser.add_argument("--off", action="store_true", help="take the automations away")
+    parser.add_argument("--recovery", choices=["on", "off"], help="whether crashed runs are taken up again")
     given = parser.parse_args()
     try:
         connect()
+        if given.recovery:
+            install_recovery(given.recovery == "on")
+            print(f"Crashed runs are {'' if given.recovery == 'on' else 'not '}taken up again from now on.")
+            return 0
         made = install(None if given.off else notification_block(given.block))
     except CasebookError as error:
         print(f"casebook: {error}", file=sys.stderr)

@@ -17,6 +17,8 @@ usage: casebook COMMAND [options]
   casebook run CASE [options]         run one; `casebook run CASE --help` names its parameters
   casebook predict CASE GIVEN         ask the champion of a case about new rows or pictures
   casebook nightly [--cases CASE …]   run all, or those named, and report what failed or drifted
+  casebook backfill CASE --from --to  run a case for each date of a range, on workers
+  casebook retry failed [--days N]    start runs of workers that failed or crashed again, once each
   casebook home [--output FOLDER]     make the page of all results anew
   casebook serve                      the results, Prefect and MLflow in a browser, and the schedule
   casebook app                        the data app: what was found, and asking the models, for people who do not code
@@ -53,9 +55,9 @@ def script(file: Path, words: list[str]) -> int:
     return 0
 
 
-def module(name: str) -> Callable[[list[str]], int]:
-    """Return the command of a module that has a `main`."""
-    return lambda words: int(importlib.import_module(name).main(words))
+def command(module: str, function: str = "main") -> Callable[[list[str]], int]:
+    """Return the command that a function of a module is; the module is imported when it runs."""
+    return lambda words: int(getattr(importlib.import_module(module), function)(words))
 
 
 def serve(words: list[str]) -> int:
@@ -121,13 +123,15 @@ def _told(row: dict[str, Any]) -> str:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": show,
     "run": run,
-    "predict": module("tasks.publishing.predictions"),
+    "predict": command("tasks.publishing.predictions"),
     "nightly": lambda words: flow("nightly", words),
+    "backfill": command("tasks.platform.reruns", "backfill"),
+    "retry": command("tasks.platform.reruns", "retry"),
     "home": home,
     "serve": serve,
-    "app": module("tasks.app.__main__"),
-    "store": module("tasks.platform.store.__main__"),
-    "doctor": module("tasks.platform.doctor"),
+    "app": command("tasks.app.__main__"),
+    "store": command("tasks.platform.store.__main__"),
+    "doctor": command("tasks.platform.doctor"),
 }
 
 

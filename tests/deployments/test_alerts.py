@@ -145,3 +145,59 @@ def test_every_text_is_a_template_that_prefect_takes() -> None:
     for entry in read_automations():
         for field in ("subject", "body"):
             assert SendNotification.validate_template(entry[field], field) == entry[field]
+
+
+@pytest.mark.slow
+def test_a_crashed_run_of_a_deployment_is_taken_up_again_and_no_other(served: Child) -> None:
+    done = alerts("--recovery", "on")
+    assert done.stdout == "Crashed runs are taken up again from now on.\n", done.stderr
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+    from prefect.states import Crashed, Running
+    from pydantic import SecretStr
+
+    own = {PREFECT_API_URL: served.api_url, PREFECT_API_AUTH_STRING: SecretStr(keys.auth_string())}
+    with temporary_settings(own), get_client(sync_client=True) as client:
+        from prefect import flow
+
+        @flow(name="movies")
+        def movies() -> None:
+            return None
+
+        made = client.create_deployment(client.create_flow(movies), "sample", tags=["casebook"], paused=True)
+        ours = client.create_flow_run_from_deployment(made)
+        theirs = client.create_flow_run(movies, tags=["casebook"])  # of a command: no worker could take it up
+        time.sleep(3)  # the server's triggers are read again when an automation is made
+        for run in (ours, theirs):
+            client.set_flow_run_state(run.id, Running(), force=True)
+            client.set_flow_run_state(run.id, Crashed(message="The process died."), force=True)
+        for _ in range(SECONDS * 2):
+            state = client.read_flow_run(ours.id).state
+            if state is not None and state.is_scheduled():
+                break
+            time.sleep(0.5)
+        assert state is not None
+        assert (state.name, state.message) == ("AwaitingRetry", "Its process was gone; it goes on from the store.")
+        other = client.read_flow_run(theirs.id).state
+        assert other is not None
+        assert other.is_crashed()
+        assert sorted(item.name for item in client.read_automations()) == [
+            "casebook-recovery-again", "casebook-recovery-silent",
+        ]  # fmt: skip
+        assert alerts("--off").returncode == 0  # takes away what tells, and not what mends
+        assert len(client.read_automations()) == 2
+        assert alerts("--recovery", "off").returncode == 0
+        assert client.read_automations() == []
+
+
+def test_a_silent_run_is_not_taken_for_dead_before_three_heartbeats() -> None:
+    import tomllib
+
+    beat = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["prefect"]["flows"][
+        "heartbeat_frequency"
+    ]
+    [silent, again] = read_automations("recovery")
+    assert silent["trigger"]["within"] >= 3 * beat
+    assert silent["trigger"]["after"] == ["prefect.flow-run.heartbeat"]
+    assert {"prefect.flow-run.heartbeat", "prefect.flow-run.Completed"} <= set(silent["trigger"]["expect"])
+    assert again["actions"][0]["state"] == "SCHEDULED"

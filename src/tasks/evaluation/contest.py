@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from tasks.evaluation.champion import Decision, decide_promotion
 from tasks.evaluation.champions import Champion, champions, checked_name, plain
 from tasks.platform.errors import CasebookError
-from tasks.platform.stage import stage
 from tasks.platform.store import Stored, store
 from tasks.platform.text import shorten
 
@@ -48,13 +47,12 @@ class Held:
         return bool(self.decision.load(Decision).promoted)
 
 
-@stage(phase="Evaluation", live=True)
 def read_champion(model: str, config: dict[str, Any], primary: str, test_data: str, scores: Stored) -> Standing:
     """Find the champion that a model has to beat.
 
     A model that is the champion already (same choices, same test data, same score of every case) is no rival of its
     own: its rival is still the one that it replaced. So a run that is repeated finds what it found the first time, and
-    every stage that follows is cached.
+    every stage that follows is cached. No stage of its own: it looks at some records of the store and computes nothing.
 
     Args:
         model: the name.
@@ -98,7 +96,7 @@ def contest(
     """
     test_data = on.digest if isinstance(on, Stored) else on
     choices = plain(config)
-    standing = read_champion(checked_name(name), choices, metric, test_data, cases.scores).load(Standing)
+    standing = read_champion(checked_name(name), choices, metric, test_data, cases.scores)
     rival, rescored, problem = standing.rival, None, ""
     theirs = rival.scores if rival else None
     if rival and ((rival.test_data, rival.primary) != (test_data, metric) or not _whole(theirs)):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tasks.platform import keys
+from tasks.platform.errors import CasebookError
 from tasks.platform.lingering import lingering_server
 from tasks.platform.server import Child, TemporaryServer, is_ours, running_server
 from tasks.platform.settings import apply_prefect_settings, settings
@@ -57,6 +58,21 @@ def prefect_api() -> Iterator[Child | None]:
         _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()}),
     ):
         yield server
+
+
+def known_api() -> dict[str, str]:
+    """Return what makes the Prefect API known that is there already: that of `make serve`, or the one that is set.
+
+    Raises:
+        CasebookError: there is none.
+    """
+    apply_prefect_settings()
+    if url := running_server():
+        return {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": keys.auth_string()}
+    named = os.environ.get("PREFECT_API_URL")
+    if not named:
+        raise CasebookError("No Prefect server is known: start `make serve`, or set PREFECT_API_URL.")
+    return {"PREFECT_API_URL": named}
 
 
 def _key_for(url: str) -> str:

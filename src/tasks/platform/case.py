@@ -37,6 +37,7 @@ from tasks.platform.text import printable
 
 FIRST_RUN = ("great_expectations", "matplotlib.figure")
 LATE = timedelta(hours=1)  # a scheduled run that starts later than this is skipped
+MOST_STARTS = 3  # of one run whose process dies each time
 
 
 def case(fn: Callable[..., Path]) -> Any:
@@ -60,6 +61,7 @@ def as_flow(fn: Callable[..., Path]) -> Any:
     def body(*args: Any, **kwargs: Any) -> Any:
         if skipped := _skip_when_late():
             return skipped
+        _refuse_what_never_ends()
         bound = inspect.signature(fn).bind(*conceal(args), **{name: conceal(value) for name, value in kwargs.items()})
         bound.apply_defaults()
         check_run_of_the_api(dict(bound.arguments))
@@ -94,6 +96,23 @@ def _skip_when_late() -> Any:
         f"Due at {run.expected_start_time:%Y-%m-%d %H:%M} UTC, {late.total_seconds() / 3600:.1f} hours ago; skipped."
     )
     return Completed(name="Skipped", message=message)
+
+
+def _refuse_what_never_ends() -> None:
+    """End a run that is taken up again and again (deployments/automations.yaml), as it may end every worker.
+
+    Raises:
+        CasebookError: it was begun too often.
+    """
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is not None and run.run_count > MOST_STARTS:
+        raise CasebookError(
+            f"Begun {MOST_STARTS} times, and each time its process died; memory may not suffice. Start it anew once the"
+            " reason is mended."
+        )
 
 
 def main(fn: Callable[..., Path]) -> NoReturn:

@@ -68,22 +68,15 @@ def publish(
         The path of report.html.
     """
     artifacts, results = model or {}, tables or {}
-    promotion = promote(held, findings, artifacts).load(Promotion) if held else None
+    promotion = _promoted(held, findings, artifacts) if held else None
     ancestors = [item.digest for item in [*results.values(), *artifacts.values()]]
     report = Path(publish_report(findings, promotion, list(dict.fromkeys(ancestors)), results).load(str))
     track(the_run(), findings, held, promotion.model_dump() if promotion else None, artifacts)
     return report
 
 
-@stage(phase="Deployment", live=True)
-def promote(held: Held, findings: Findings, artifacts: dict[str, Stored]) -> Promotion:
-    """Make a model the champion when its contest said so and the champion that it beat still reigns.
-
-    Args:
-        held: the model after its contest (`tasks.evaluation.contest.Held`).
-        findings: with its figures.
-        artifacts: stored results that answer a new case, by name.
-    """
+def _promoted(held: Held, findings: Stored, artifacts: dict[str, Stored]) -> Promotion:
+    """Return what becomes of a model; a stage where something is to be done, and a word where nothing is."""
     reigning, decision = held.standing.reigning, held.decision.load(Decision)
     if reigning is not None:
         reason = (
@@ -94,6 +87,19 @@ def promote(held: Held, findings: Findings, artifacts: dict[str, Stored]) -> Pro
     problem = f" ({held.problem})" if held.problem else ""
     if not decision.promoted:
         return Promotion(model=held.name, reason=f"{decision.reason}{problem}")
+    return promote(held, findings, artifacts).load(Promotion)
+
+
+@stage(phase="Deployment", live=True)
+def promote(held: Held, findings: Findings, artifacts: dict[str, Stored]) -> Promotion:
+    """Make a model that has won its contest the champion, when the one that it beat still reigns.
+
+    Args:
+        held: the model after its contest (`tasks.evaluation.contest.Held`).
+        findings: with its figures.
+        artifacts: stored results that answer a new case, by name.
+    """
+    decision = held.decision.load(Decision)
     figures = {metric.name: metric.value if math.isfinite(metric.value) else None for metric in findings.metrics}
     record = Champion(
         model=held.name,
