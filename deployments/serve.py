@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from tasks.platform import keys  # noqa: E402 - the path comes first
 from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
+from tasks.platform.flow_runs import conclude_killed  # noqa: E402
 from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
 from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
 from tasks.platform.settings import apply_prefect_settings, settings  # noqa: E402
@@ -199,6 +200,7 @@ def serve_flows(note: dict[str, Any]) -> None:
     from prefect import serve
 
     entries = read_deployments()
+    conclude_killed()
     retire(entries)
     deployments = [build(entry) for entry in entries]
     print(f"{links(note)}\nEach address logs one browser in; --link makes new ones. Stop with Ctrl+C.", flush=True)

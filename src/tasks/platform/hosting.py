@@ -107,7 +107,7 @@ def one_migration_at_a_time(complete: bool = True) -> Iterator[None]:
     folder = keys.private_folder(Path(os.environ["PREFECT_HOME"]))
     mark = folder / "migrated"
     ready = _migrated()
-    if ready and mark.is_file() and mark.read_text("utf-8") == ready:
+    if ready and mark.is_file() and mark.read_bytes() == ready.encode():
         yield
         return
     with alone(folder / "migration.lock", settings().server_start):

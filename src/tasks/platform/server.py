@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tasks.platform import keys
+from tasks.platform.databases import mend_prefect
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import apply_prefect_settings, python_path, settings
 
@@ -138,6 +139,8 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         keys.secret()  # made here, and not by two processes
         try:
+            if kind in {"temporary", "prefect"}:
+                mend_prefect()
             self.process = self._start(["--boot", boot] if boot else [])
         finally:
             self.bound.close()

@@ -5,6 +5,7 @@ Each setting is an environment variable `CASEBOOK_<NAME>`; `python -m tasks.plat
 
 import os
 import sys
+import time
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -144,3 +145,19 @@ def apply_prefect_settings() -> None:
     folder = Path(os.environ["PREFECT_HOME"])
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)  # the database holds Secret blocks
+    _put_aside(Path(os.environ["PREFECT_PROFILES_PATH"]))
+
+
+def _put_aside(file: Path) -> None:
+    """Rename profiles of ours that cannot be read: Prefect would not even be imported."""
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+        sound = isinstance(content.get("active", ""), str) and isinstance(content.get("profiles", {}), dict)
+    except OSError:
+        return
+    except ValueError:  # no TOML, or no UTF-8
+        sound = False
+    if not sound and file.is_relative_to(settings().home.absolute()):
+        aside = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        file.rename(aside)
+        print(f"  {file} was damaged: it is now {aside.name}, and a new one is made.", file=sys.stderr, flush=True)
