@@ -205,4 +205,4 @@ def run(place: Place, trials: int, seed: int, only: Sequence[str] = ()) -> list[
     wrong = [trial(place, number, kind, seed, truth) for number, kind in chosen]
     bad = [text for text in wrong if text]
     print(f"{len(chosen) - len(bad)} of {len(chosen)} trials: the same answer after the kill")
-    return bad + [f"left behind: {name}" for name in leftovers(place)]
+    return bad if only and "leftovers" not in only else bad + [f"left behind: {name}" for name in leftovers(place)]

@@ -69,6 +69,7 @@ class Place:
         self.home, self.kept, self.temporary = folder / "home", folder / "kept", folder / "tmp"
         self.temporary.mkdir(parents=True, exist_ok=True)
         self.forks = False
+        self.before: list[str] = []  # words that go before a command
         ours = ("CASEBOOK_", "PREFECT_")
         self.environment = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
         self.environment |= {
@@ -79,11 +80,12 @@ class Place:
 
     def start(self, *command: str, **settings: str) -> Any:
         """Start a Python program of ours in a session of its own; a flow as a fork (hardy/forked.py)."""
-        if self.forks and command[0].startswith("flows/"):
+        if self.forks and not self.before and command[0].startswith("flows/"):
             return Forked(command[0], self.environment | settings)
         return subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=self.environment | settings, text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
+            [*self.before, sys.executable, *command], cwd=ROOT, env=self.environment | settings,
+            text=True, errors="replace", start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def run(self, *command: str, **settings: str) -> Said:
@@ -213,7 +215,7 @@ def journal(text: str) -> list[str]:
     return re.findall(r"^  \S.{18}  (\S+)\s+(?:ran|cached|failed)\b", text, re.MULTILINE)
 
 
-def thin_out(place: Place, random_: random.Random, share: float = 0.5, seconds: float = 4.0) -> int:
+def thin_out(place: Place, random_: random.Random, share: float = 0.15, seconds: float = 4.0) -> int:
     """Forget some results, so that their stages run again; those that took longer than `seconds` are kept."""
     slow = set()
     for file in (place.home / "store" / "pedigree").rglob("*.json"):
