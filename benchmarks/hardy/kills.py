@@ -77,7 +77,8 @@ def _command(place: Place, flow: str, kind: str, random_: random.Random, truth: 
         whole = Said(process.returncode, out, said)
         wrong = "the command showed a traceback" if whole.traced else "" if whole.sentences else "no sentence was said"
     last = (journal(said) or ["the start"])[-1]
-    return Moment(f"after {last} + {more:.1f} s{' (it had ended)' if ended else ''}", wrong)
+    told = f" (it had ended: {(Said(0, '', said).sentences or ['done'])[-1][:120]})" if ended else ""
+    return Moment(f"after {last} + {more:.1f} s{told}", wrong)
 
 
 def _read_until(process: "subprocess.Popen[str]", lines: int, more: float) -> tuple[str, bool]:

@@ -265,3 +265,32 @@ def test_a_run_whose_process_was_killed_is_not_shown_as_running_for_ever(home: P
     flow_runs._keep_alive(SimpleNamespace(prefect="another", ended=True))  # type: ignore[arg-type]
     flow_runs.conclude_killed()
     assert not (folder / str(living.id)).exists()
+
+
+def test_a_deployment_that_runs_once_at_a_time_runs_again_after_a_kill(home: Path, prefect_server: str) -> None:
+    from prefect import Flow
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+    from prefect.states import Pending, Running
+
+    def demo() -> None:
+        """Stand for a flow."""
+
+    limit = ConcurrencyLimitConfig.model_validate({"limit": 1, "collision_strategy": "CANCEL_NEW"})
+    with get_client(sync_client=True) as client:
+        flow = client.create_flow(Flow(demo))
+        deployment = client.create_deployment(flow_id=flow, name="once", concurrency_options={
+            "collision_strategy": limit.collision_strategy}, concurrency_limit=limit.limit)  # fmt: skip
+        runs = [client.create_flow_run_from_deployment(deployment) for _ in range(3)]
+        for state in (Pending(), Running()):
+            client.set_flow_run_state(runs[0].id, state)
+        client.set_flow_run_state(runs[1].id, Pending())
+        before = client.read_flow_run(runs[1].id).state
+        (keys.private_folder(home / "running") / str(runs[0].id)).write_text("")  # its process was killed
+        flow_runs.conclude_killed()
+        client.set_flow_run_state(runs[2].id, Pending())
+        after = client.read_flow_run(runs[2].id).state
+        client.delete_deployment(deployment)
+    assert before is not None
+    assert after is not None
+    assert (before.type.value, after.type.value) == ("CANCELLED", "PENDING")
