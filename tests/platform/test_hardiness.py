@@ -189,6 +189,11 @@ def test_a_damaged_sample_is_written_anew(home: Path, way: str) -> None:
     assert [item.read_text() for item in first.files] == [f"n\n{number}\n" for number in range(3)]
 
 
+def caught(error: Exception, context: Exception) -> Exception:
+    error.__context__ = context
+    return error
+
+
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
@@ -208,6 +213,11 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (UsageError("Say so."), None),
         (ZeroDivisionError("a fault of ours"), None),
         (KeyError("a fault of ours"), None),
+        (caught(KeyError("a fault of ours"), FileNotFoundError(errno.ENOENT, "No such file", "x")), None),
+        (
+            caught(KeyError("what full disks lead to"), OSError(errno.ENOSPC, "No space", "/x")),
+            "The disk of /x is full",
+        ),
     ],
 )
 def test_faults_of_the_machine_are_one_sentence_and_our_own_stay_tracebacks(error: Exception, said: str | None) -> None:

@@ -24,26 +24,27 @@ SHORT = (
     "can't start new thread", "resource temporarily unavailable", "could not create a primitive", "oom when allocating",
     "thread constructor failed", "pthread_create", "terminatedworkererror", "unable to allocate",
 )  # fmt: skip
-OF_THE_SERVER = ("httpx", "httpcore", "websockets", "prefect")
+OF_THE_SERVER = {"httpx", "httpcore", "websockets"}  # modules
+GONE = {"ObjectNotFound", "Failed to reach API"}
 
 
 def explained(error: BaseException) -> CasebookError | None:
     """Return what to tell the user of an error that is a fault of the machine; None when it is none of those."""
-    chain = list(_chain(error))
-    if any(isinstance(item, CasebookError) for item in chain[:1]):
+    if isinstance(error, CasebookError):
         return None
+    chain = list(_chain(error))
     if any(_is_short_of_memory(item) for item in chain):
         return CasebookError(
             f"Memory was short; end other programs, take a part of the data, or set CASEBOOK_THREADS=1: {AGAIN}."
         )
     if (full := full_place()) or any(isinstance(item, OSError) and item.errno in FULL for item in chain):
         return CasebookError(f"The disk of {full or _named(chain)} is full; free some space there: {AGAIN}.")
-    for item in chain:
-        if isinstance(item, OSError) and item.errno is not None and _of_files(item):
+    for item in _causes(error):  # what was caught on the way does not count
+        if isinstance(item, OSError) and not isinstance(item, ConnectionError | TimeoutError):
             what = f"{item.filename or 'The system'}: {item.strerror or item}"
             return CasebookError(f"{what}; mend it, then run the same command again.")
-    if any(type(item).__module__.partition(".")[0] in OF_THE_SERVER for item in chain):
-        return CasebookError(_server_fault(error))
+        if isinstance(item, OSError) or _is_of_the_server(item):
+            return CasebookError(_server_fault(error))
     return None
 
 
@@ -60,6 +61,20 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         queue += [item.__cause__, item.__context__]
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from."""
+    item: BaseException | None = error
+    while item is not None:
+        yield item
+        item = item.__cause__
+
+
+def _is_of_the_server(error: BaseException) -> bool:
+    """Tell whether an error is one of talking to a Prefect server."""
+    modules = {base.__module__.partition(".")[0] for base in type(error).__mro__}
+    return bool(modules & OF_THE_SERVER) or any(word in f"{type(error).__name__} {error}"[:300] for word in GONE)
+
+
 def _is_short_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
@@ -67,13 +82,6 @@ def _is_short_of_memory(error: BaseException) -> bool:
         return False
     said = f"{type(error).__name__} {str(error)[:2000]}".lower()
     return any(word in said for word in SHORT)
-
-
-def _of_files(error: OSError) -> bool:
-    """Tell whether an error of the system is about files; one of a connection is judged as such."""
-    return not isinstance(error, ConnectionError | TimeoutError) and error.errno not in {
-        errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRINUSE,
-    }  # fmt: skip
 
 
 def full_place() -> Path | None:
