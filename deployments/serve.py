@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from tasks.platform import keys  # noqa: E402 - the path comes first
 from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
+from tasks.platform.faults import explained  # noqa: E402
 from tasks.platform.flow_runs import conclude_killed  # noqa: E402
 from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
 from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
@@ -257,11 +258,14 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):  # a background job starts with SIGINT ignored
             signal.signal(number, signal.default_int_handler)
         run(options)
-    except CasebookError as error:
-        print(f"casebook: {error}", file=sys.stderr)
-        return error.exit_status
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        print(f"casebook: {known}", file=sys.stderr)
+        return known.exit_status
     return 0
 
 

@@ -1,6 +1,7 @@
 """What kills, damage, full disks and short memory leave: healed, put aside, told in one sentence, or gone with age."""
 
 import errno
+import getpass
 import os
 import shutil
 import sqlite3
@@ -169,6 +170,20 @@ def test_a_damaged_key_and_a_damaged_mark_are_no_traceback(home: Path, monkeypat
         assert (home / "prefect" / "migrated").read_text().startswith("a ")
 
 
+def test_a_user_without_a_home_gets_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    settings.cache_clear()
+    settings()
+    assert Path("~/x").expanduser() == home / "x"
+    assert getpass.getuser() == "casebook"
+
+
 def write_numbers(folder: Path) -> None:
     for number in range(3):
         (folder / f"{number}.csv").write_text(f"n\n{number}\n")
@@ -210,7 +225,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OSError(errno.ENOSPC, "No space left on device", "/there/x"), "The disk of /there/x is full"),
         (caused(RuntimeError("task"), OSError(errno.EDQUOT, "Quota", "/there/x")), "The disk of /there/x is full"),
         (OSError(errno.EROFS, "Read-only file system", "/there/x"), "/there/x: Read-only file system; mend it"),
-        (UsageError("Say so."), None),
+        (UsageError("Say so."), "Say so."),
         (ZeroDivisionError("a fault of ours"), None),
         (KeyError("a fault of ours"), None),
         (caught(KeyError("a fault of ours"), FileNotFoundError(errno.ENOENT, "No such file", "x")), None),

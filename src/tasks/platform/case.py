@@ -24,7 +24,6 @@ from typing import Any, NoReturn
 
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
-from tasks.platform.errors import CasebookError
 from tasks.platform.faults import explained
 from tasks.platform.flow_runs import announced, name_in_progress, note_flow_run, told
 from tasks.platform.masking import conceal
@@ -107,8 +106,6 @@ def main(fn: Callable[..., Path]) -> NoReturn:
             raise SystemExit(_ask(fn.__name__, [word for word in sys.argv[1:] if word != "--predict"]))
         arguments = parse_arguments(fn)
         report = _run(fn, arguments)
-    except CasebookError as error:
-        _fail(str(error), error.exit_status)
     except KeyboardInterrupt:
         _fail("Stopped. The same command goes on from where it was.", 130)
     except Exception as error:

@@ -29,9 +29,9 @@ GONE = {"ObjectNotFound", "Failed to reach API"}
 
 
 def explained(error: BaseException) -> CasebookError | None:
-    """Return what to tell the user of an error that is a fault of the machine; None when it is none of those."""
+    """Return what to tell the user of an error of ours, or of a fault of the machine; None when it is neither."""
     if isinstance(error, CasebookError):
-        return None
+        return error
     chain = list(_chain(error))
     if any(_is_short_of_memory(item) for item in chain):
         return CasebookError(

@@ -103,11 +103,24 @@ def settings() -> Settings:
         UsageError: a variable `CASEBOOK_*` holds a value that its setting does not take.
     """
     try:
-        return Settings()
+        found = Settings()
+        _have_a_home(found.home)
+        return found
     except ValidationError as error:
         first = error.errors()[0]
         name = "CASEBOOK_" + "_".join(str(part) for part in first["loc"]).upper()
         raise UsageError(f"{name}={first['input']!r}: {first['msg']}.") from None
+
+
+def _have_a_home(folder: Path) -> None:
+    """Let `~` lead into the folder of this house where the user has none: without HOME, and without an entry.
+
+    Containers run as such users. Prefect, MLflow and Great Expectations cannot be imported there.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ |= {"HOME": str(folder.absolute()), "USER": os.environ.get("USER") or "casebook"}
 
 
 def _flatten(table: dict[str, Any], prefix: str) -> dict[str, str]:
