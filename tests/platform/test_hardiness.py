@@ -3,6 +3,7 @@
 import errno
 import getpass
 import os
+import random
 import shutil
 import sqlite3
 import time
@@ -123,6 +124,20 @@ def test_a_damaged_database_is_put_aside_and_never_removed(
     assert aside.name.startswith("x.db.damaged-")
     assert aside.read_bytes() == content
     assert f"History was damaged: {file} is now {aside.name}" in capsys.readouterr().err
+
+
+def test_no_damage_makes_the_look_at_a_database_fail(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    database(file)
+    content, random_ = file.read_bytes(), random.Random(1)  # repeatable
+    found = []
+    for number in range(200):
+        damaged = bytearray(content)
+        for _ in range(1 + number // 4):
+            damaged[random_.randrange(len(content) if number % 2 else 600)] ^= 1 << random_.randrange(8)
+        file.write_bytes(damaged)
+        found.append(is_whole(file, "flow_run"))
+    assert 0 < sum(found) < 150  # the rest of the flips changed what a value says
 
 
 def test_a_database_of_another_program_is_none_of_ours_and_a_locked_one_is_whole(tmp_path: Path) -> None:

@@ -38,13 +38,16 @@ def is_whole(file: Path, table: str = "") -> bool:
     try:
         address = f"{file.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+            database.text_factory = bytes  # damaged names need not be UTF-8
             names = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-            if names and table and table not in names:
+            if names and table and table.encode() not in names:
                 return False
             small = file.stat().st_size <= LARGEST
-            return not small or database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return not small or database.execute("PRAGMA quick_check(1)").fetchone() == (b"ok",)
     except sqlite3.DatabaseError as error:
         return not any(word in str(error).lower() for word in DAMAGED)
+    except UnicodeError:  # what SQLite says holds the damage itself
+        return False
 
 
 def prefect_is_whole() -> bool:

@@ -90,7 +90,7 @@ def _migrated() -> str:
             sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         ) as database:
             version = database.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeError):
         return ""
     return f"{version[0]} {importlib.metadata.version('prefect')}" if version else ""
 
