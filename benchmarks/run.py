@@ -1,6 +1,7 @@
 """`make bench`: every benchmark, one after the other. `python benchmarks/run.py hashing` runs one.
 
-`mutants` measures the tests and not the cases, and takes half an hour: it runs only when it is named.
+`mutants` and `hardiness` measure the tests and the platform and not the cases, and take half an hour and more: they run
+only when they are named.
 
 A benchmark that needs a file that is not here says so and is left out.
 """
@@ -15,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 def main() -> int:
     """Run the benchmarks that are named, or all; return 1 when one failed."""
     files = sorted(path for path in HERE.glob("[!_]*.py") if path.stem != "run")
-    wanted = set(sys.argv[1:]) or {path.stem for path in files} - {"mutants"}
+    wanted = set(sys.argv[1:]) or {path.stem for path in files} - {"mutants", "hardiness"}
     if unknown := wanted - {path.stem for path in files}:
         print(
             f"No benchmark {', '.join(sorted(unknown))}; there are {', '.join(p.stem for p in files)}.", file=sys.stderr

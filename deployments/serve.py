@@ -23,6 +23,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from tasks.platform import keys  # noqa: E402 - the path comes first
 from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
+from tasks.platform.faults import explained  # noqa: E402
+from tasks.platform.flow_runs import conclude_killed  # noqa: E402
 from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
 from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
 from tasks.platform.settings import apply_prefect_settings, settings  # noqa: E402
@@ -199,6 +201,7 @@ def serve_flows(note: dict[str, Any]) -> None:
     from prefect import serve
 
     entries = read_deployments()
+    conclude_killed()
     retire(entries)
     deployments = [build(entry) for entry in entries]
     print(f"{links(note)}\nEach address logs one browser in; --link makes new ones. Stop with Ctrl+C.", flush=True)
@@ -255,11 +258,14 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):  # a background job starts with SIGINT ignored
             signal.signal(number, signal.default_int_handler)
         run(options)
-    except CasebookError as error:
-        print(f"casebook: {error}", file=sys.stderr)
-        return error.exit_status
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        print(f"casebook: {known}", file=sys.stderr)
+        return known.exit_status
     return 0
 
 

@@ -141,21 +141,21 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="", file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    from tasks.platform.errors import CasebookError
+    from tasks.platform.faults import explained
     from tasks.platform.questions import known
     from tasks.platform.text import printable
 
     try:
         return COMMANDS[known(words[0], list(COMMANDS), "command")](words[1:])
-    except CasebookError as error:
-        print(f"casebook: {printable(str(error))}", file=sys.stderr)
-        return error.exit_status
     except BrokenPipeError:  # `casebook list | head`
         sys.stderr.close()
         return 1
-    except OSError as error:
-        print(f"casebook: {error.filename or 'The system'}: {error.strerror or error}.", file=sys.stderr)
-        return 1
+    except Exception as error:
+        told = explained(error)
+        if told is None:
+            raise
+        print(f"casebook: {printable(str(told))}", file=sys.stderr)
+        return told.exit_status
 
 
 if __name__ == "__main__":

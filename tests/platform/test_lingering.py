@@ -4,6 +4,7 @@ import http.server
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,7 @@ def test_the_server_of_a_killed_command_ends(home: Path, prefect_home: Path):
         ("OSError: [Errno 28] No space left on device", True, "the disk of"),
         ("sqlite3.OperationalError: database or disk is full", True, "the disk of"),
         ("sqlalchemy.exc.DatabaseError: file is not a database", True, "prefect.db cannot be used"),
+        ("MemoryError", True, "memory was short"),
         ("[Errno 98] address already in use", True, "its port is taken"),
         ("CasebookError: migration.lock has been locked by another process", True, "creating the database"),
         ("", False, r"\(process 7\) did not answer within 120 seconds; raise CASEBOOK_SERVER_START"),
@@ -211,10 +214,14 @@ def test_a_full_disk_is_named_even_when_the_log_is_empty(tmp_path: Path, home: P
 
 
 @pytest.mark.slow
-def test_a_damaged_database_is_named(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_database_of_another_release_is_named(home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
     (home / "prefect").mkdir(parents=True)
-    (home / "prefect" / "prefect.db").write_bytes(b"no database" * 1000)
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as newer:  # whole, so it is not put aside
+        newer.execute("CREATE TABLE flow_run (id TEXT)")
+        newer.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        newer.execute("INSERT INTO alembic_version VALUES ('of the future')")
+        newer.commit()
     child = TemporaryServer()
     with pytest.raises(CasebookError, match=r"prefect\.db cannot be used .*; move it away"):
         child.wait()

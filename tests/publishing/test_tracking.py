@@ -242,13 +242,12 @@ def test_a_damaged_database_is_one_sentence_and_no_run_is_lost(
 ) -> None:
     (registry / "mlflow.db").write_bytes(content)
     leave(note(tmp_path))
-    left = hand_on()
+    assert hand_on() == 0
     said = capfd.readouterr().err
     assert "Traceback" not in said
-    if left:
-        assert "move it away" in said
-        (registry / "mlflow.db").unlink()
-        assert hand_on() == 0
+    if content:
+        assert "MLflow's mirror of the runs was damaged" in said
+        assert [file.read_bytes() for file in registry.glob("mlflow.db.damaged-*")] == [content]
     assert len(runs()) == 1
 
 
@@ -293,3 +292,41 @@ def test_a_helper_killed_at_any_moment_loses_no_run(registry: Path, tmp_path: Pa
     assert hand_on() == 0
     finished = [run.data.tags["casebook.run"] for run in runs() if run.info.status == "FINISHED"]
     assert sorted(finished) == ["run-1", "run-2", "run-3"]
+
+
+def test_a_run_that_a_killed_helper_began_is_not_shown_as_running_for_ever(registry: Path, tmp_path: Path) -> None:
+    item = note(tmp_path)
+    with mlflow_client() as client:
+        experiment = client.create_experiment("similarity")
+        begun = client.create_run(experiment, tags={"casebook.run": item.run})
+    leave(item)
+    assert hand_on() == 0
+    (shown,) = runs()
+    assert shown.info.status == "FINISHED"
+    assert shown.info.run_id != begun.info.run_id
+
+
+def test_a_champion_whose_run_was_killed_before_it_left_a_note_is_registered_by_the_next(
+    registry: Path, tmp_path: Path
+) -> None:
+    for night in (2, 3):  # they find themselves as the champion, version 1
+        leave(note(tmp_path, night, fresh=False, version=1))
+    assert hand_on() == 0
+    with mlflow_client() as client:
+        (version,) = client.search_model_versions(f"name = '{MODEL}'")
+        assert version.tags["casebook.run"] == "run-2"
+        assert client.get_model_version_by_alias(MODEL, ALIAS).version == version.version
+
+
+def test_a_damaged_count_of_refusals_holds_up_nothing(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = leave(note(tmp_path))
+    outbox().write_bytes(f"{name}.tries", b"\xff")
+
+    def refuse(_: Note) -> str:
+        raise CasebookError("no")
+
+    monkeypatch.setattr("tasks.publishing.tracking.mirror", refuse)
+    assert hand_on() == 1
+    assert outbox().read_bytes(f"{name}.tries") == b"1"

@@ -4,7 +4,6 @@ The name that a browser sends is never used: what was uploaded lies in a folder 
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tasks.ingestion.pictures.decoding import decode
 from tasks.ingestion.pictures.entries import PictureError
 from tasks.platform.errors import UsageError
 from tasks.platform.hosting import UPLOAD_MEGABYTES
+from tasks.platform.scratch import passing_folder
 
 MOST_MEGABYTES = UPLOAD_MEGABYTES
 PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
@@ -63,7 +63,7 @@ def table(content: bytes) -> Iterator[Path]:
 @contextlib.contextmanager
 def laid(content: bytes, name: str) -> Iterator[Path]:
     """Yield a file with this content, which goes afterwards."""
-    with tempfile.TemporaryDirectory(prefix="casebook-app-") as folder:
-        path = Path(folder, name)
+    with passing_folder("uploaded-") as folder:
+        path = folder / name
         path.write_bytes(content)
         yield path

@@ -5,6 +5,7 @@ public original, and which endings its files have; what lies inside a file is th
 """
 
 import hashlib
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -17,11 +18,13 @@ from pydantic import BaseModel, Field
 from tasks.ingestion.asked import FETCHED, OWN, existing, fetched, is_address, name_of
 from tasks.ingestion.buckets import fetched_below, is_bucket
 from tasks.ingestion.plain_tables import SUFFIXES, Wanted, parse_columns, plain
+from tasks.platform.digests import digest_file, digest_files
 from tasks.platform.errors import UsageError
 from tasks.platform.run import current_run
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
-from tasks.platform.store import Stored, digest_file
+from tasks.platform.storage import Folder
+from tasks.platform.store import Stored
 
 MOST_FILES = 10_000  # of a folder
 
@@ -181,19 +184,30 @@ def _files(
 
 
 def _written(sample: Callable[[Path], object]) -> list[Path]:
-    """Return the sample's files, written once into a folder of the cache that bears the digest of their code."""
+    """Return the sample's files, written once into a folder of the cache that bears the digest of their code.
+
+    A note beside the folder tells what the files held when they were written: damaged ones are written anew.
+    """
     from tasks.platform.sources import function_digest
 
     name = f"{sample.__module__.rpartition('.')[2]}-{sample.__name__}-{function_digest(sample)[:12]}"
     folder = settings().cache_folder / "samples" / name
-    if not folder.is_dir():
+    if not _is_whole(folder):
         part = folder.with_name(f".{uuid.uuid4().hex}")
         part.mkdir(parents=True)
         sample(part)
-        try:
-            part.rename(folder)
-        except OSError:
+        Folder(str(folder.parent)).write_bytes(f"{name}.json", json.dumps(digest_files(part)).encode())
+        if _is_whole(folder):  # another run was first, with the same bytes
             shutil.rmtree(part)
-            if not folder.is_dir():  # else another run was first, with the same bytes
-                raise
+        else:
+            Folder(str(folder.parent)).put(part, name)
     return sorted(item for item in folder.rglob("*") if item.is_file())
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether the files of a sample are those that were written."""
+    try:
+        note = folder.with_name(f"{folder.name}.json")
+        return folder.is_dir() and json.loads(note.read_bytes()) == digest_files(folder)
+    except (OSError, ValueError):
+        return False

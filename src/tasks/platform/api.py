@@ -11,6 +11,7 @@ sent the key of this home before it has proved that it knows it: another user ma
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tasks.platform import keys
 from tasks.platform.errors import CasebookError
@@ -41,6 +42,8 @@ def prefect_api() -> Iterator[Child | None]:
     Yields the server for commands (call `wait` before the first flow), or None when an API is there.
     """
     apply_prefect_settings()
+    if not Path(os.environ["PREFECT_PROFILES_PATH"]).exists():  # it was damaged, or set-up has not been here
+        keys.write_profile()
     named = os.environ.get("PREFECT_API_URL")
     if named:
         # The profile of this home holds the key; a server elsewhere is not to be sent it.

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError
+from tasks.platform.faults import explained
 from tasks.platform.flow_runs import announced, name_in_progress, note_flow_run, told
 from tasks.platform.masking import conceal
 from tasks.platform.parameters import completed
@@ -125,15 +126,13 @@ def main(fn: Callable[..., Path]) -> NoReturn:
             raise SystemExit(_ask(fn.__name__, [word for word in sys.argv[1:] if word != "--predict"]))
         arguments = parse_arguments(fn)
         report = _run(fn, arguments)
-    except CasebookError as error:
-        _fail(str(error), error.exit_status)
     except KeyboardInterrupt:
         _fail("Stopped. The same command goes on from where it was.", 130)
-    except OSError as error:
-        _fail(
-            f"{error.filename or 'The system'}: {error.strerror or error}; mend it, then run the same command again.",
-            1,
-        )
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        _fail(str(known), known.exit_status)
     print(report, flush=True)
     raise SystemExit(0)
 

@@ -1,21 +1,29 @@
 """What does Prefect's UI show of a run? A name that tells case, data and time, tags, and the answer.
 
 A run that another one starts in a process of its own (`announce`) is shown as its sub-flow run, and stays told when its
-process is killed.
+process is killed. A run whose process was killed would be shown as running for ever, and a deployment that may run once
+at a time would never run again; so each run locks a file (`<home>/running/<id>`), and the next one, or `make serve`,
+that finds the lock free tells Prefect of the end.
 """
 
+import fcntl
 import os
+import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tasks.platform import keys
 from tasks.platform.masking import mask_addresses, mask_parameters
 from tasks.platform.run import Run
+from tasks.platform.settings import settings
 from tasks.platform.text import shorten
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
+KILLED = "Its process ended without a word: it was killed, or the machine went down."
 ANNOUNCED = "CASEBOOK_FLOW_RUN"  # in the environment of a command: the flow run that it is
 LONGEST = 40  # characters of the data's name
 
@@ -52,12 +60,51 @@ def note_flow_run(run: Run) -> None:
     if context is None or identity is None:
         return
     run.prefect = str(identity)
+    conclude_killed()
+    _keep_alive(run)
     # Not by `prefect.tags`: the tags of each task would make Prefect ask for a concurrency slot, 0.15 s a stage.
     tags = {*(context.flow_run.tags if context.flow_run else []), "casebook", run.flow, data_label(run.parameters)}
     try:
         context.client.update_flow_run(identity, tags=sorted(tags - {""}))  # type: ignore[union-attr]
     except Exception as error:  # noqa: BLE001 - a run is not to fail for want of its tags
         _logger().warning("The run has no tags: %s", error)
+
+
+_alive: list[tuple[Run, int]] = []  # with the lock that says so
+
+
+def _running() -> Path:
+    return keys.private_folder(settings().home / "running")
+
+
+def _keep_alive(run: Run) -> None:
+    """Lock the file of a run until its process ends, or has begun another run."""
+    for ended in [item for item in _alive if item[0].ended]:
+        os.close(ended[1])
+        _alive.remove(ended)
+    file = _running() / f".{uuid.uuid4().hex}"  # nobody finds it before it is locked
+    number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    file.rename(file.with_name(run.prefect))
+    _alive.append((run, number))
+
+
+def conclude_killed() -> None:
+    """Tell Prefect of the end of runs whose processes have ended; a run is not to fail because of others."""
+    for file in _running().glob("[!.]*"):
+        try:
+            number = os.open(file, os.O_RDWR)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _conclude(file.name, True, KILLED)
+                file.unlink()
+            except BlockingIOError:
+                continue  # it goes on
+            finally:
+                os.close(number)
+        except Exception as error:  # noqa: BLE001
+            if type(error).__name__ == "ObjectNotFound":  # of a database that is no more
+                file.unlink(missing_ok=True)
 
 
 def _logger() -> Any:

@@ -90,7 +90,7 @@ def _migrated() -> str:
             sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         ) as database:
             version = database.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeError):
         return ""
     return f"{version[0]} {importlib.metadata.version('prefect')}" if version else ""
 
@@ -107,7 +107,7 @@ def one_migration_at_a_time(complete: bool = True) -> Iterator[None]:
     folder = keys.private_folder(Path(os.environ["PREFECT_HOME"]))
     mark = folder / "migrated"
     ready = _migrated()
-    if ready and mark.is_file() and mark.read_text("utf-8") == ready:
+    if ready and mark.is_file() and mark.read_bytes() == ready.encode():
         yield
         return
     with alone(folder / "migration.lock", settings().server_start):

@@ -15,6 +15,7 @@ import secrets
 import stat
 import time
 import tomllib
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def private_folder(folder: Path) -> Path:
 def write_private(file: Path, text: str, new: bool = False) -> None:
     """Write a file that only its owner can read, whole or not at all; `new` leaves one that exists alone."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_name(f".{file.name}.{secrets.token_hex(6)}")
+    scratch = file.with_name(f".{uuid.uuid4().hex}.part")  # a name by which leftovers are known
     try:
         with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as sink:
             sink.write(text)
@@ -69,7 +70,7 @@ def secret() -> bytes:
         raise UsageError(f"{file} belongs to another user; set CASEBOOK_HOME to a folder of your own.")
     if stat.S_IMODE(status.st_mode) & 0o077:
         file.chmod(0o600)
-    text = file.read_text("utf-8").strip()
+    text = file.read_text("ascii", "replace").strip()
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise UsageError(f"{file} is damaged; remove it, and a new one is made.")
     return bytes.fromhex(text)
@@ -153,7 +154,7 @@ def write_profile() -> None:
     file = Path(os.environ.get("PREFECT_PROFILES_PATH") or settings().home / "prefect" / "profiles.toml")
     try:
         content = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):  # no TOML, or no UTF-8
         content = {}
     wanted = {"PREFECT_API_AUTH_STRING": auth_string(), "PREFECT_SERVER_API_AUTH_STRING": auth_string()}
     profiles: dict[str, dict[str, Any]] = content.get("profiles", {})

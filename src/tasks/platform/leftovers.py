@@ -3,13 +3,15 @@
 | what                                                     | where                                  | goes after    |
 |----------------------------------------------------------|----------------------------------------|---------------|
 | objects half written, Spark's files, ledgers in the making | `<store>/.scratch`, `<home>/scratch`   | a day         |
-| files half written (`.<hex>`, `.part`, `.old`)           | store, home, cache of downloads        | a week        |
+| files half written (`.<hex>`, `.part`, `.old`)           | store, home, cache, output folder      | a week        |
 | run folders without a report                             | the output folder                      | a week        |
+| marks of runs that nobody has told Prefect of            | `<home>/running`                       | a week        |
 | copies of objects of a remote store                      | `<home>/fetched`                       | a month       |
 | row-wise checkpoints that no run has asked for           | `<store>/memo`                         | three months  |
 
-The age is that of the newest file inside, so that a run which takes days keeps what it works on. A run looks for
-leftovers when it opens the store, at most every six hours.
+The age is that of the newest file inside, so that a run which takes days keeps what it works on. What is dated ahead of
+the clock, which was wrong then, or is now, counts from the look that finds it. A run looks for leftovers when it opens
+the store, at most every six hours.
 """
 
 import contextlib
@@ -31,20 +33,24 @@ UNFINISHED_AGE = 7 * DAY
 FETCHED_AGE = 30 * DAY
 MEMO_AGE = 90 * DAY
 RUN_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # as `tasks.platform.run.open_run` names folders
-UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{32}(\.\w+)?|.*\.part")
+OWN_NAME = re.compile(r"\.[0-9a-f]{32}([.-]\w+)*")  # nobody else names a file so; with what SQLite lays beside one
+UNFINISHED_NAME = re.compile(rf"{OWN_NAME.pattern}|.*\.part")
 
 
 def tidy_up() -> None:
     """Remove what killed runs have left and nobody needs any more; what cannot be removed stays."""
     stamp = settings().home / "tidied"
-    if not settings().home.is_dir() or time.time() - _changed(stamp) < BETWEEN_LOOKS:
+    if not settings().home.is_dir() or 0 <= time.time() - _changed(stamp) < BETWEEN_LOOKS:
         return
     with contextlib.suppress(OSError):
         stamp.touch()
     for path, age in candidates():
         with contextlib.suppress(OSError):
-            if time.time() - newest(path) > age:
+            since = time.time() - newest(path)
+            if since > age:
                 remove(path)
+            elif since < -DAY:
+                date_now(path)
 
 
 def candidates() -> Iterator[tuple[Path, float]]:
@@ -53,11 +59,16 @@ def candidates() -> Iterator[tuple[Path, float]]:
     for folder in {scratch_folder(), home / "scratch"}:
         yield from ((path, SCRATCH_AGE) for path in _inside(folder))
     yield from ((path, FETCHED_AGE) for path in _inside(home / "fetched"))
+    yield from ((path, UNFINISHED_AGE) for path in _inside(home / "running"))
     places = [home.absolute(), settings().cache_folder.absolute(), *([local.absolute()] if local else [])]
     for folder in {place for place in places if not set(place.parents) & set(places)}:
         yield from ((path, UNFINISHED_AGE) for path in _unfinished(folder))
-    for flow in _inside(settings().output):
+    output = settings().output
+    yield from ((path, UNFINISHED_AGE) for path in [*_inside(home / "prefect"), *_inside(output)] if _half(path))
+    for flow in _inside(output):
         for run in _inside(flow):
+            if _half(run):
+                yield run, UNFINISHED_AGE
             if RUN_NAME.fullmatch(run.name) and run.is_dir() and not (run / "report.html").exists():
                 yield run, UNFINISHED_AGE
     if local:
@@ -70,6 +81,11 @@ def _inside(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
+
+
+def _half(path: Path) -> bool:
+    """Tell whether a name is that of something half written, in a folder that may hold a user's own files."""
+    return OWN_NAME.fullmatch(path.name) is not None
 
 
 def _unfinished(folder: Path) -> Iterator[Path]:
@@ -98,6 +114,14 @@ def newest(path: Path) -> float:
     """Return when `path`, or what has changed last inside it, was changed (seconds since 1970)."""
     inside = (Path(place, name) for place, folders, files in os.walk(path) for name in [*folders, *files])
     return max([_changed(path), *map(_changed, inside)])
+
+
+def date_now(path: Path) -> None:
+    """Let what is dated ahead of the clock count from now."""
+    now = time.time()
+    for item in [path, *path.rglob("*")]:
+        if _changed(item) > now:
+            os.utime(item, (now, now), follow_symlinks=False)
 
 
 def remove(path: Path) -> None:

@@ -39,7 +39,12 @@ class LingeringServer(Child):
         note_of_lingering().unlink(missing_ok=True)
         super().__init__("temporary", log)
         note = {"api_url": self.api_url, "pid": self.process.pid, "for": environment_digest()}
-        keys.write_private(note_of_lingering(), json.dumps(note))
+        try:
+            keys.write_private(note_of_lingering(), json.dumps(note))
+        except OSError:  # a full disk: nobody would find the server
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def _start(self, options: list[str], *kept: int, stdin: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
         assert self._life is not None

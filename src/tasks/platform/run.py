@@ -44,6 +44,7 @@ class Run:
         self.links: dict[str, str] = {}  # files of the run's folder, by name
         self.prefect = ""  # id of the flow run
         self.answer = ""  # once it is published, without secrets
+        self.ended = False
         self._lock = threading.Lock()
 
     @property
@@ -112,4 +113,5 @@ def open_run(flow: str, output: str | Path | None = None) -> Iterator[Run]:
     try:
         yield run
     finally:
+        run.ended = True
         _current.reset(token)

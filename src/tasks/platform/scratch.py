@@ -1,6 +1,11 @@
-"""Where does what is unfinished lie? The scratch folder, and arrays larger than memory that disappear by themselves."""
+"""Where does what is unfinished lie? The scratch folder, and arrays larger than memory that disappear by themselves.
+
+Nothing unfinished lies among the temporary files of the system, where a run that was killed would leave it for good.
+"""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +20,19 @@ def scratch_folder(url: str = "") -> Path:
     base = settings().home / "scratch" if is_url(url) else Path(url.removeprefix("file://").rstrip("/")) / ".scratch"
     base.mkdir(parents=True, exist_ok=True)
     return base
+
+
+@contextmanager
+def passing_folder(prefix: str) -> Iterator[Path]:
+    """Yield an empty folder below `<home>/scratch` that is removed afterwards; after a kill it goes when it is old.
+
+    Args:
+        prefix: how its name begins; it tells what the folder was for.
+    """
+    base = settings().home / "scratch"
+    base.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=base, prefix=prefix, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def scratch_array(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:

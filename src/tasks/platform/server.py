@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tasks.platform import keys
+from tasks.platform.databases import mend_prefect
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import apply_prefect_settings, python_path, settings
 
@@ -105,7 +106,7 @@ def free_port() -> int:
 
 
 def start_failure(log: Path, process_id: int, ended: bool) -> str:
-    """Say why a server did not start: disk, database, port or time, with the place."""
+    """Say why a server did not start: disk, memory, database, port or time, with the place."""
     try:
         said = log.read_text("utf-8", "replace")[-20_000:].lower()
     except OSError:
@@ -114,6 +115,8 @@ def start_failure(log: Path, process_id: int, ended: bool) -> str:
     free = shutil.disk_usage(home).free
     if "no space left" in said or "disk is full" in said or free < LITTLE_DISK:
         return f"the disk of {home} is full ({free / 2**20:.0f} MiB free); free some space there"
+    if any(word in said for word in ("memoryerror", "cannot allocate memory", "can't start new thread", "bad_alloc")):
+        return "memory was short; end other programs"
     if "address already in use" in said:
         return "its port is taken; name another"
     if "has been locked by another process" in said:
@@ -138,6 +141,8 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         keys.secret()  # made here, and not by two processes
         try:
+            if kind in {"temporary", "prefect"}:
+                mend_prefect()
             self.process = self._start(["--boot", boot] if boot else [])
         finally:
             self.bound.close()

@@ -5,6 +5,7 @@ Each setting is an environment variable `CASEBOOK_<NAME>`; `python -m tasks.plat
 
 import os
 import sys
+import time
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -102,11 +103,24 @@ def settings() -> Settings:
         UsageError: a variable `CASEBOOK_*` holds a value that its setting does not take.
     """
     try:
-        return Settings()
+        found = Settings()
+        _have_a_home(found.home)
+        return found
     except ValidationError as error:
         first = error.errors()[0]
         name = "CASEBOOK_" + "_".join(str(part) for part in first["loc"]).upper()
         raise UsageError(f"{name}={first['input']!r}: {first['msg']}.") from None
+
+
+def _have_a_home(folder: Path) -> None:
+    """Let `~` lead into the folder of this house where the user has none: without HOME, and without an entry.
+
+    Containers run as such users. Prefect, MLflow and Great Expectations cannot be imported there.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ |= {"HOME": str(folder.absolute()), "USER": os.environ.get("USER") or "casebook"}
 
 
 def _flatten(table: dict[str, Any], prefix: str) -> dict[str, str]:
@@ -144,3 +158,19 @@ def apply_prefect_settings() -> None:
     folder = Path(os.environ["PREFECT_HOME"])
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)  # the database holds Secret blocks
+    _put_aside(Path(os.environ["PREFECT_PROFILES_PATH"]))
+
+
+def _put_aside(file: Path) -> None:
+    """Rename profiles of ours that cannot be read: Prefect would not even be imported."""
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+        sound = isinstance(content.get("active", ""), str) and isinstance(content.get("profiles", {}), dict)
+    except OSError:
+        return
+    except ValueError:  # no TOML, or no UTF-8
+        sound = False
+    if not sound and file.is_relative_to(settings().home.absolute()):
+        aside = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        file.rename(aside)
+        print(f"  {file} was damaged: it is now {aside.name}, and a new one is made.", file=sys.stderr, flush=True)

@@ -15,7 +15,6 @@ import argparse
 import importlib
 import inspect
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from tasks.evaluation.champions import Champion, champions, reigning
 from tasks.platform.command import add_options, check
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
 from tasks.platform.questions import can_be_asked, cases
+from tasks.platform.scratch import passing_folder
 
 SHOWN = 20  # rows on the console; all are in the file
 
@@ -131,8 +131,8 @@ def _as_text(given: Any) -> Iterator[str]:
     table = given if isinstance(given, pd.DataFrame) else pd.DataFrame(list(given) if _rows(given) else None)
     if table.empty:
         raise UsageError("There is nothing to answer: give a path, a table, or a row as a mapping.")
-    with tempfile.TemporaryDirectory(prefix="casebook-") as folder:
-        file = Path(folder, "given.csv")
+    with passing_folder("asked-") as folder:
+        file = folder / "given.csv"
         table.to_csv(file, index=False)
         yield str(file)
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tasks.platform.databases import is_whole, mended
 from tasks.platform.errors import CasebookError, TransientError
 from tasks.platform.locks import alone
 from tasks.platform.masking import mask_addresses
@@ -106,15 +107,15 @@ def _translated(error: Exception, code: str, uri: str) -> CasebookError:
 
 
 def prepare_tracking() -> None:
-    """Create the embedded MLflow database where it is missing; set-up calls it ahead, because it takes seconds.
+    """Create the embedded MLflow database where it is missing or damaged; set-up calls it ahead, as it takes seconds.
 
     The database is made under another name and renamed when it is whole, so that a kill leaves none or a good one.
     """
     file = embedded_file()
-    if file is None or file.exists():
+    if file is None or (file.exists() and is_whole(file, "experiments")):
         return
     with one_at_a_time():
-        if file.exists():
+        if not mended(file, "experiments", "MLflow's mirror of the runs") and file.exists():
             return
         scratch = file.with_name(f".{uuid.uuid4().hex}.db")
         try:

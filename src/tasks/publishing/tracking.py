@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from tasks.evaluation.metrics import Metric
 from tasks.platform.errors import CasebookError
+from tasks.platform.scratch import passing_folder
 from tasks.platform.settings import settings
 from tasks.platform.store import Store, Stored
 from tasks.platform.text import shorten
@@ -88,7 +88,8 @@ def _handed_on(name: str) -> bool:
 
 def _put_aside(name: str, content: bytes) -> bool:
     """Count a refusal; after `MOST_TRIES` the note goes into the folder `refused`, so that the others get through."""
-    tries = int(outbox().read_bytes(f"{name}.tries", missing_ok=True) or b"0") + 1
+    told = outbox().read_bytes(f"{name}.tries", missing_ok=True) or b""
+    tries = (int(told) if told.isdigit() else 0) + 1
     if tries < MOST_TRIES:
         outbox().write_bytes(f"{name}.tries", str(tries).encode())
         return False
@@ -109,9 +110,13 @@ def mirror(note: Note) -> str:
     findings = Store(note.store).load(note.findings, Findings)
     with mlflow_client() as client:
         experiment = _experiment(client, note.flow)
-        known = client.search_runs([experiment], f"tags.`{PREFIX}run` = '{note.run}'", max_results=1)
-        if known and known[0].info.status == "FINISHED":
-            run_id = str(known[0].info.run_id)
+        known = client.search_runs([experiment], f"tags.`{PREFIX}run` = '{note.run}'")
+        whole = [run for run in known if run.info.status == "FINISHED"]
+        for begun in known:
+            if begun.info.status != "FINISHED":  # a helper was killed over it; it would be shown as running for ever
+                client.delete_run(begun.info.run_id)
+        if whole:
+            run_id = str(whole[0].info.run_id)
         else:
             start = int(note.started.timestamp() * 1000)
             run = client.create_run(experiment, start_time=start, run_name=note.title, tags=_tags(note, findings))
@@ -119,7 +124,7 @@ def mirror(note: Note) -> str:
             _log(client, run_id, note, findings.metrics)
             _log_files(client, run_id, note, findings)
             client.set_terminated(run_id, end_time=int(note.ended.timestamp() * 1000))
-        if note.fresh and note.version:
+        if note.version and (note.fresh or not _registered(client, note)):
             _register(client, run_id, note)
     return run_id
 
@@ -179,16 +184,14 @@ def _log_files(client: Any, run_id: str, note: Note, findings: Findings) -> None
     for file in sorted(note.folder.iterdir()) if note.folder.is_dir() else []:
         if file.is_file() and file.suffix in TABLES:
             client.log_artifact(run_id, str(file))
-    base = settings().home / "mlflow"
-    with tempfile.TemporaryDirectory(dir=base, prefix="mirror-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with passing_folder("mirror-") as folder:
         for place, svg in enumerate(_drawings(findings), 1):
             (folder / f"figure-{place:02d}.svg").write_text(svg, "utf-8")
         if any(folder.iterdir()):
             client.log_artifacts(run_id, str(folder), "figures")
-    with tempfile.TemporaryDirectory(dir=base, prefix="mirror-", ignore_cleanup_errors=True) as name:
+    with passing_folder("mirror-") as folder:
         for label, stored in note.artifacts.items():
-            _log_model(client, run_id, Store(note.store), label, stored, Path(name))
+            _log_model(client, run_id, Store(note.store), label, stored, folder)
 
 
 def _drawings(findings: Findings) -> list[str]:
@@ -206,6 +209,15 @@ def _log_model(client: Any, run_id: str, place: Store, label: str, stored: Store
             client.log_artifacts(run_id, str(path), f"model/{name}")
         else:
             client.log_artifact(run_id, shutil.copy(path, scratch / f"{name}{path.suffix}"), "model")
+
+
+def _registered(client: Any, note: Note) -> bool:
+    """Tell whether MLflow knows of the champion that a run has found to be itself.
+
+    It does not when the run that crowned it was killed before it left a note.
+    """
+    known = client.search_model_versions(f"name = '{note.model}'")
+    return any(version.tags.get(f"{PREFIX}version") == str(note.version) for version in known)
 
 
 def _register(client: Any, run_id: str, note: Note) -> None:

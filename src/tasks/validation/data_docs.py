@@ -9,12 +9,12 @@ import html
 import json
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from tasks.platform.scratch import passing_folder
 from tasks.platform.text import printable
 from tasks.validation.expectations import expectation, great_expectations, quiet
 from tasks.validation.rules import Contract, enough_rows
@@ -100,8 +100,8 @@ def write_data_docs(frame: pd.DataFrame, contract: Contract, folder: Path) -> Pa
         The first page, `<folder>/index.html`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="data-docs-") as scratch, great_expectations() as gx:
-        context = quiet(gx.get_context(mode="file", project_root_dir=scratch))
+    with passing_folder("data-docs-") as scratch, great_expectations() as gx:
+        context = quiet(gx.get_context(mode="file", project_root_dir=str(scratch)))
         asset = context.data_sources.add_pandas("frame").add_dataframe_asset(_file_name(contract.name))
         whole = asset.add_batch_definition_whole_dataframe("whole")
         rules = [expectation(gx, rule, number) for number, rule in enumerate([enough_rows(contract), *contract.rules])]
@@ -111,7 +111,7 @@ def write_data_docs(frame: pd.DataFrame, contract: Contract, folder: Path) -> Pa
         )
         checkpoint = gx.Checkpoint(name="contract", validation_definitions=[definition], result_format="SUMMARY")
         context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame.reset_index(drop=True)})
-        gx_folder = Path(scratch) / "gx" / "uncommitted"
+        gx_folder = scratch / "gx" / "uncommitted"
         _escape_results(gx_folder / "validations")
         context.build_data_docs()
         site = gx_folder / "data_docs" / "local_site"

@@ -1,7 +1,5 @@
 """Pictures: which are like this one, which class is it, who wears a mask?"""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +9,7 @@ from tasks.app import uploads
 from tasks.app.asking import asked, guarded, plain, ready, title
 from tasks.ingestion.pictures.decoding import decode
 from tasks.ingestion.pictures.manifest import small_jpeg
+from tasks.platform.scratch import passing_folder
 from tasks.platform.store import Stored
 from tasks.publishing.predictions import whose
 
@@ -102,11 +101,11 @@ def masks() -> None:
     title("A mask?", "Each face is found and judged; the picture leaves this machine nowhere.")
     if not ready("masks") or (content := uploaded("mask", camera=True)) is None:
         return
-    with tempfile.TemporaryDirectory(prefix="casebook-app-") as folder:
-        found = guarded(lambda: _asked_about("masks", content, folder=folder))
+    with passing_folder("looked-at-") as folder:
+        found = guarded(lambda: _asked_about("masks", content, folder=str(folder)))
         if found is None:
             return
-        drawn = sorted(path for path in Path(folder).rglob("*") if path.suffix in (".png", ".jpg"))
+        drawn = sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
         st.image(drawn[0].read_bytes() if drawn else shown(content))
     if len(found):
         st.dataframe(found[["face", "verdict", "confidence"]], hide_index=True)

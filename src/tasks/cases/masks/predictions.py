@@ -1,11 +1,10 @@
 """Who wears a mask there? The published model asked about a picture, a folder of them, or a film."""
 
-import tempfile
-
 from tasks.cases.masks.detection.look import look
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.training.model import Recognition
 from tasks.evaluation.champions import Champion
+from tasks.platform.scratch import passing_folder
 from tasks.publishing.predictions import Answered
 
 
@@ -18,9 +17,9 @@ def predict(champion: Champion, given: str, *, folder: str = "") -> Answered:
         folder: an existing folder for the annotated pictures or film; without one none is kept.
     """
     parts = champion.artifacts
-    with tempfile.TemporaryDirectory(prefix="casebook-") as scratch:
+    with passing_folder("asked-") as scratch:
         seen = look.fn(given, parts["model_8bit"].load(bytes), parts["recognition"].load(Recognition), 0.0, False,
-                       folder or scratch)  # fmt: skip
+                       folder or str(scratch))  # fmt: skip
     table = seen.table
     worn = int((table["verdict"] == WITH).sum()) if len(table) else 0
     answer = f"{worn:,} of {len(table):,} faces wear a mask." if len(table) else "No face was found."

@@ -10,7 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tasks.platform.errors import CasebookError, UsageError
+from tasks.platform.errors import UsageError
+from tasks.platform.faults import explained
 from tasks.platform.progress import progress
 from tasks.platform.store.contents import damaged, sizes
 from tasks.platform.store.prune import carry_out, plan
@@ -82,9 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "prune":
             return _prune(place, given.days, given.runs, given.dry_run)
         return _verify(place) if given.command == "verify" else _show(place)
-    except CasebookError as error:
-        print(f"casebook: {error}", file=sys.stderr)
-        return error.exit_status
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        print(f"casebook: {known}", file=sys.stderr)
+        return known.exit_status
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """How many frames a second are judged, end to end, on this machine? A short film of one test face, in memory."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from tasks.cases.masks.detection.judge import Judge
 from tasks.cases.masks.detection.look import watch
 from tasks.cases.masks.detection.media import Looked
 from tasks.cases.masks.training.model import Recognition
+from tasks.platform.scratch import passing_folder
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 
@@ -47,5 +46,5 @@ def measure_speed(
             yield f"frame {number + 1}", number / 25, frame
 
     looked = Looked("film", "a test picture that moves over 640 x 480 pixels", 25.0, frames())
-    with tempfile.TemporaryDirectory(prefix="casebook-film-") as folder:
-        return watch(looked, Judge(lite8, known, settings().threads), known, Path(folder)).facts
+    with passing_folder("film-") as folder:
+        return watch(looked, Judge(lite8, known, settings().threads), known, folder).facts
