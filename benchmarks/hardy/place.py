@@ -19,6 +19,7 @@ from hardy.forked import Forked, prepare
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 420.0  # seconds for one command on a busy machine
 BY_THE_RUN = {"run", "started", "seconds", "stages", "prefect", "champion", "crowned"}  # differ from run to run
+TIMES = {"ms", "s"}  # units of metrics that differ as well
 
 # What belongs into a home, its output folder included; anything else was left behind.
 BELONGS = re.compile(
@@ -192,6 +193,7 @@ def found(report: Path) -> dict[str, Any]:
     told = json.loads((report.parent / "result.json").read_text("utf-8"))
     kept = {name: value for name, value in told.items() if name not in BY_THE_RUN}
     kept["stages"] = [stage["name"] for stage in told["stages"]]
+    kept["metrics"] = [metric for metric in told["metrics"] if metric["unit"] not in TIMES]
     kept["tables"] = {file.name: file.read_text("utf-8") for file in sorted(report.parent.glob("*.csv"))}
     return json.loads(json.dumps(kept))
 
@@ -206,8 +208,10 @@ def same_answer(said: Said, truth: dict[str, Any]) -> str:
         ours = found(said.report)
     except (OSError, ValueError) as error:
         return f"no result: {error}"
-    odd = [name for name in truth["result"] if ours.get(name) != truth["result"][name]]
-    return f"another answer in {', '.join(odd)}" if odd or ours.keys() != truth["result"].keys() else ""
+    known = truth["result"]
+    known["metrics"] = [metric for metric in known["metrics"] if metric["unit"] not in TIMES]
+    odd = [name for name in known if ours.get(name) != known[name]]
+    return f"another answer in {', '.join(odd)}" if odd or ours.keys() != known.keys() else ""
 
 
 def journal(text: str) -> list[str]:
