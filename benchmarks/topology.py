@@ -28,7 +28,7 @@ from uuid import UUID
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 RUNS, LIMIT, COMMANDS = 50, 2, 8
-PATIENCE = 1800.0
+PATIENCE = 5400.0
 
 
 class Shows:
