@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tasks.platform.settings import settings
-from tasks.platform.spark import spark_session
+from tasks.platform.settings import python_path, settings
+from tasks.platform.spark import master, spark_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +45,8 @@ def as_asked(work: Work) -> Work:
     """Return `work` with the settings in force here, one thread for each of a worker's tasks."""
     carried = {f"CASEBOOK_{name.upper()}": value for name in CARRIED if (value := _said(name))}
     carried["CASEBOOK_THREADS"] = "1"
+    if not master().startswith("sc://"):  # a worker that sees the driver's files runs the driver's code
+        spark_session().sparkContext.environment["PYTHONPATH"] = python_path()
 
     def run(frames: Iterator["pd.DataFrame"]) -> Iterator["pd.DataFrame"]:
         if any(os.environ.get(name) != value for name, value in carried.items()):
