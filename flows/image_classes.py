@@ -58,7 +58,7 @@ def image_classes(
         minutes: budget for the training of each network, which its schedule fits into; 0 takes 20, half of one for the
             sample
         epochs: passes over the pictures; 0 takes what fits into the budget
-        features: what transfer looks at: auto, imagenet, handcrafted, or a model of keras.applications
+        features: what transfer looks at: auto, imagenet, own, handcrafted, or a model of keras.applications
         per_class: learn from at most so many pictures of each class; 0 learns from all
         test_share: share of each class to test on, near-duplicates kept together
         exclude: classes to leave out, as names or patterns such as BACKGROUND_*
@@ -80,7 +80,7 @@ def image_classes(
     small = pixel_vectors(pixels)
     duplicates = find_duplicates(manifest, apply_whitening(small, fit_whitening(small)))
     split = split_pictures(manifest, duplicates, test_share, per_class, seed)
-    choice = choose_embedder(features).load(EmbedderChoice)
+    choice = choose_embedder(features, "handcrafted").load(EmbedderChoice)
 
     # Modelling: simple models, then each architecture within its budget
     simple = compare_simple(pixels, split.labels, split.part, seed)

@@ -1,11 +1,12 @@
 """Similar pictures: deep features and locality-sensitive hashing, from files to an answer and its quality."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from tasks.cases.similarity.evaluation import compare_features, picture_cases, summarise
+from tasks.cases.similarity.features import index_of, represent
 from tasks.cases.similarity.ingestion import Place, locate_pictures, read_collection
 from tasks.cases.similarity.report.compose import Searched, describe_similarity
 from tasks.cases.similarity.report.duplicates import list_duplicates
@@ -13,33 +14,16 @@ from tasks.evaluation.contest import contest
 from tasks.evaluation.edited import find_versions
 from tasks.evaluation.retrieval import evaluate_index, evaluate_retrieval, per_query_scores
 from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder
-from tasks.features.pictures.embedding import embed_pictures
 from tasks.features.pictures.queries import embed_queries, own_queries
 from tasks.features.projection import map_coordinates, place_on_map
-from tasks.features.whitening import apply_whitening, fit_whitening
 from tasks.ingestion.pictures.manifest import keep_small
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
-from tasks.training.nearest.hashing import build_index
 from tasks.training.nearest.neighbours import find_neighbours
 from tasks.validation.pictures import REMEDY, count_labels, picture_contract
 from tasks.validation.tables import check
-
-
-class Represented(NamedTuple):
-    """A collection as vectors, and what made them."""
-
-    whitening: Stored
-    vectors: Stored
-
-
-def represent(manifest: Stored, choice: EmbedderChoice, place: Place, dimensions: int) -> Represented:
-    """Turn pictures into whitened vectors."""
-    raw = embed_pictures(manifest, choice.model_copy(update={"why": ""}), place.collection)
-    whitening = fit_whitening(raw, dimensions, choice.strength)
-    return Represented(whitening, apply_whitening(raw, whitening))
 
 
 @case
@@ -51,6 +35,7 @@ def similarity(
     keep: str = "largest",
     model: str = "auto",
     index: Literal["lsh", "exact"] = "lsh",
+    engine: Literal["local", "spark"] = "local",
     labels: Literal["auto", "folders", "none"] = "auto",
     exclude: list[str] = [],  # noqa: B006 - never changed; a list makes the form in the Prefect UI
     merge: list[str] = [],  # noqa: B006
@@ -65,13 +50,16 @@ def similarity(
     five neighbours have the right one (precision@5 of 0.8, near-duplicates left out).
 
     Args:
-        source: sample, public (Caltech-101), or a folder, zip, tar or https address of your own; sub-folders are labels
+        source: sample, public (Caltech-101), or a folder, zip, tar, https address or folder of object storage
+            (s3://bucket/pictures) of your own; sub-folders are labels
         query: a picture, or a folder of pictures, to look for; by default the sample's coffee cup, or some of your own
         neighbours: how many similar pictures to show
         each_once: show a picture that is there several times (copies, edited versions) once, with how often it is there
         keep: which of several versions duplicates.csv keeps: largest, oldest, or a folder of the collection
-        model: auto, imagenet (MobileNetV2), handcrafted, a keras.applications name, or the path of a .keras file
+        model: auto, imagenet (MobileNetV2), own (small, in the package), handcrafted, a keras.applications name, or the
+            path of a .keras file
         index: lsh (512-bit hashing, exactly re-ranked) or exact
+        engine: local, or spark, whose workers read, embed, index and search the collection side by side
         labels: read the top sub-folders as labels if there are two or more (auto), always (folders) or never (none)
         exclude: labels to leave out, as names or patterns such as BACKGROUND_*
         merge: labels to put together, such as Faces=Faces,Faces_easy
@@ -81,28 +69,28 @@ def similarity(
     """
     # Data understanding
     place = locate_pictures(source, query).load(Place)
-    listing, data = read_collection(place, labels, exclude, merge, limit)
+    listing, data = read_collection(place, labels, exclude, merge, limit, engine)
     manifest = data.frame
     check(data._replace(frame=count_labels(manifest)), picture_contract(max_quarantined), REMEDY)
 
     # Data preparation
     choice = choose_embedder(model).load(EmbedderChoice)
-    ours = represent(manifest, choice, place, dimensions)
+    ours = represent(manifest, choice, place, dimensions, engine)
 
     # Modelling
-    built = build_index(ours.vectors, index)
+    built = index_of(ours, index)
     asked = Path(place.query)
     queries = (
         embed_queries(asked, asked.name, choice, ours.whitening) if place.query else own_queries(manifest, ours.vectors)
     )
     duplicates = find_versions(manifest, ours.vectors, place.collection)
-    found = find_neighbours(built, queries.table, queries.vectors, manifest, neighbours, duplicates, each_once)
+    found = find_neighbours(built, queries.table, queries.vectors, manifest, neighbours, duplicates, each_once, engine)
 
     # Evaluation: against exact search, chance, handcrafted features, and the champion
     twice = list_duplicates(manifest, duplicates, listing, keep, place.collection)
 
     def scores(embedder: EmbedderChoice, dimensions: int) -> Stored:
-        return per_query_scores(manifest, represent(manifest, embedder, place, dimensions).vectors, duplicates)
+        return per_query_scores(manifest, represent(manifest, embedder, place, dimensions, engine).vectors, duplicates)
 
     def rescore(config: dict[str, Any]) -> Stored:
         embedder = EmbedderChoice.model_validate({**config["embedder"], "why": "It is the champion's."})

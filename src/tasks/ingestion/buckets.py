@@ -41,10 +41,8 @@ def fetched_below(source: str, suffixes: Sequence[str]) -> list[Path]:
     if settings().offline:
         raise CasebookError(f"CASEBOOK_OFFLINE forbids to read {shorten(source, 200)}; give a path.")
     shown = shorten(source, 200)
-    if urlsplit(source).password or "?" in source:
-        raise UsageError("The address of the storage holds credentials; give them by the environment.")
     try:
-        system, root = _system(source)
+        system, root = file_system(source)
         found = {str(name): info for name, info in system.find(root, detail=True).items()}
         wanted = [name for name in sorted(found) if name.lower().endswith(tuple(suffixes))]
         total = sum(int(found[name].get("size") or 0) for name in wanted)
@@ -64,9 +62,16 @@ def fetched_below(source: str, suffixes: Sequence[str]) -> list[Path]:
         raise TransientError(f"{shown} does not answer ({type(error).__name__}); run again later.") from None
 
 
-def _system(source: str) -> tuple[Any, str]:
+def file_system(source: str) -> tuple[Any, str]:
+    """Return fsspec's file system of an address, and the path there.
+
+    Raises:
+        UsageError: the address holds credentials, cannot be opened, or needs a package that is not installed.
+    """
     import fsspec
 
+    if urlsplit(source).password or "?" in source:
+        raise UsageError("The address of the storage holds credentials; give them by the environment.")
     scheme = urlsplit(source).scheme.lower()
     try:
         return fsspec.core.url_to_fs(source)  # type: ignore[no-any-return]

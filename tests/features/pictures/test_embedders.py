@@ -1,6 +1,7 @@
 """Choosing an embedder; what the handcrafted features and MobileNetV2 see."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from tasks.features.pictures import embedders, handcrafted, litert
+from tasks.features.pictures import embedders, handcrafted, litert, own
 from tasks.features.pictures.embedders import choose_embedder, load_embedder
 from tasks.features.pictures.handcrafted import Handcrafted, binary_patterns, opponent_colours, orientations
 from tasks.features.pictures.resizing import squash
@@ -108,9 +109,12 @@ def test_auto_takes_the_network_that_is_at_hand(mirror: Path):
 
 def test_auto_takes_what_needs_no_download_and_says_why():
     choice = choose("auto")
-    assert choice.kind == "handcrafted"
+    assert choice.kind == "own"
     assert "CASEBOOK_OFFLINE" in choice.why
     assert load_embedder(choice).digest == choice.digest
+    spare = choose("auto", "handcrafted")
+    assert spare.kind == "handcrafted"
+    assert "CASEBOOK_OFFLINE" in spare.why
 
 
 def test_auto_gives_up_on_the_network_at_once(monkeypatch: pytest.MonkeyPatch):
@@ -123,7 +127,7 @@ def test_auto_gives_up_on_the_network_at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CASEBOOK_OFFLINE", "0")
     settings.cache_clear()
     monkeypatch.setattr(downloads, "fetch", fails)
-    assert choose("auto").kind == "handcrafted"
+    assert choose("auto").kind == "own"
     assert asked == [("mobilenet_v2", 1, downloads.QUICK_SECONDS)]
 
 
@@ -175,6 +179,40 @@ def test_any_picture_comes_to_size(width: int, height: int, mode: str):
 def test_a_picture_of_the_right_size_stays():
     image = noise(1, (12, 8))
     assert squash(image, (12, 8)) is image
+
+
+# --- the small network in the package
+
+
+def test_the_network_in_the_package_is_small_and_the_one_that_its_record_tells():
+    content = own.WEIGHTS.read_bytes()
+    record = json.loads(own.WEIGHTS.with_suffix(".json").read_text())
+    assert len(content) == record["bytes"] <= 2_000_000
+    assert hashlib.sha256(content).hexdigest() == record["sha256"]
+    assert record["preparation"] == own.VERSION
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_network_in_the_package_does_not_depend_on_the_company(threads: int):
+    images = [noise(seed) for seed in range(5)] + [Image.new("RGB", (300, 20), "teal")]
+    network = own.OwnNetwork(threads)
+    vectors = network.embed(images)
+    assert vectors.shape == (6, own.OwnNetwork.dimensions)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    for row, image in enumerate(images):
+        assert np.array_equal(network.embed([image])[0], vectors[row])
+    assert network.embed([]).shape == (0, own.OwnNetwork.dimensions)
+    assert network.classify(images[0]) is None
+
+
+@given(places=st.integers(1, 12), grid=st.integers(1, 5))
+def test_places_are_averaged_by_the_area_that_they_share(places: int, grid: int):
+    shares = own.areas(places, grid)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
+    fine = np.repeat(np.arange(places), grid)  # each place as `grid` equal strips, `places` of which make a cell
+    for cell in range(grid):
+        part = fine[cell * places : (cell + 1) * places]
+        np.testing.assert_allclose(shares[cell], np.bincount(part, minlength=places) / places, atol=1e-6)
 
 
 # --- handcrafted

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from tasks.cases.similarity.originals import ORIGINALS
 from tasks.cases.similarity.sample import sample_folder
 from tasks.ingestion.asked import FETCHED, MOST_BYTES, OWN, existing, fetched, is_address, name_of
+from tasks.ingestion.buckets import is_bucket
 from tasks.ingestion.files import Data, Source, noted
-from tasks.ingestion.pictures.manifest import Labels, read_pictures, scan_pictures
+from tasks.ingestion.pictures.manifest import Engine, Labels, read_pictures, scan_pictures
 from tasks.platform.errors import IntegrityError
 from tasks.platform.settings import settings
 from tasks.platform.stage import stage
@@ -33,7 +34,7 @@ class Place(BaseModel):
 
 
 def read_collection(
-    place: Place, labels: Labels, exclude: list[str], merge: list[str], limit: int
+    place: Place, labels: Labels, exclude: list[str], merge: list[str], limit: int, engine: Engine = "local"
 ) -> tuple[Stored, Data]:
     """List and read the pictures of a collection: its files, and its manifest with what cannot be used.
 
@@ -43,9 +44,10 @@ def read_collection(
         exclude: labels to leave out.
         merge: labels to put together.
         limit: read at most this many files; 0 reads all.
+        engine: where they are read.
     """
     listing = scan_pictures(place.collection)
-    pictures = read_pictures(listing, place.collection, labels, exclude, merge, limit or None)
+    pictures = read_pictures(listing, place.collection, labels, exclude, merge, limit or None, engine)
     sha256 = place.sha256 or pictures.manifest.digest  # that of a folder is its manifest's: names and contents
     where = Source(name=place.name, source=place.source, files=[], sha256=sha256, note=place.note)
     return listing, noted(Data(where, pictures.manifest, pictures.quarantine, pictures))
@@ -56,7 +58,8 @@ def locate_pictures(source: str, query: str = "") -> Place:
     """Find the collection and the pictures to look for.
 
     Args:
-        source: `sample`, `public` (Caltech-101), a folder, a zip or tar archive, or the https address of one.
+        source: `sample`, `public` (Caltech-101), a folder, a zip or tar archive, the https address of one, or the
+            address of a folder of object storage.
         query: a picture or a folder of pictures; by default the sample's unseen view of the coffee cup for `sample` and
             `public`, and pictures of the collection itself otherwise.
 
@@ -73,25 +76,27 @@ def locate_pictures(source: str, query: str = "") -> Place:
     return Place(
         name=named.get(source) or name_of(source, "pictures"),
         source=source,
-        collection=str(path),
+        collection=path,
         query=asked,
-        sha256=digest_file(path) if path.is_file() else "",
+        sha256=digest_file(Path(path)) if not is_bucket(path) and Path(path).is_file() else "",
         note=note,
     )
 
 
-def _collection(source: str) -> tuple[Path, str]:
+def _collection(source: str) -> tuple[str, str]:
     """Return the path of a source, fetched first where it is remote, and a note on where it comes from."""
     if source == "sample":
-        return sample_folder() / "collection", "embedded sample: views of photographs that come with the packages"
+        return str(sample_folder() / "collection"), "embedded sample: views of photographs that come with the packages"
     if source == "public":
         from tasks.platform.downloads import fetch, original
 
         item = original(PUBLIC)
-        return _unwrapped(fetch(PUBLIC)), f"{item.what}, {item.licence}"
+        return str(_unwrapped(fetch(PUBLIC))), f"{item.what}, {item.licence}"
+    if is_bucket(source):
+        return source, "read where it lies; its content is not pinned"
     if is_address(source):
-        return fetched(source), FETCHED
-    return existing(source, "sample, public, a folder of pictures, or a zip or tar archive of them"), OWN
+        return str(fetched(source)), FETCHED
+    return str(existing(source, "sample, public, a folder of pictures, or a zip or tar archive of them")), OWN
 
 
 def _unwrapped(archive: Path) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.features.pictures import handcrafted, keras_models, litert
+from tasks.features.pictures import handcrafted, keras_models, litert, own
 from tasks.platform.downloads import available, fetch, out_of_reach
 from tasks.platform.errors import CasebookError, IntegrityError, UsageError
 from tasks.platform.settings import settings
@@ -25,7 +25,7 @@ from tasks.platform.stage import stage
 
 DOWNLOADS = ("mobilenet_v2", "imagenet_labels")
 
-Kind = Literal["imagenet", "handcrafted", "keras-application", "keras-file"]
+Kind = Literal["imagenet", "own", "handcrafted", "keras-application", "keras-file"]
 
 
 class Embedder(Protocol):
@@ -59,12 +59,13 @@ class EmbedderChoice(BaseModel):
 
 
 @stage(live=True, phase="Data preparation")
-def choose_embedder(model: str = "auto") -> EmbedderChoice:
+def choose_embedder(model: str = "auto", spare: Literal["own", "handcrafted"] = "own") -> EmbedderChoice:
     """Choose the embedder that `model` names.
 
     Args:
-        model: `auto` (the best to be had), `imagenet`, `handcrafted`, the name of a model of keras.applications
+        model: `auto` (the best to be had), `imagenet`, `own`, `handcrafted`, the name of a model of keras.applications
             (`EfficientNetV2B0` or `keras:EfficientNetV2B0`), or the path of a .keras file.
+        spare: what `auto` takes where MobileNetV2 cannot be had.
 
     Raises:
         UsageError: there is no such model or file, or the file cannot be used.
@@ -73,11 +74,13 @@ def choose_embedder(model: str = "auto") -> EmbedderChoice:
     """
     wanted = model.strip()
     if wanted.lower() == "auto":
-        return _best()
+        return _best(spare)
     if wanted.lower() == "imagenet":
         for name in DOWNLOADS:
             fetch(name)
         return _imagenet("MobileNetV2, trained on ImageNet, because it was asked for.")
+    if wanted.lower() == "own":
+        return _own("The small network that comes with the package, because it was asked for.")
     if wanted.lower() == "handcrafted":
         return _handcrafted("Handcrafted features (colour and gradients), because they were asked for.")
     if wanted.lower().endswith((".keras", ".h5", ".hdf5", ".tflite", ".pb", ".onnx", ".pt", ".pth", ".pkl")):
@@ -106,6 +109,8 @@ def loaded(kind: Kind, name: str, digest: str) -> Embedder:
     """Load an embedder once for all stages of this process; `digest` is that of the choice."""
     if kind == "handcrafted":
         return handcrafted.Handcrafted()
+    if kind == "own":
+        return own.OwnNetwork(settings().threads)
     if kind == "imagenet":
         return litert.MobileNet(fetch("mobilenet_v2"), fetch("imagenet_labels"), settings().threads)
     if kind == "keras-application":
@@ -113,23 +118,28 @@ def loaded(kind: Kind, name: str, digest: str) -> Embedder:
     return keras_models.load_file(_kept(digest), name, digest)
 
 
-def _best() -> EmbedderChoice:
-    """Choose MobileNetV2 when its weights are at hand or come quickly, else the handcrafted features."""
+def _best(spare: Literal["own", "handcrafted"]) -> EmbedderChoice:
+    """Choose MobileNetV2 when its weights are at hand or come quickly, else what needs none."""
     if all(available(name) for name in DOWNLOADS):
         return _imagenet("MobileNetV2, trained on ImageNet: the best choice, and its weights are at hand.")
     reason = out_of_reach(*DOWNLOADS)
     if not reason:
         return _imagenet("MobileNetV2, trained on ImageNet: the best choice; its weights were downloaded.")
-    return _handcrafted(
-        "Handcrafted features (colour and gradients), because the weights of the better MobileNetV2 are neither in "
-        f"the mirror folder nor in the cache, and {reason}."
-    )
+    because = f"because the weights of MobileNetV2 are neither in the mirror folder nor in the cache, and {reason}."
+    if spare == "own":
+        return _own(f"The small network that comes with the package, {because}")
+    return _handcrafted(f"Handcrafted features (colour and gradients), {because}")
 
 
 def _imagenet(why: str) -> EmbedderChoice:
     return EmbedderChoice(
         name="MobileNetV2 (ImageNet)", kind="imagenet", digest=litert.DIGEST, dimensions=litert.DIMENSIONS, why=why
     )
+
+
+def _own(why: str) -> EmbedderChoice:
+    network = own.OwnNetwork
+    return EmbedderChoice(name=network.name, kind="own", digest=own.digest(), dimensions=network.dimensions, why=why)
 
 
 def _handcrafted(why: str) -> EmbedderChoice:
@@ -151,8 +161,8 @@ def _application(name: str) -> EmbedderChoice:
         close = difflib.get_close_matches(name.lower(), [item.lower() for item in known], n=3, cutoff=0.5)
         names = [item for low in close for item in known if item.lower() == low] or sorted(known)[:3]
         raise UsageError(
-            f"no model is called {name!r}; there are auto, imagenet, handcrafted, the path of a .keras file, and the "
-            f"models of keras.applications, such as {', '.join(names)}."
+            f"no model is called {name!r}; there are auto, imagenet, own, handcrafted, the path of a .keras file, and "
+            f"the models of keras.applications, such as {', '.join(names)}."
         )
     return EmbedderChoice(
         name=exact,

@@ -151,13 +151,28 @@ def _reader(source: PictureSource, paths: dict[str, str], size: tuple[int, int])
     """
 
     def read(key: str) -> Image.Image:
-        path = paths[key]
         try:
-            content = source.read(path)
-            if not hashlib.sha256(content).hexdigest().startswith(key):
-                raise CasebookError(f"{path} has changed since the collection was read: run again.")
-            return squash(decode(content, side=max(size)), size)
+            return read_small(source, paths[key], key, size)
         except PictureError as error:
-            raise CasebookError(f"{path} cannot be read any more ({error.detail}): run again.") from error
+            raise CasebookError(gone(paths[key], error.reason, error.detail)) from error
 
     return read
+
+
+def read_small(source: PictureSource, path: str, key: str, size: tuple[int, int]) -> Image.Image:
+    """Return a picture of a collection in the `size` (width, height) that an embedder looks at.
+
+    Raises:
+        PictureError: it cannot be read any more, or (reason `changed`) its content is not that of the id `key`.
+    """
+    content = source.read(path)
+    if not hashlib.sha256(content).hexdigest().startswith(key):
+        raise PictureError("changed", "its content is another one")
+    return squash(decode(content, side=max(size)), size)
+
+
+def gone(path: str, reason: str, detail: str) -> str:
+    """Say that a picture of the manifest is not there as it was."""
+    if reason == "changed":
+        return f"{path} has changed since the collection was read: run again."
+    return f"{path} cannot be read any more ({detail}): run again."

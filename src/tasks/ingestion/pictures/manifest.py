@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -37,6 +38,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Labels = Literal["auto", "folders", "none"]
+Engine = Literal["local", "spark"]
 
 HASH_SIDE = 48  # the perceptual hash looks at 32 x 32: a JPEG is decoded no larger than that needs
 CHECKPOINT_PICTURES = 1024
@@ -97,6 +99,7 @@ def read_pictures(
     exclude: list[str] | None = None,
     merge: list[str] | None = None,
     limit: int | None = None,
+    engine: Engine = "local",
 ) -> Pictures:
     """Decode every listed picture once, and say what each one is.
 
@@ -107,6 +110,7 @@ def read_pictures(
         exclude: labels to leave out, as names or patterns such as `BACKGROUND_*`.
         merge: labels to put together, such as `Faces=Faces_easy,Faces` (target=members).
         limit: read at most this many files: a fixed choice, spread over the whole collection.
+        engine: `local` (this machine, which remembers what it has read) or `spark`, whose workers read side by side.
 
     Returns:
         The manifest (`path`, `id`: the start of the content's SHA-256, `label`, `bytes`, `format`, `mode`, `width` and
@@ -122,7 +126,7 @@ def read_pictures(
     names = merged([label for label in files["label"] if label not in left_out], merge or [])
     files = _limited(files[~files["label"].isin(left_out)], limit)
     files["label"] = files["label"].map(lambda label: names.get(label, label))
-    rows = _read(files, source)
+    rows = _read_on_spark(files, source) if engine == "spark" else _read(files, source)
     usable = rows[rows["reason"] == ""].reset_index(drop=True)
     listed = listing.loc[listing["problem"] != "", ["path", "problem", "detail"]].rename(columns={"problem": "reason"})
     quarantine = pd.concat([listed, rows.loc[rows["reason"] != "", ["path", "reason", "detail"]]])
@@ -231,6 +235,28 @@ def _read(files: pd.DataFrame, source: str) -> pd.DataFrame:
     rows = pa.concat_tables(tables or [_table([])]).to_pandas()
     rows["label"] = rows["path"].map(dict(zip(files["path"], files["label"], strict=True)))
     return rows.drop_duplicates("path").sort_values("path", ignore_index=True)
+
+
+def _read_on_spark(files: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return the same rows, read by Spark's workers in chunks of files; a file that cannot be used is a row too."""
+    from tasks.platform.spark_workers import in_chunks
+
+    numbered = files[["path", "bytes", "stamp"]].assign(number=np.arange(len(files)))
+    kinds = {"string": "string", "int64": "long", "int32": "int", "int8": "tinyint", "uint64": "long"}
+    schema = ", ".join(f"{name} {kinds[kind]}" for name, kind in _READ.items())
+    rows = in_chunks(numbered, partial(_examined_all, source=source), schema).toPandas()
+    rows["phash"] = rows["phash"].to_numpy(np.int64).view(np.uint64)  # Spark's whole numbers have a sign
+    rows["label"] = rows["path"].map(dict(zip(files["path"], files["label"], strict=True)))
+    return rows.drop_duplicates("path").sort_values("path", ignore_index=True)
+
+
+def _examined_all(frames: Iterator[pd.DataFrame], source: str) -> Iterator[pd.DataFrame]:
+    """Read the files of a task, in a worker."""
+    with open_source(source) as opened:
+        for frame in frames:
+            listed = zip(frame["path"], frame["bytes"], frame["stamp"], strict=True)
+            rows = pd.DataFrame([_examined(opened, *item) for item in listed], columns=list(_READ))
+            yield rows.assign(phash=rows["phash"].to_numpy(np.uint64).view(np.int64))
 
 
 def _known(files: pd.DataFrame, memo: Memo) -> Iterator["pa.Table"]:

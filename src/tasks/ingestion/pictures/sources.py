@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from tasks.ingestion.buckets import is_bucket
 from tasks.ingestion.pictures.entries import (
     Entry,
     PictureError,
@@ -29,11 +30,15 @@ from tasks.platform.errors import UsageError
 
 
 def open_source(source: str | Path) -> PictureSource:
-    """Open a folder, a zip or a tar (plain, gzip, bzip2, xz) of pictures.
+    """Open a folder, a zip or a tar (plain, gzip, bzip2, xz) of pictures, or a folder of object storage.
 
     Raises:
         UsageError: there is no such file or folder, or the file is no archive, or a broken one.
     """
+    if is_bucket(str(source)):
+        from tasks.ingestion.pictures.stored import StoredSource
+
+        return StoredSource(str(source))
     path = Path(source).expanduser()
     if path.is_dir():
         return FolderSource(path)

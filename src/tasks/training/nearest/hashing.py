@@ -85,6 +85,52 @@ def nearest_codes(distances: np.ndarray, count: int, least: int) -> np.ndarray:
     return near[np.argsort(distances[near].astype(np.int16), kind="stable")[:count]]
 
 
+def scan_codes(
+    code: np.ndarray, halves: tuple[np.ndarray, np.ndarray], count: int, least: int, scratch: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of about `count` nearest codes, at least `least`, and their distances, both ascending.
+
+    Of many codes only the first halves are all compared, and the second halves of the few per cent nearest by these:
+    what takes the time is to read the codes from memory, and few neighbours are lost.
+
+    Args:
+        code: uint8 (bits / 8,).
+        halves: of all codes, each uint8 (n, bits / 16).
+        count: codes wanted.
+        least: codes needed.
+        scratch: int32 (2, n).
+    """
+    heads, tails = halves
+    half = heads.shape[1]
+    distances = _hamming(code[:half], heads, scratch[0])
+    kept = max(len(heads) // 64, 4 * count)
+    if kept > len(heads) // 16:
+        distances += _hamming(code[half:], tails, scratch[1])
+        near = nearest_codes(distances, count, least)
+        return near, distances[near]
+    places = within(distances, kept)
+    distances = distances[places]
+    further = np.take(np.asarray(tails).view(np.uint64), places, axis=0)
+    for column in np.bitwise_count(further ^ code[half:].view(np.uint64)).T:
+        distances += column
+    near = nearest_codes(distances, count, least)
+    return places[near], distances[near]
+
+
+def worth_ranking(similarity: np.ndarray, distances: np.ndarray, k: int, bits: int) -> int:
+    """Return how many of the nearest codes are worth an exact ranking.
+
+    Args:
+        similarity: cosines of the first few hundred of them, more than `k`.
+        distances: Hamming distances of all of them, ascending.
+        k: neighbours wanted.
+        bits: of a code.
+    """
+    chance = np.arccos(np.clip(np.partition(similarity, -k)[-k], -1, 1)) / np.pi
+    limit = bits * chance + MARGIN * np.sqrt(bits * chance * (1 - chance))
+    return int(np.searchsorted(distances, limit, "right"))
+
+
 class HashIndex(Index):
     """Sign codes after a random rotation, scanned by Hamming distance; the nearest are ranked by their true cosine."""
 
@@ -146,25 +192,8 @@ class HashIndex(Index):
             list(pool.map(part, range(threads)))
 
     def scan(self, code: np.ndarray, count: int, least: int, scratch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places of about `count` nearest codes, at least `least`, and their distances, both ascending.
-
-        Of many codes only the first halves are all compared, and the second halves of the few per cent nearest by
-        these: what takes the time is to read the codes from memory, and few neighbours are lost.
-        """
-        half = self.bits // 16
-        distances = _hamming(code[:half], self._derived["heads"], scratch[0])
-        kept = max(len(self) // 64, 4 * count)
-        if kept > len(self) // 16:
-            distances += _hamming(code[half:], self._derived["tails"], scratch[1])
-            near = nearest_codes(distances, count, least)
-            return near, distances[near]
-        places = within(distances, kept)
-        distances = distances[places]
-        tails = np.take(np.asarray(self._derived["tails"]).view(np.uint64), places, axis=0)
-        for column in np.bitwise_count(tails ^ code[half:].view(np.uint64)).T:
-            distances += column
-        near = nearest_codes(distances, count, least)
-        return places[near], distances[near]
+        """Return the places of about `count` nearest codes, at least `least`, and their distances, both ascending."""
+        return scan_codes(code, (self._derived["heads"], self._derived["tails"]), count, least, scratch)
 
     def _rerank(
         self, near: np.ndarray, distances: np.ndarray, query: np.ndarray, k: int, found: Found, row: int
@@ -173,9 +202,7 @@ class HashIndex(Index):
         first = max(FIRST, 2 * k)
         similarity = self._cosine(near[:first], query)
         if first < len(near):
-            chance = np.arccos(np.clip(np.partition(similarity, -k)[-k], -1, 1)) / np.pi
-            limit = self.bits * chance + MARGIN * np.sqrt(self.bits * chance * (1 - chance))
-            depth = np.searchsorted(distances, limit, "right")
+            depth = worth_ranking(similarity, distances, k, self.bits)
             similarity = np.concatenate([similarity, self._cosine(near[first:depth], query)])
         self._rank(near[: len(similarity)], similarity, k, found, row)
 

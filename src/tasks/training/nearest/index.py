@@ -41,7 +41,7 @@ class Description(BaseModel, extra="forbid"):
     """index.json of a saved index: what its arrays must be."""
 
     format: Literal[1] = 1
-    kind: Literal["lsh", "exact"]
+    kind: Literal["lsh", "exact", "shards"]
     count: int = Field(ge=0, le=2**40)
     dimensions: int = Field(ge=1, le=2**16)
     bits: int = Field(default=0, ge=0, le=2**13, multiple_of=128)
@@ -84,7 +84,7 @@ class Index:
     index is what a fresh one over the same vectors would be. Ids are the pictures' numbers unless others are given.
     """
 
-    kind: ClassVar[Literal["lsh", "exact"]]
+    kind: ClassVar[Literal["lsh", "exact", "shards"]]
 
     def __init__(self, vectors: np.ndarray, ids: np.ndarray | None = None) -> None:
         """Index `vectors` (n, d); float16 rows, also memory-mapped ones, are used in place and never copied."""
@@ -218,7 +218,11 @@ class Index:
         kind = next((item for item in Index.__subclasses__() if item.kind == description.kind), None)
         if kind is None or not issubclass(kind, cls):
             raise IntegrityError(f"{folder} holds an index of kind {description.kind}, not {cls.kind}.")
-        index = kind.__new__(kind)
+        return kind._load(folder, description)
+
+    @classmethod
+    def _load(cls, folder: Path, description: Description) -> "Index":
+        index = cls.__new__(cls)
         index.dimensions = description.dimensions
         index._ids = read_rows(folder / "ids.npy", np.int64, (description.count,))
         if len(index) and (index._ids[0] < 0 or (np.diff(index._ids) <= 0).any()):

@@ -5,6 +5,8 @@ import pandas as pd
 
 from tasks.platform.stage import stage
 from tasks.training.nearest.hashing import Index, search_index
+from tasks.training.nearest.on_spark import scan_on_spark
+from tasks.training.nearest.sharded import ShardedIndex
 
 COLUMNS = ["query", "rank", "number", "similarity", "path", "label", "times"]
 
@@ -18,6 +20,7 @@ def find_neighbours(
     neighbours: int,
     duplicates: pd.DataFrame | None = None,
     each_once: bool = True,
+    engine: str = "local",
 ) -> pd.DataFrame:
     """Search the index for each query.
 
@@ -29,12 +32,15 @@ def find_neighbours(
         neighbours: how many to find; fewer come back where the collection is smaller.
         duplicates: `group`, `number`: pictures that are all but the same.
         each_once: show of copies and near-copies one alone, the one that is most like the query.
+        engine: `spark` asks the shards of an index by Spark's workers.
 
     Returns:
         `query`, `rank` (from 1), `number` (row of the manifest), `similarity` (cosine), `path`, `label`, `times` (how
         often the collection holds this content, near-copies counted). Where the collection holds the query itself, its
         file there has rank 0 and comes first; a query that was taken from the collection is left out of its answer.
     """
+    if engine == "spark" and isinstance(index, ShardedIndex):
+        index.scan = scan_on_spark
     ids = manifest["id"].to_numpy(str)
     codes, times = _contents(ids, duplicates, each_once)
     own = queries["number"].to_numpy()

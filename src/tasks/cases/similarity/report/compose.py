@@ -40,7 +40,12 @@ GOOD_RECALL = 0.95  # of the ten nearest pictures, found by the index
 MAP_THUMBNAILS = 48
 PAIRS = 20_000
 SEED = 11
-INDEX_NAMES = {"lsh": "hashing, 512 bits", "exact": "exact", "classic": "textbook LSH, 10 bits × 5"}
+INDEX_NAMES = {
+    "lsh": "hashing, 512 bits",
+    "shards": "hashing, 512 bits",
+    "exact": "exact",
+    "classic": "textbook LSH, 10 bits × 5",
+}
 
 
 class Searched(BaseModel):
