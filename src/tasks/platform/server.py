@@ -22,6 +22,7 @@ from tasks.platform import keys
 from tasks.platform.databases import mend_prefect
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import apply_prefect_settings, python_path, settings
+from tasks.platform.text import shorten
 
 LOOPBACK = ("127.0.0.1", "localhost")
 LITTLE_DISK = 20 * 2**20  # bytes; below that, SQLite's journal has no room
@@ -125,7 +126,8 @@ def start_failure(log: Path, process_id: int, ended: bool) -> str:
         database = Path(os.environ.get("PREFECT_HOME", home / "prefect")) / "prefect.db"
         return f"its database {database} cannot be used (locked, damaged or of another release); move it away"
     if ended:
-        return "it ended; run `python -m tasks.platform.doctor`"
+        last = shorten(said.strip().rpartition("\n")[2], 200)
+        return f"it ended{f' ({last})' if last else ''}; run `python -m tasks.platform.doctor`"
     limit = f"{settings().server_start:g} seconds"
     return f"it (process {process_id}) did not answer within {limit}; raise CASEBOOK_SERVER_START on a slow machine"
 
