@@ -60,7 +60,6 @@ def test_an_interrupted_training_ends_with_the_same_network(architecture: str, t
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
 def test_stripes_are_learned_and_a_stored_network_says_the_same(tmp_path: Path) -> None:
     from tasks.platform.kinds_models import read_keras, write_keras
     from tasks.training.networks.loop import cross_entropy, predict, predict_views, train
