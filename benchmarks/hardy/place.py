@@ -23,7 +23,7 @@ TIMES = {"ms", "s"}  # units of metrics that differ as well
 
 # What belongs into a home, its output folder included; anything else was left behind.
 BELONGS = re.compile(
-    r"""key | tidied | server\.json | [\w-]+\.log | locks/champion-[\w.-]+\.lock | checkpoints | running
+    r"""key | tidied | server\.json | [\w-]+\.log | locks/champion-[\w.-]+\.lock | checkpoints | running/[0-9a-f-]{36}
     | server/(note\.json|[a-z]+\.lock|prefect\.log)
     | prefect/(profiles\.toml|prefect\.db(-wal|-shm|-journal)?|migrated|migration\.lock|memo_store\.toml|storage(/.*)?)
     | prefect/prefect\.db(-wal|-shm|-journal)?\.damaged-[\w-]+
@@ -173,7 +173,7 @@ class Place:
         names = sorted(item.relative_to(self.home).as_posix() for item in files)
         odd = [name for name in names if not BELONGS.fullmatch(name)]
         runs = [item for item in (self.home / "reports").glob("*/*-*") if not (item / "report.html").exists()]
-        unfinished = ("scratch", "store/.scratch", "running")
+        unfinished = ("scratch", "store/.scratch")
         scratch = [item for folder in unfinished for item in (self.home / folder).glob("*")]
         return odd + [str(item.relative_to(self.home)) for item in [*runs, *scratch]] + [
             f"tmp/{item.relative_to(self.temporary)}" for item in sorted(self.temporary.rglob("*"))
