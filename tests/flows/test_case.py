@@ -71,7 +71,10 @@ def test_a_scheduled_run_that_is_late_is_skipped(
     from prefect.context import FlowRunContext
 
     run = types.SimpleNamespace(
-        auto_scheduled=scheduled, expected_start_time=datetime.now(UTC) - late, deployment_id=None
+        auto_scheduled=scheduled,
+        expected_start_time=datetime.now(UTC) - late,
+        deployment_id=None,
+        run_count=1,
     )
     monkeypatch.setattr(FlowRunContext, "get", classmethod(lambda cls: types.SimpleNamespace(flow_run=run)))
     found = demo.fn()
