@@ -157,7 +157,7 @@ def test_help_and_wrong_arguments_do_not_pay_for_prefect(program: Path) -> None:
     [
         ("contract", 1, "Row 3 breaks the rule; mend it."),
         ("usage", 2, "No such folder."),
-        ("disk", 1, "/store: No space left on device"),
+        ("disk", 1, "The disk of /store is full"),
     ],
 )
 def test_a_fault_is_one_sentence_and_a_status(

@@ -7,7 +7,6 @@ import pandas as pd
 from tasks.cases.rentals.features.with_pandas import FEATURES
 from tasks.cases.rentals.training.search import SEED
 from tasks.cases.rentals.training.with_sklearn import limited, target
-from tasks.platform.settings import settings
 from tasks.platform.stage import stage
 
 if TYPE_CHECKING:
@@ -21,11 +20,10 @@ def measure_importances(model: "Pipeline", test: pd.DataFrame, rows: int = 2000)
     Returns:
         `feature, increase` (of the mean absolute error, in money, mean of three shuffles), `sd`; most important first.
     """
-    from joblib import parallel_config
     from sklearn.inspection import permutation_importance
 
     part = test.iloc[:rows]  # the order of the split is random
-    with limited(), parallel_config(backend="threading", n_jobs=settings().threads):
+    with limited():
         found = permutation_importance(
             model, part[list(FEATURES)], target(part["price"].to_numpy()), scoring="neg_mean_absolute_error",
             n_repeats=3, random_state=SEED,
