@@ -147,6 +147,7 @@ def test_endless_text_is_cut_with_its_length_named() -> None:
     assert "49,408 characters left out" in html
     assert "start" in html
     assert "end</li>" in html
+    assert "characters left out" not in render(minimal(limits=["x" * 615]))
 
 
 def test_the_page_loads_and_runs_nothing() -> None:

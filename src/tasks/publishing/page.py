@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tasks.evaluation.metrics import Metric
     from tasks.platform.run import StageRecord
 
+WORTH_A_CUT = 1.25  # texts up to so many times `LONGEST_TEXT` stay whole: to say what is missing is as long
 LONGEST_TEXT = 600
 SHOWN = {"quarantine": 25, "lineage": 200, "examples": 5, "rules": 200, "stages": 200, "parameters": 200}
 _IMAGE_TYPES = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
@@ -145,7 +146,7 @@ def shown(value: Any) -> Any:
         return ""
     if hasattr(value, "__html__") or not isinstance(value, str):
         return value
-    if len(value) > LONGEST_TEXT:
+    if len(value) > LONGEST_TEXT * WORTH_A_CUT:
         half = LONGEST_TEXT // 2
         value = f"{value[:half]} … [{len(value) - 2 * half:,} characters left out] … {value[-half:]}"
     return printable(value)
