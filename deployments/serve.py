@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from tasks.platform import keys  # noqa: E402 - the path comes first
 from tasks.platform.errors import CasebookError, UsageError  # noqa: E402
-from tasks.platform.faults import explained  # noqa: E402
+from tasks.platform.faults import told  # noqa: E402
 from tasks.platform.flow_runs import conclude_killed  # noqa: E402
 from tasks.platform.guard import Gate, GuardedHandler  # noqa: E402
 from tasks.platform.server import Child, is_ours, note_file, read_note  # noqa: E402
@@ -260,12 +260,8 @@ def main() -> int:
         run(options)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
-    except Exception as error:
-        known = explained(error)
-        if known is None:
-            raise
-        print(f"casebook: {known}", file=sys.stderr)
-        return known.exit_status
+    except Exception as error:  # noqa: BLE001 - what nobody knows is raised again
+        return told(error)
     return 0
 
 

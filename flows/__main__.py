@@ -141,21 +141,16 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="", file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    from tasks.platform.faults import explained
+    from tasks.platform.faults import told
     from tasks.platform.questions import known
-    from tasks.platform.text import printable
 
     try:
         return COMMANDS[known(words[0], list(COMMANDS), "command")](words[1:])
     except BrokenPipeError:  # `casebook list | head`
         sys.stderr.close()
         return 1
-    except Exception as error:
-        told = explained(error)
-        if told is None:
-            raise
-        print(f"casebook: {printable(str(told))}", file=sys.stderr)
-        return told.exit_status
+    except Exception as error:  # noqa: BLE001 - what nobody knows is raised again
+        return told(error)
 
 
 if __name__ == "__main__":

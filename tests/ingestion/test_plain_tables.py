@@ -68,6 +68,18 @@ def test_a_plain_table_is_read_where_it_lies(tmp_path: Path) -> None:
     assert plain(file, Wanted(WANTED.needed, packed=True), {}) == file
 
 
+def test_what_a_reader_can_do_by_itself_is_left_to_it(tmp_path: Path) -> None:
+    """Payments put a line aside that is no UTF-8, and sales come with three marks: neither is written once more."""
+    (file := tmp_path / "lines.csv").write_bytes(text_of(TABLE).encode() + "Café,1,2,x\n".encode("latin-1"))
+    assert plain(file, Wanted(WANTED.needed, by_line=True), {}) == file
+    with pytest.raises(ContractError, match="it could be"):
+        plain(file, Wanted(WANTED.needed), {})
+    file.write_text(text_of(TABLE, ";"))
+    assert plain(file, Wanted(marks=",;\t"), {}) == file
+    assert plain(file, Wanted(WANTED.needed, marks=",;\t"), {}) == file
+    assert plain(file, Wanted(), {}) != file
+
+
 def test_columns_by_other_names_are_asked_for_with_a_guess_and_then_taken(tmp_path: Path) -> None:
     theirs = {"Revenue": "Revenue (Millions), worldwide", "Title": "Film = name"}
     (file := tmp_path / "other.csv").write_text(text_of(TABLE.rename(columns=theirs)))

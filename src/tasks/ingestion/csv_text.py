@@ -1,5 +1,6 @@
 """Which rows of a published CSV cannot be read, and on which line do they stand? Its columns as text, not yet typed."""
 
+import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,14 @@ def read_strictly(file: Path | IO[bytes], name: str, remedy: str, **options: Any
     except (UnicodeDecodeError, pd.errors.ParserWarning, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         why = shorten(str(error).strip(), 200)
         raise ContractError(f"{name} is no table of comma-separated values in UTF-8 ({why}); {remedy}.") from error
+
+
+def split_line(line: str, mark: str) -> list[str]:
+    """Return the cells of a line that `mark` parts; none where a quotation mark has no end."""
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:
+        return []
 
 
 def unreadable(raw: pd.DataFrame, lines: pd.Series, reasons: pd.Series, name: str) -> pd.DataFrame:

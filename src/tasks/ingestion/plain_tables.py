@@ -5,13 +5,11 @@ their publisher's names. A file that has it is read as it is. Of any other a cop
 folder under the digest of what it is made from. What can be meant in two ways is asked for: nothing is guessed.
 """
 
-import csv
 import gzip
 import hashlib
 import io
 import json
 import re
-import shutil
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,13 +20,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.ingestion.csv_text import read_strictly
+from tasks.ingestion.csv_text import read_strictly, split_line
 from tasks.ingestion.encodings import decoded
 from tasks.ingestion.numbers import decimal_comma, is_numeric, without_comma
 from tasks.ingestion.workbooks import parquet_columns, sheets
-from tasks.ingestion.zip_members import Limited
+from tasks.ingestion.zip_members import is_gzip, unpacked
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.settings import settings
+from tasks.platform.storage import Folder
 from tasks.platform.store import digest_file
 from tasks.platform.text import shorten
 
@@ -49,6 +48,8 @@ class Wanted:
     others: Sequence[str] = ()  # may be missing
     loose: bool = False  # the reader finds a name whatever its case, blanks and signs
     packed: bool = False  # the reader unpacks gzip
+    by_line: bool = False  # the reader puts lines aside that are no UTF-8
+    marks: str = ","  # between columns, that the reader knows
     remedy: str = ""  # what to give instead, the end of a sentence
 
     @property
@@ -103,28 +104,19 @@ def plain(file: Path, wanted: Wanted, columns: Mapping[str, str]) -> Path:
     folder = settings().cache_folder / "tables" / hashlib.sha256(made_of.encode()).hexdigest()[:24]
     name = file.name if file.suffix.lower() == ".csv" else f"{file.name}.csv"
     if not (folder / name).is_file():
-        _write(_renamed(_table(file, wanted), file.name, wanted, columns), folder, name)
+        table = _renamed(_table(file, wanted), file.name, wanted, columns)
+        part = folder.with_name(f".{uuid.uuid4().hex}")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(part, index=False)
+        Folder(str(folder)).put(part, name)
     return folder / name
-
-
-def _write(table: pd.DataFrame, folder: Path, name: str) -> None:
-    part = folder.with_name(f".{uuid.uuid4().hex}")
-    part.mkdir(parents=True)
-    table.to_csv(part / name, index=False)
-    try:
-        part.rename(folder)
-    except OSError:
-        shutil.rmtree(part)
-        if not (folder / name).is_file():  # else another run was first, with the same bytes
-            raise
 
 
 def _is_plain(file: Path, wanted: Wanted) -> bool:
     """Tell whether the case's reader can read a file as it is."""
     if file.suffix.lower() in (".xlsx", ".parquet"):
         return False
-    with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+    packed = is_gzip(file)
     if packed and not wanted.packed:
         return False
     try:
@@ -132,11 +124,12 @@ def _is_plain(file: Path, wanted: Wanted) -> bool:
             line = stream.readline(LOOKED_AT).decode("utf-8-sig").rstrip("\r\n")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         return False
-    if not wanted.needed:
-        return _header([line], wanted)[1] == MARKS[0] and _is_utf8(file)
-    cells = [cell.strip().rstrip(";") for cell in _split(line, MARKS[0])]
-    there = {bare(cell) for cell in cells} if wanted.loose else set(cells)
-    return all((bare(name) if wanted.loose else name) in there for name in wanted.needed) and (packed or _is_utf8(file))
+    called = bare if wanted.loose else str
+    mark = _header([line], wanted)[1]
+    there = {called(cell.strip().rstrip(";")) for cell in split_line(line, mark)}
+    if mark not in wanted.marks or not there >= {called(name) for name in wanted.needed}:
+        return False
+    return packed or wanted.by_line or _is_utf8(file)
 
 
 def _is_utf8(file: Path) -> bool:
@@ -150,13 +143,6 @@ def _is_utf8(file: Path) -> bool:
     return True
 
 
-def _split(line: str, mark: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=mark), [])
-    except csv.Error:  # a cell without an end
-        return []
-
-
 def _table(file: Path, wanted: Wanted) -> pd.DataFrame:
     """Return the cells of a table as text, whatever it is saved as."""
     remedy = wanted.remedy or "give a CSV with a header"
@@ -166,18 +152,7 @@ def _table(file: Path, wanted: Wanted) -> pd.DataFrame:
         return pd.DataFrame(parquet_columns(file, file.name, remedy), dtype=str)
     if file.suffix.lower() == ".xlsx":
         return _of_workbook(file, wanted, remedy)
-    return _of_text(_content(file, remedy), file.name, wanted, remedy)
-
-
-def _content(file: Path, remedy: str) -> bytes:
-    with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if packed else raw
-        try:
-            return Limited(stream, MOST_BYTES, file.name).read()  # type: ignore[arg-type]
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise ContractError(f"{file.name} is damaged ({str(error)[:80]}); {remedy}.") from None
+    return _of_text(unpacked(file, MOST_BYTES, file.name, remedy), file.name, wanted, remedy)
 
 
 def _of_text(content: bytes, name: str, wanted: Wanted, remedy: str) -> pd.DataFrame:
@@ -206,7 +181,7 @@ def _header(head: list[str], wanted: Wanted) -> tuple[int, str]:
     best = (0, 0, 0, MARKS[0])
     for row, line in enumerate(head if known else head[:1]):
         for mark in MARKS:
-            cells = _split(line, mark)
+            cells = split_line(line, mark)
             hits = len(known & {bare(cell) for cell in cells})
             if (hits, len(cells)) > best[:2] and (hits or row == 0):
                 best = (hits, len(cells), row, mark)

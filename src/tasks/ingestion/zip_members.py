@@ -1,8 +1,10 @@
-"""Where in a zip is the table, and how is it read without trusting what the archive says of its size?"""
+"""Where in a zip is the table, and how is it read, or a gzip file, without trusting what it says of its size?"""
 
+import gzip
 import io
 import zipfile
-from pathlib import PurePosixPath
+import zlib
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from tasks.platform.errors import ContractError
@@ -21,6 +23,25 @@ def find_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo | None:
         and not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(item.filename).parts)
     ]
     return min(found, key=lambda item: (item.filename.count("/"), item.filename), default=None)
+
+
+def is_gzip(file: Path) -> bool:
+    """Tell by its first bytes whether a file is packed by gzip."""
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def unpacked(file: Path, most: int, name: str, remedy: str) -> bytes:
+    """Return what a file holds, unpacked where gzip has packed it.
+
+    Raises:
+        ContractError: it holds more than `most` bytes, or is damaged; the sentence ends in `remedy`.
+    """
+    with gzip.open(file) if is_gzip(file) else file.open("rb") as stream:
+        try:
+            return Limited(stream, most, name).read()  # type: ignore[arg-type]
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise ContractError(f"{name} is damaged ({str(error)[:80]}); fetch it again, or {remedy}.") from None
 
 
 class Limited(io.RawIOBase):

@@ -22,10 +22,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tasks.platform import faults
 from tasks.platform.api import prefect_api
 from tasks.platform.command import command_line, parse_arguments
 from tasks.platform.errors import CasebookError
-from tasks.platform.faults import explained
 from tasks.platform.flow_runs import announced, name_in_progress, note_flow_run, told
 from tasks.platform.masking import conceal
 from tasks.platform.parameters import completed
@@ -34,7 +34,6 @@ from tasks.platform.run import open_run, write_refusal
 from tasks.platform.settings import apply_prefect_settings
 from tasks.platform.spark import spark_closed_at_the_end
 from tasks.platform.store import store
-from tasks.platform.text import printable
 
 FIRST_RUN = ("great_expectations", "matplotlib.figure")
 LATE = timedelta(hours=1)  # a scheduled run that starts later than this is skipped
@@ -127,12 +126,10 @@ def main(fn: Callable[..., Path]) -> NoReturn:
         arguments = parse_arguments(fn)
         report = _run(fn, arguments)
     except KeyboardInterrupt:
-        _fail("Stopped. The same command goes on from where it was.", 130)
-    except Exception as error:
-        known = explained(error)
-        if known is None:
-            raise
-        _fail(str(known), known.exit_status)
+        print("casebook: Stopped. The same command goes on from where it was.", file=sys.stderr, flush=True)
+        raise SystemExit(130) from None
+    except Exception as error:  # noqa: BLE001 - what nobody knows is raised again
+        raise SystemExit(faults.told(error)) from None
     print(report, flush=True)
     raise SystemExit(0)
 
@@ -175,8 +172,3 @@ def _drain_logs() -> None:
 
     APILogWorker.drain_all(timeout=5)
     EventsWorker.drain_all(timeout=5)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"casebook: {printable(message)}", file=sys.stderr, flush=True)
-    raise SystemExit(status)

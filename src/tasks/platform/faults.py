@@ -7,6 +7,7 @@ come as whatever the library at hand makes of them, deep inside, and are known h
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from tasks.platform import server
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
 from tasks.platform.storage import is_url
-from tasks.platform.text import shorten
+from tasks.platform.text import printable, shorten
 
 AGAIN = "what was done is kept, and the same command goes on from there"
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -46,6 +47,19 @@ def explained(error: BaseException) -> CasebookError | None:
         if isinstance(item, OSError) or _is_of_the_server(item):
             return CasebookError(_server_fault(error))
     return None
+
+
+def told(error: Exception) -> int:
+    """Tell the user of a fault in one sentence on standard error; return the exit status. Call it in an `except`.
+
+    Raises:
+        Exception: `error` itself, a fault of ours, whose traceback is wanted.
+    """
+    known = explained(error)
+    if known is None:
+        raise error
+    print(f"casebook: {printable(str(known))}", file=sys.stderr, flush=True)
+    return known.exit_status
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

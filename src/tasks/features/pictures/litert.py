@@ -8,10 +8,7 @@ averages over the whole picture before the classifier do, and an input of 168 pi
 import hashlib
 import threading
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -19,6 +16,7 @@ from PIL import Image
 
 from tasks.features.pictures.originals import WEIGHTS
 from tasks.features.pictures.resizing import squash
+from tasks.features.pictures.side_by_side import SideBySide
 from tasks.platform.downloads import original
 from tasks.platform.errors import IntegrityError
 
@@ -31,12 +29,8 @@ VERSION = "mobilenet_v2 1: 168x168 bicubic, last block 320 channels, mean over 3
 DIGEST = hashlib.sha256(f"{original(WEIGHTS).sha256} {VERSION}".encode()).hexdigest()
 
 
-class MobileNet:
-    """MobileNetV2 with 8-bit weights and activations.
-
-    One interpreter of one thread for each of `threads`: the network is small, and so many pictures side by side are
-    quicker than the threads of one interpreter that wait for each other after every layer.
-    """
+class MobileNet(SideBySide["_Interpreter"]):
+    """MobileNetV2 with 8-bit weights and activations."""
 
     name = "MobileNetV2 (ImageNet)"
     digest = DIGEST
@@ -57,24 +51,9 @@ class MobileNet:
         """
         self._weights = _content(weights, "mobilenet_v2")
         self._labels = _content(labels, "imagenet_labels").decode("utf-8").splitlines()
-        self._threads = threads
-        self._interpreters: SimpleQueue[_Interpreter] = SimpleQueue()
-        for _ in range(threads):
-            self._interpreters.put(_Interpreter(self._weights, side))
+        super().__init__(_Interpreter(self._weights, side) for _ in range(threads))
         self._classifier: _Interpreter | None = None
         self._lock = threading.Lock()
-
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Return float32 (n, 2880), rows of length 1 (or zeros where the network sees nothing)."""
-        result = np.zeros((len(images), DIMENSIONS), np.float32)
-        if self._threads == 1 or len(images) == 1:
-            for row, image in enumerate(images):
-                result[row] = self._features(image)
-            return result
-        with ThreadPoolExecutor(self._threads) as pool:
-            for row, features in enumerate(pool.map(self._features, images)):
-                result[row] = features
-        return result
 
     def classify(self, image: Image.Image) -> list[tuple[str, float]]:
         """Return the 1,001 ImageNet labels with their softmax scores, best first."""
@@ -85,16 +64,9 @@ class MobileNet:
         order = np.argsort(-scores, kind="stable")
         return [(self._labels[number], float(scores[number])) for number in order]
 
-    def _features(self, image: Image.Image) -> np.ndarray:
-        interpreter = self._interpreters.get()
-        try:
-            grid = interpreter.last_block(image)
-        finally:
-            self._interpreters.put(interpreter)
-        places = grid.reshape(GRID, grid.shape[0] // GRID, GRID, grid.shape[1] // GRID, CHANNELS).mean(axis=(1, 3))
-        features = places.ravel()
-        length = float(np.linalg.norm(features))
-        return features / length if length > 0 else features
+    def _seen(self, interpreter: "_Interpreter", image: Image.Image) -> np.ndarray:
+        grid = interpreter.last_block(image)
+        return grid.reshape(GRID, grid.shape[0] // GRID, GRID, grid.shape[1] // GRID, CHANNELS).mean(axis=(1, 3))
 
 
 class _Interpreter:

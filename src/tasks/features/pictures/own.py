@@ -6,16 +6,14 @@ the large network's are: what is seen, and roughly where.
 """
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 from PIL import Image
 
 from tasks.features.pictures.resizing import squash
+from tasks.features.pictures.side_by_side import SideBySide
 
 WEIGHTS = Path(__file__).with_name("own.tflite")
 SIDE = 64
@@ -40,7 +38,7 @@ def areas(places: int, grid: int = GRID) -> np.ndarray:
     return (np.clip(high - low, 0, None) * grid).astype(np.float32)
 
 
-class OwnNetwork:
+class OwnNetwork(SideBySide["_Interpreter"]):
     """The network in the package, with 8-bit weights and activations; an interpreter for each of `threads`."""
 
     name = "small network"
@@ -51,36 +49,15 @@ class OwnNetwork:
         """Load the network, or another one of its shape from the bytes of a LiteRT file."""
         content = weights or WEIGHTS.read_bytes()
         self.digest = hashlib.sha256(content + VERSION.encode()).hexdigest()
-        self._threads = threads
-        self._interpreters: SimpleQueue[_Interpreter] = SimpleQueue()
-        for _ in range(threads):
-            self._interpreters.put(_Interpreter(content))
-
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Return float32 (n, 1152), rows of length 1 (or zeros where the network sees nothing)."""
-        result = np.zeros((len(images), self.dimensions), np.float32)
-        if self._threads == 1 or len(images) == 1:
-            for row, image in enumerate(images):
-                result[row] = self._features(image)
-            return result
-        with ThreadPoolExecutor(self._threads) as pool:
-            for row, features in enumerate(pool.map(self._features, images)):
-                result[row] = features
-        return result
+        super().__init__(_Interpreter(content) for _ in range(threads))
 
     def classify(self, image: Image.Image) -> None:
         """Return None: this network knows no classes."""
 
-    def _features(self, image: Image.Image) -> np.ndarray:
-        interpreter = self._interpreters.get()
-        try:
-            places = interpreter.places(image)
-        finally:
-            self._interpreters.put(interpreter)
+    def _seen(self, interpreter: "_Interpreter", image: Image.Image) -> np.ndarray:
+        places = interpreter.places(image)
         share = areas(places.shape[0])
-        features = np.einsum("gx,xyc,hy->ghc", share, places, share).ravel()
-        length = float(np.linalg.norm(features))
-        return features / length if length > 0 else features
+        return np.einsum("gx,xyc,hy->ghc", share, places, share)
 
 
 class _Interpreter:

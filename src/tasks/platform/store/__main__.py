@@ -7,11 +7,10 @@ python -m tasks.platform.store prune --runs 10       # keep the last 10 runs of 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from tasks.platform.errors import UsageError
-from tasks.platform.faults import explained
+from tasks.platform.faults import told
 from tasks.platform.progress import progress
 from tasks.platform.store.contents import damaged, sizes
 from tasks.platform.store.prune import carry_out, plan
@@ -83,12 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "prune":
             return _prune(place, given.days, given.runs, given.dry_run)
         return _verify(place) if given.command == "verify" else _show(place)
-    except Exception as error:
-        known = explained(error)
-        if known is None:
-            raise
-        print(f"casebook: {known}", file=sys.stderr)
-        return known.exit_status
+    except Exception as error:  # noqa: BLE001 - what nobody knows is raised again
+        return told(error)
 
 
 if __name__ == "__main__":

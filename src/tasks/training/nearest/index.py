@@ -48,7 +48,12 @@ class Description(BaseModel, extra="forbid"):
     candidates: int = Field(default=0, ge=0, le=2**20)
 
 
-def _checked_ids(ids: Any) -> np.ndarray:
+def checked_ids(ids: Any) -> np.ndarray:
+    """Return ids as int64, (n,).
+
+    Raises:
+        UsageError: they are not different whole numbers from 0 on.
+    """
     ids = np.asarray(ids)
     if ids.ndim != 1 or (len(ids) and not np.issubdtype(ids.dtype, np.integer)):
         raise UsageError(f"Ids are a list of whole numbers, not {ids.dtype} {ids.shape}.")
@@ -57,11 +62,29 @@ def _checked_ids(ids: Any) -> np.ndarray:
     return ids.astype(np.int64)
 
 
-def _ids_for(vectors: np.ndarray, ids: np.ndarray | None) -> np.ndarray:
-    checked = _checked_ids(np.arange(len(vectors)) if ids is None else ids)
+def ids_for(vectors: np.ndarray, ids: np.ndarray | None) -> np.ndarray:
+    """Return the ids of `vectors` (n, d), int64 (n,); numbers from 0 on where none are given.
+
+    Raises:
+        UsageError: they are not as many as the vectors, or no ids.
+    """
+    checked = checked_ids(np.arange(len(vectors)) if ids is None else ids)
     if len(checked) != len(vectors):
         raise UsageError(f"{len(vectors)} vectors need as many ids, not {len(checked)}.")
     return checked
+
+
+def removable(ids: Any, there: np.ndarray) -> np.ndarray:
+    """Return the ids to remove, ascending.
+
+    Raises:
+        UsageError: one that is not `there`, is given twice, or is none.
+    """
+    ids = np.sort(checked_ids(ids))
+    missing = np.setdiff1d(ids, there)
+    if len(missing):
+        raise UsageError(f"Id {missing[0]} is not in the index, so it cannot be removed.")
+    return ids
 
 
 def begin_search(queries: np.ndarray, k: int, dimensions: int) -> tuple[np.ndarray, Found]:
@@ -90,7 +113,7 @@ class Index:
         """Index `vectors` (n, d); float16 rows, also memory-mapped ones, are used in place and never copied."""
         half = as_half(vectors)
         self.dimensions = half.shape[1]
-        ids = _ids_for(half, ids)
+        ids = ids_for(half, ids)
         self._slots = np.argsort(ids)
         self._ids = ids[self._slots]
         self._rows = Rows(half)
@@ -121,7 +144,7 @@ class Index:
             UsageError: a wrong shape, a value that is not finite, or an id that is there already.
         """
         half = as_half(vectors, self.dimensions)
-        ids = _ids_for(half, ids)
+        ids = ids_for(half, ids)
         known = np.isin(ids, self._ids)
         if known.any():
             raise UsageError(f"Id {ids[known][0]} is in the index already: remove it first, or choose another id.")
@@ -140,10 +163,7 @@ class Index:
         Raises:
             UsageError: an id that is not in the index, or is given twice.
         """
-        ids = np.sort(_checked_ids(ids))
-        missing = np.setdiff1d(ids, self._ids)
-        if len(missing):
-            raise UsageError(f"Id {missing[0]} is not in the index, so it cannot be removed.")
+        ids = removable(ids, self._ids)
         places = np.searchsorted(self._ids, ids)
         for name, values in self._derived.items():
             self._derived[name] = np.delete(values, places, axis=0)

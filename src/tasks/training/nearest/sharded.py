@@ -22,7 +22,7 @@ from tasks.platform.errors import IntegrityError, UsageError
 from tasks.platform.scratch import scratch_folder
 from tasks.platform.settings import settings
 from tasks.training.nearest.hashing import BITS, CANDIDATES, FIRST, MOST_THREADS, SEED, rotation, worth_ranking
-from tasks.training.nearest.index import Description, Found, Index, _checked_ids, _ids_for, begin_search
+from tasks.training.nearest.index import Description, Found, Index, begin_search, ids_for, removable
 from tasks.training.nearest.shards import Asked, Listed, Shard, cosines_of, open_shard, scan_shard, write_shard
 from tasks.training.nearest.vectors import as_half, read_rows, write_rows
 
@@ -60,7 +60,7 @@ class ShardedIndex(Index):
     ) -> None:
         """Index `vectors` (n, d), in shards of `per_shard`, in `folder` (a scratch folder by default)."""
         half = as_half(vectors)
-        ids = _ids_for(half, ids)
+        ids = ids_for(half, ids)
         self._begin(half.shape[1], folder)
         for start in range(0, len(half), per_shard):
             part = slice(start, start + per_shard)
@@ -136,7 +136,7 @@ class ShardedIndex(Index):
             UsageError: a wrong shape, a value that is not finite, or an id that was ever there.
         """
         half = as_half(vectors, self.dimensions)
-        ids = _ids_for(half, ids)
+        ids = ids_for(half, ids)
         for item in self._listing.shards:
             known = np.isin(ids, self.open(item).numbers)
             if known.any():
@@ -151,10 +151,7 @@ class ShardedIndex(Index):
         Raises:
             UsageError: an id that is not in the index, or is given twice.
         """
-        ids = np.sort(_checked_ids(ids))
-        missing = np.setdiff1d(ids, self.ids)
-        if len(missing):
-            raise UsageError(f"Id {missing[0]} is not in the index, so it cannot be removed.")
+        ids = removable(ids, self.ids)
         self._gone = np.union1d(self._gone, ids)
         name = f"removed-{uuid.uuid4().hex}.npy"
         write_rows(self.folder / name, iter([(0, self._gone)]), np.int64, self._gone.shape)

@@ -4,19 +4,16 @@ An export may begin with lines about itself: the header is the first row that na
 file says of its own size is believed: what is unpacked is counted.
 """
 
-import csv
-import gzip
 import io
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from tasks.cases.cloud_costs.ingestion.columns import is_header
-from tasks.ingestion.csv_text import read_strictly
+from tasks.ingestion.csv_text import read_strictly, split_line
 from tasks.ingestion.workbooks import MOST_ROWS, Sheet, parquet_columns, sheets
-from tasks.ingestion.zip_members import Limited
+from tasks.ingestion.zip_members import unpacked
 from tasks.platform.errors import ContractError
 
 MOST_BYTES = 2**30  # of a text, unpacked
@@ -43,24 +40,11 @@ def read_cells(file: Path, name: str) -> list[Cells]:
         ContractError: not a file of that kind, a damaged one, or one that is too large.
     """
     kind = "".join(file.suffixes[-2:]).lower()
-    try:
-        if kind.endswith(".xlsx"):
-            found = _of_workbook(file, name)
-        elif kind.endswith(".parquet"):
-            found = [_of_parquet(file, name)]
-        else:
-            found = [_of_text(_content(file, name), name)]
-    except (zlib.error, gzip.BadGzipFile, EOFError) as error:
-        raise ContractError(f"{name} is damaged ({str(error)[:80]}); fetch it again, or {REMEDY}.") from None
-    return found
-
-
-def _content(file: Path, name: str) -> bytes:
-    with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if packed else raw
-        return Limited(stream, MOST_BYTES, name).read()  # type: ignore[arg-type]
+    if kind.endswith(".xlsx"):
+        return _of_workbook(file, name)
+    if kind.endswith(".parquet"):
+        return [_of_parquet(file, name)]
+    return [_of_text(unpacked(file, MOST_BYTES, name, REMEDY), name)]
 
 
 def _decoded(content: bytes) -> str:
@@ -80,20 +64,13 @@ def _of_text(content: bytes, name: str) -> Cells:
     for number in range(PREAMBLE):
         line = head.readline()
         for mark in ",;\t|":
-            if line and is_header(_split(line, mark)):
+            if line and is_header(split_line(line, mark)):
                 rest = io.BytesIO((line + head.read()).encode())
                 raw = read_strictly(rest, name, REMEDY, dtype=str, keep_default_na=False, sep=mark, na_filter=False)
                 if len(raw) > MOST_ROWS:
                     raise ContractError(f"{name} has more than {MOST_ROWS:,} rows; give it in parts.")
                 return Cells(raw.fillna(""), number + 2)
     raise NoCostsError(f"{name} has no row that names a cost and a day within its first {PREAMBLE} lines; {REMEDY}.")
-
-
-def _split(line: str, mark: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=mark), [])
-    except csv.Error:  # a cell without an end
-        return []
 
 
 def _of_parquet(file: Path, name: str) -> Cells:

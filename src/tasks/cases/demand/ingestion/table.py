@@ -25,6 +25,7 @@ FLAGS = {"true": "1", "yes": "1", "y": "1", "false": "0", "no": "0", "n": "0"}
 DECIMAL_COMMA = r"[+-]?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+"
 MISSING = ("", "na", "nan", "n/a", "null", "none", "-")
 MOST_BYTES = 2 * 2**30
+MARKS = ",;\t"
 JOIN = " · "  # between the parts of a series' name
 
 
@@ -38,9 +39,8 @@ class Sales(NamedTuple):
 
 def read_sales(source: str, asked: dict[str, str], date_order: str) -> Data:
     """Find and read the sales of a source (`sample`, a path or an address)."""
-    return read(
-        source, Ways(write_sales, no_public=NO_PUBLIC, wanted=Wanted(remedy=REMEDY)), read_table, asked, date_order
-    )
+    ways = Ways(write_sales, no_public=NO_PUBLIC, wanted=Wanted(remedy=REMEDY, marks=MARKS))
+    return read(source, ways, read_table, asked, date_order)
 
 
 @stage(phase="Data understanding")
@@ -79,7 +79,7 @@ def _raw(file: Path) -> pd.DataFrame:
     with file.open("rb") as opened:
         head = opened.read(65_536).splitlines()[:1]
     first = head[0].decode("utf-8", "replace") if head else ""
-    separator = max(",;\t", key=first.count)
+    separator = max(MARKS, key=first.count)
     raw = read_strictly(file, file.name, REMEDY, dtype="string[pyarrow]", keep_default_na=False, sep=separator)
     raw = raw.fillna("").rename(columns=lambda column: str(column).strip()).apply(lambda cells: cells.str.strip())
     if raw.columns.duplicated().any() or raw.shape[1] < 2 or raw.empty:

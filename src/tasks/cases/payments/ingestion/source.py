@@ -19,7 +19,10 @@ NO_PUBLIC = (
 
 
 WANTED = Wanted(
-    list(NEEDED.values()), loose=True, remedy=f"give an export with the columns {', '.join(NEEDED.values())}"
+    list(NEEDED.values()),
+    loose=True,
+    by_line=True,
+    remedy=f"give an export with the columns {', '.join(NEEDED.values())}",
 )
 
 

@@ -4,12 +4,10 @@ Both of its tables are read: the short listings.csv, and the detailed listings.c
 column that is not needed may be missing; a price may be too, and is then what the flow foretells.
 """
 
-import gzip
 import io
 import re
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -18,7 +16,7 @@ from tasks.cases.rentals.sample import write_rentals
 from tasks.ingestion.csv_text import NUMBER, read_text_columns, unreadable
 from tasks.ingestion.files import Data, Ways, read
 from tasks.ingestion.plain_tables import Wanted
-from tasks.ingestion.zip_members import Limited
+from tasks.ingestion.zip_members import is_gzip, unpacked
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
@@ -109,15 +107,7 @@ def read_asked(file: Path) -> tuple[pd.DataFrame, set[str]]:
 
 def _unpacked(file: Path) -> io.BytesIO | Path:
     """Return a table as it is, or what a gzip file holds, within bounds."""
-    with file.open("rb") as stream:
-        if stream.read(2) != b"\x1f\x8b":
-            return file
-        stream.seek(0)
-        unpacked: Any = gzip.GzipFile(fileobj=stream)
-        try:
-            return io.BytesIO(Limited(unpacked, MOST_BYTES, file.name).read())
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise ContractError(f"{file.name} is damaged ({str(error)[:80]}); fetch it again, or {REMEDY}.") from None
+    return io.BytesIO(unpacked(file, MOST_BYTES, file.name, REMEDY)) if is_gzip(file) else file
 
 
 def _completed(raw: pd.DataFrame) -> pd.DataFrame:

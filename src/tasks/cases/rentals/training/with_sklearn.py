@@ -102,17 +102,15 @@ def _tried(tasks: Sequence[Setting], x: np.ndarray, y: np.ndarray, x_out: np.nda
             found = positive(regressor(kind, {**parameters, **few}).fit(x, y).predict(x_out))
         return found, time.perf_counter() - start
 
-    alone = [task for task in tasks if not task[0].startswith("blend")]
+    blend = [kind for kind, _ in tasks].index("blend_log")
     # What takes longest comes last in the grids: started first, it leaves no core alone at the end.
-    found: list[tuple[np.ndarray, float]] = Parallel(n_jobs=settings().threads, prefer="threads")(
-        delayed(tried)(kind, parameters) for kind, parameters in reversed(alone)
-    )
-    known = list(zip(alone, reversed(found), strict=True))
-    parts = [result for part in PARTS for task, result in known if task == (f"{part}{LOG}", usual(f"{part}{LOG}"))]
+    order = [place for place in reversed(range(len(tasks))) if place != blend]
+    work = (delayed(tried)(*tasks[place]) for place in order)
+    found = dict(zip(order, Parallel(n_jobs=settings().threads, prefer="threads")(work), strict=True))
+    parts = [found[tasks.index((f"{part}{LOG}", usual(f"{part}{LOG}")))] for part in PARTS]
     blended = positive(np.expm1(np.mean([np.log1p(prices) for prices, _ in parts], axis=0)))
-    of_blend = (blended, sum(seconds for _, seconds in parts))
-    results = iter(result for _, result in known)
-    return [of_blend if kind.startswith("blend") else next(results) for kind, _ in tasks]
+    found[blend] = blended, sum(seconds for _, seconds in parts)
+    return [found[place] for place in range(len(tasks))]
 
 
 def _folds(train: pd.DataFrame, folds: int) -> Iterator[tuple[np.ndarray, ...]]:
