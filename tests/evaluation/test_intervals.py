@@ -219,3 +219,22 @@ def test_one_great_group_is_one_case_however_many_it_holds() -> None:
     gain = np.where(groups == 0, 0.2, np.random.default_rng(0).normal(0, 0.1, 1019))
     assert paired_difference(gain, np.zeros(1019)).low > 0.15
     assert cautious_difference(gain, np.zeros(1019), 0.98, groups=groups).low < 0.05
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_draws_that_are_kept_give_the_interval_of_draws_made_anew(grouped):
+    """Means over many cases share their draws, which are those of SciPy."""
+    chance = np.random.default_rng(3)
+    values = chance.exponential(1, 4000)
+    codes = np.concatenate([np.arange(1500), chance.integers(0, 1500, 2500)]) if grouped else np.arange(4000)
+    sums, counts = np.bincount(codes, values), np.bincount(codes).astype(float)
+    known = stats.bootstrap(
+        (sums, counts),
+        lambda a, b, axis: a.sum(axis) / b.sum(axis),
+        paired=True,
+        method="percentile",
+        n_resamples=2000,
+        batch=500,
+        rng=np.random.default_rng(19_790_101),
+    ).confidence_interval
+    assert bootstrap(values, groups=codes if grouped else None) == pytest.approx(tuple(known), abs=1e-9)

@@ -6,6 +6,7 @@ cases: given `groups`, whole groups are drawn, or the interval would be far too 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ BCA_UP_TO = 1000
 """Cases up to which the bias-corrected, accelerated interval is worth its extra work; beyond, both are the same."""
 BATCH = 2_000_000
 """Drawn cases held at a time: 16 MB of their numbers."""
+KEPT_DRAWS = 16_000_000
+"""Drawn cases that are counted once for all means over as many cases: 64 MB."""
 STUDENTISED_UP_TO = 10_000
 """Independent cases up to which the studentised interval is worth its extra work; beyond, it is the t interval."""
 
@@ -78,6 +81,8 @@ def bootstrap(
         return float("nan"), float("nan")
     if values.min() == values.max():
         return float(values[0]), float(values[0])
+    if statistic is np.mean and BCA_UP_TO < units <= KEPT_DRAWS // resamples:
+        return _interval_of_means(values, np.arange(units) if codes is None else codes, level, seed, resamples)
     if codes is None:
         return _interval((values,), statistic, units, level, seed, resamples)
     if statistic is np.mean:
@@ -88,6 +93,26 @@ def bootstrap(
 
 def _ratio(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> Any:
     return np.sum(sums, axis=axis) / np.sum(counts, axis=axis)
+
+
+def _interval_of_means(
+    values: np.ndarray, codes: np.ndarray, level: float, seed: int, resamples: int
+) -> tuple[float, float]:
+    """Return the percentile interval of the mean of `values` (n,) in groups `codes` (n,), by draws that are kept."""
+    sums, counts = np.bincount(codes, values), np.bincount(codes)
+    drawn = _times_drawn(len(sums), seed, resamples)
+    low, high = np.quantile((drawn @ sums) / (drawn @ counts), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=1)
+def _times_drawn(units: int, seed: int, resamples: int) -> np.ndarray:
+    """Count how often each case is in each draw, (resamples, units): the same for every measure of the same cases."""
+    rng = np.random.default_rng(seed)
+    counts = np.empty((resamples, units), np.float32)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(units, size=units), minlength=units)
+    return counts
 
 
 def _interval(

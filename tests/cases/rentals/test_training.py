@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.cases.rentals.evaluation.errors import MEASURES, measure, relative_errors, score_models, worst_errors
+from tasks.cases.rentals.evaluation.explanations import measure_importances
 from tasks.cases.rentals.features.with_pandas import (
     BANDS,
     FEATURES,
@@ -73,6 +74,22 @@ def test_the_formula_of_the_sample_is_found_again(sample: pd.DataFrame, searched
     ordinary = ~cases["price"].isin(FREAKS) & (cases["price"] < 900)
     error = np.log(cases[best] / expected)[ordinary]
     assert np.median(np.abs(error)) < 0.8 * SIGMA  # of the model alone, without the noise of the prices
+
+
+def test_importances_are_those_of_scikit_learn_but_for_chance(
+    sample: pd.DataFrame, searched: tuple[pd.DataFrame, Fitted]
+) -> None:
+    from sklearn.inspection import permutation_importance
+
+    model, test = searched[1].best, parts_of(sample)[1]
+    ours = measure_importances.fn(model, test, 400).set_index("feature")
+    part, price = test[list(FEATURES)].iloc[:400], test["price"].astype(float).iloc[:400]
+    theirs = permutation_importance(model, part, price, scoring="neg_mean_absolute_error", n_repeats=3, random_state=0)
+    known = pd.Series(theirs.importances_mean, index=list(FEATURES))
+    assert set(ours.index) == set(FEATURES)
+    assert ours["increase"].is_monotonic_decreasing
+    assert ours.index[0] == known.idxmax()
+    np.testing.assert_allclose(ours["increase"], known[ours.index], atol=0.1 * known.max() + 3 * ours["sd"].max())
 
 
 def test_search_tries_every_kind_and_marks_one_setting_of_each(searched: tuple[pd.DataFrame, Fitted]) -> None:
