@@ -7,6 +7,8 @@
 - restart: PostgreSQL, then Redis are killed (SIGKILL) and started again during a nightly run; nothing lost or doubled.
 - limit: 50 runs are triggered of a deployment that may run twice at once.
 - commands: eight commands at once report to the server.
+- reruns: `casebook backfill` over five days, two at once, of one of which there is no file yet; the file comes, and
+  `casebook retry failed` starts that day again. Each is asked for twice, and nothing is doubled.
 
 The last line is a JSON record. Needed: Debian's postgresql and redis-server, and the extra `cluster`.
 """
@@ -211,6 +213,46 @@ class Shows:
             "seconds": round(time.monotonic() - clock, 1),
         }  # fmt: skip
 
+    def reruns(self) -> dict[str, Any]:
+        """Fill five days, one of them without a file, and start what failed again."""
+        from tasks.cases.births.sample import write_rows
+
+        folder = self.output.parent / "days"
+        folder.mkdir(exist_ok=True)
+        days = [f"2026-03-{day:02}" for day in range(1, 6)]
+        for number, day in enumerate(days):
+            if number != 2:
+                write_rows(folder / f"{day}.parquet", 20_000, seed=number)
+        fill = ["backfill", "births", "--from", days[0], "--to", days[-1], "--at-once", "2",
+                "--source", f"{folder}/{{date}}.parquet"]  # fmt: skip
+        clock = time.monotonic()
+        told: dict[str, Any] = {"backfill": [self._casebook(*fill), self._casebook(*fill)]}
+        made = self.client.read_deployment_by_name("births/backfill").id
+        told["after_backfill"] = self._settled(made, 5)
+        told["at_once_by_their_times"] = at_once(sorted(self._spans([item.id for item in self._runs_of(made)])))
+        write_rows(folder / f"{days[2]}.parquet", 20_000, seed=2)
+        again = ["retry", "failed", "--case", "births"]
+        told["retry"] = [self._casebook(*again), self._casebook(*again)]
+        told["after_retry"] = self._settled(made, 6)
+        told["reports"] = len([item for item in self.results("births") if str(folder) in json.dumps(item)])
+        return told | {"seconds": round(time.monotonic() - clock, 1)}
+
+    def _casebook(self, *words: str) -> str:
+        """Run a `casebook` command; return what it said."""
+        command = [sys.executable, "-m", "flows", *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return f"{done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}"
+
+    def _settled(self, deployment: UUID, runs: int) -> dict[str, int]:
+        """Wait until a deployment has so many runs and all have ended; return their states."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            states = self._states(deployment)
+            if sum(states[name] for name in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")) >= runs:
+                return dict(states)
+            time.sleep(0.5)
+        raise SystemExit(f"The runs did not end: {dict(states)}")
+
 
 def at_once(spans: list[tuple[float, float]]) -> int:
     """Return how many of the spans overlap at most."""
@@ -225,7 +267,7 @@ def at_once(spans: list[tuple[float, float]]) -> int:
 def main() -> None:
     """Run the shows that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shows", nargs="*", help="takeover, restart, limit, commands")
+    parser.add_argument("shows", nargs="*", help="takeover, restart, limit, commands, reruns")
     parser.add_argument("--keep", type=Path, help="a topology's home that is used and left running")
     given = parser.parse_args()
     home = (given.keep or Path(tempfile.mkdtemp(prefix="casebook-topology-"))).absolute()
@@ -245,7 +287,7 @@ def main() -> None:
         told["seconds_to_start"] = round(time.monotonic() - clock, 1)
         os.environ |= topology.site.environment() | {"PREFECT_PROFILES_PATH": os.devnull}
         shows = Shows(topology, output)
-        for name in given.shows or ["takeover", "restart", "limit", "commands"]:
+        for name in given.shows or ["takeover", "restart", "limit", "commands", "reruns"]:
             told[name] = getattr(shows, name)()
             print(f"{name}: {json.dumps(told[name])}", flush=True)
     finally:

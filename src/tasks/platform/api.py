@@ -19,6 +19,9 @@ from tasks.platform.lingering import lingering_server
 from tasks.platform.server import Child, TemporaryServer, is_ours, running_server
 from tasks.platform.settings import apply_prefect_settings, settings
 
+RETRIES = "3"
+"""Of a request to a server for commands, 14 seconds in all: one that was killed does not come back at its address."""
+
 
 @contextmanager
 def server_for_commands() -> Iterator[Child]:
@@ -56,9 +59,10 @@ def prefect_api() -> Iterator[Child | None]:
         with _environment({"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": keys.auth_string()}):
             yield None
         return
+    patience = {} if "PREFECT_CLIENT_MAX_RETRIES" in os.environ else {"PREFECT_CLIENT_MAX_RETRIES": RETRIES}
     with (
         server_for_commands() as server,
-        _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()}),
+        _environment({"PREFECT_API_URL": server.api_url, "PREFECT_API_AUTH_STRING": keys.auth_string()} | patience),
     ):
         yield server
 

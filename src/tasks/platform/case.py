@@ -14,12 +14,15 @@ so that `--help` and a wrong argument do not pay for Prefect.
 import functools
 import importlib
 import inspect
+import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Empty
 from typing import Any, NoReturn
 
 from tasks.platform import faults
@@ -31,6 +34,7 @@ from tasks.platform.masking import conceal
 from tasks.platform.parameters import completed
 from tasks.platform.places import check_run_of_the_api
 from tasks.platform.run import open_run, write_refusal
+from tasks.platform.server import healthy
 from tasks.platform.settings import apply_prefect_settings
 from tasks.platform.spark import spark_closed_at_the_end
 from tasks.platform.store import store
@@ -142,6 +146,8 @@ def _ask(case: str, words: list[str]) -> int:
 def _run(fn: Callable[..., Path], arguments: dict[str, Any]) -> str:
     """Run the flow against whichever Prefect API is to be had."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the journal speaks on the console
+    os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
+    logging.raiseExceptions = False  # a server that went away is told in one sentence, not at each line of the log
     with prefect_api() as server:
         flow = as_flow(fn)
         if server:
@@ -166,9 +172,17 @@ def _warm_up() -> None:
 
 
 def _drain_logs() -> None:
-    """Hand the last log lines and events to the API while it is still there."""
+    """Hand the last log lines and events to the API while it is still there; where it is not, forget them.
+
+    Prefect would try to hand on each event that waits for eight seconds.
+    """
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
+    if not healthy(os.environ["PREFECT_API_URL"], timeout=5.0):
+        for worker in (*APILogWorker._instances.values(), *EventsWorker._instances.values()):
+            with suppress(Empty):
+                while True:
+                    worker._queue.get_nowait()
     APILogWorker.drain_all(timeout=5)
     EventsWorker.drain_all(timeout=5)

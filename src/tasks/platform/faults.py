@@ -114,6 +114,12 @@ def _named(chain: list[BaseException]) -> str:
     return str(names[0]) if names else str(settings().home)
 
 
+def _api_url() -> str:
+    """Return the address of the API that the run reported to; it is out of the environment when a command ends."""
+    prefect = sys.modules.get("prefect.settings")
+    return os.environ.get("PREFECT_API_URL") or str(prefect.PREFECT_API_URL.value() or "" if prefect else "")
+
+
 def _server_fault(error: BaseException) -> str:
     """Say that the Prefect server failed under the run.
 
@@ -121,7 +127,7 @@ def _server_fault(error: BaseException) -> str:
     """
     from tasks.platform import databases, lingering
 
-    url = os.environ.get("PREFECT_API_URL", "")
+    url = _api_url()
     said = shorten(str(error), 200) or type(error).__name__
     if url and not server.healthy(url):
         return f"The Prefect server at {url} went away under the run ({said}); run again: {AGAIN}."
