@@ -324,7 +324,9 @@ def _parquet(table: Table, extra: dict[str, object]) -> Path:
     header, width = [cell.strip().rstrip(";") for cell in rows[0]], len(rows[0])
     cells = [[cell.rstrip(";") for cell in row[:width]] for row in rows[1:] if len(row) >= width]
     columns = {name: pa.array([row[at] for row in cells]) for at, name in enumerate(header)}
-    columns |= {name: pa.array([value] * len(cells)) for name, value in extra.items()}
+    index = pa.array([0] * len(cells), pa.int32())  # one value for all rows is held once
+    columns |= {name: pa.DictionaryArray.from_arrays(index, pa.array([value])) if isinstance(value, str)
+                else pa.array([value] * len(cells)) for name, value in extra.items()}  # fmt: skip
     target = table.file.with_suffix(".parquet")
     table.file.unlink()
     pq.write_table(pa.table(columns), target)
@@ -335,6 +337,11 @@ def hostile_parquet(table: Table, _: random.Random) -> Path:
     """Be a Parquet file of hostile names and cells, with text, bytes and lists."""
     return _parquet(table, dict(zip(EVERYTHING, reversed(EVERYTHING), strict=True))
                     | {"bytes": b"\x1b[31m\xff\x00", "list": ["<script>planted()</script>"] * 3})  # fmt: skip
+
+
+def parquet_bomb(table: Table, _: random.Random) -> Path:
+    """Be a Parquet file of a few MB in which a text of 2 MB stands in every row."""
+    return _parquet(table, {"long": "<b>" * (2 * MB // 3)})
 
 
 def cut_parquet(table: Table, chance: random.Random) -> Path:
@@ -374,5 +381,6 @@ PLAIN: dict[str, Attack] = {
 BINARY: dict[str, Attack] = {
     "laughs": laughs, "entity": entity, "sheet-bomb": sheet_bomb, "far-cells": far_cells, "hostile-book": hostile_book,
     "hostile-parquet": hostile_parquet, "cut-parquet": cut_parquet,
+    "parquet-bomb": parquet_bomb,
 }  # fmt: skip
 ATTACKS = BESIDE | PLAIN | BINARY
