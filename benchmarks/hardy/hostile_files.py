@@ -36,7 +36,7 @@ CASES = (
     Case("marathon", "table", 6, "sample:write_marathon", ("--shuffles", "2"), "marathon.csv",
          decides="final", further=False),
     Case("payments", "table", 6, "sample.payments:write_payments", ("--engine", "pandas"), "vendor_payments.csv",
-         aside="Fund Description", decides="Amount"),
+         aside="Fund Description", decides="Amount", further=False),
     Case("recommendations", "table", 6, "sample:write_ratings", ("--search", "one"), "ratings.csv", True,
          decides="rating"),
     Case("listening", "table", 6, "sample:write_listening", (), "scrobbles.csv", aside="album", decides="date"),

@@ -31,8 +31,15 @@ class Table(NamedTuple):
     def rows(self) -> list[list[str]]:
         """Return all cells, those above the header too."""
         csv.field_size_limit(2**30)
-        with self.file.open(encoding="utf-8-sig", newline="") as stream:
-            return list(csv.reader(stream, delimiter=self.mark))
+        return list(csv.reader(io.StringIO(self.text(), newline=""), delimiter=self.mark))
+
+    def text(self) -> str:
+        """Return all of it."""
+        content = self.file.read_bytes()
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return content.decode("cp1252")
 
     def write(self, rows: list[list[str]]) -> None:
         """Write the cells back."""
@@ -108,7 +115,7 @@ def twice(table: Table, chance: random.Random) -> Path:
 
 def million_columns(table: Table, _: random.Random) -> Path:
     """Append a million columns to the header, and cells to a row."""
-    lines = table.file.read_text("utf-8-sig").split("\n")
+    lines = table.text().split("\n")
     lines[table.header] += table.mark + table.mark.join(f"c{number}" for number in range(1_000_000))
     lines[table.header + 1] += table.mark * 1_000_000
     table.file.write_text("\n".join(lines))
@@ -117,7 +124,7 @@ def million_columns(table: Table, _: random.Random) -> Path:
 
 def endless_quote(table: Table, chance: random.Random) -> Path:
     """Open a quotation mark in the middle that nothing closes, and let 60 MB follow."""
-    text = table.file.read_text("utf-8-sig")
+    text = table.text()
     at = text.index("\n", chance.randrange(len(text) // 4, len(text) // 2)) + 1
     with table.file.open("w") as stream:
         stream.write(text[:at] + '"')
@@ -165,7 +172,7 @@ def stray_bytes(table: Table, chance: random.Random) -> Path:
 
 def half_utf16(table: Table, _: random.Random) -> Path:
     """Be UTF-16 that ends within a character, with lone surrogates before."""
-    content = table.file.read_text("utf-8-sig").encode("utf-16")
+    content = table.text().encode("utf-16")
     middle = len(content) // 4 * 2
     table.file.write_bytes(content[:middle] + b"\x00\xd8" * 20 + content[middle:-1])
     return table.file
