@@ -65,7 +65,7 @@ def read_strictly(file: Path | IO[bytes], name: str, remedy: str, **options: Any
             # Without `index_col` rows longer than the header would move into other columns without a word.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             stream = opened.enter_context(file.open("rb")) if isinstance(file, Path) else file
-            bounded = _Bounded(stream, options.get("sep", ","), f"{name} holds", remedy)
+            bounded: Any = _Bounded(stream, options.get("sep", ","), f"{name} holds", remedy)
             return pd.read_csv(bounded, encoding="utf-8-sig", index_col=False, **options)
     except (UnicodeDecodeError, pd.errors.ParserWarning, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         why = shorten(str(error).strip(), 200)
