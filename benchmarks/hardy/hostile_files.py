@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hardy import hostile_other, hostile_pictures, hostile_tables
-from hardy.hostile_tables import Table
+from hardy.hostile_books import Table
 
 
 class Case(NamedTuple):
@@ -144,4 +144,5 @@ def spoil(one: Dealt, folder: Path, seed: int) -> tuple[Path, bool]:
     file = folder / case.file
     changed = attack(Table(file, case.mark, case.header, case.aside, case.decides, case.further), chance)
     beside = one.attack in hostile_tables.BESIDE and bool(case.aside or case.further)
-    return (source if case.folder else changed), beside or (one.attack == "hostile-names" and case.further)
+    whole = case.folder and changed.suffix == ".csv"  # what lies in a folder under another ending is not read at all
+    return (source if whole else changed), beside or (one.attack == "hostile-names" and case.further)
