@@ -14,6 +14,7 @@ then runs the flow on it, and looks at all that the run has printed and left (ha
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -73,15 +74,16 @@ def ask(place: Place, case: Case, source: Path) -> tuple[Said, float]:
     watch.start()
     try:
         out, err = process.communicate(timeout=PATIENCE)
-    except Exception:  # noqa: BLE001 - whatever it was, the trial has failed and says so
-        for number in below(process.pid):
-            kill(number)
+    except subprocess.TimeoutExpired:
         out, err = "", f"no end within {PATIENCE:g} seconds"
-    finally:
+    finally:  # an interrupt leaves nothing behind either
+        for number in below(process.pid) if process.poll() is None else ():
+            kill(number)
         watch.over.set()
         watch.join()
     highest = process.highest if isinstance(process, Forked) else 0.0
-    return Said(process.poll() or process.returncode or 0, out, err), max(watch.peak, highest)
+    status = process.wait() if not isinstance(process, Forked) else process.poll()
+    return Said(-9 if status is None else status, out, err), max(watch.peak, highest)
 
 
 def told(said: Said) -> dict[str, Any]:
