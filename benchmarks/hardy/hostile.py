@@ -28,6 +28,7 @@ from hardy.hostile_outputs import of_file, of_streams, outside
 from hardy.place import PATIENCE, ROOT, TIMES, Place, Said, kill
 
 BOUND = 2_500  # MB of the command and its children together
+OF_MACHINES = ("The Prefect server", "Memory was short", "The disk of")  # sentences that no input is to bring about
 EVERY = 0.1  # seconds between two looks at the memory
 SYSTEM = [Path("/"), Path("/tmp"), Path("/etc"), Path.home(), ROOT, ROOT.parent]  # noqa: S108 - where an escape would lie
 
@@ -138,6 +139,7 @@ def trial(place: Place, one: Dealt, seed: int) -> tuple[list[str], str, float]:
     wrong += outside(SYSTEM, place.folder, folder)
     wrong += [f"left in the temporary folder: {item}" for item in place.temporary.rglob("*")]
     wrong += [f"{peak:,.0f} MB of memory"] if peak > BOUND else []
+    wrong += [f"a fault of the machine: {text}" for text in said.sentences if any(word in text for word in OF_MACHINES)]
     ended = "a sentence" if said.status else "an answer"
     if said.status == 0 and same and not wrong:
         ours = told(said)
