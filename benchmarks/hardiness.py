@@ -4,6 +4,7 @@
     python benchmarks/hardiness.py damage           40 times damage to what lies in the home (hardy/damage.py)
     python benchmarks/hardiness.py crowd            eight flows at once on a fresh home (hardy/crowd.py)
     python benchmarks/hardiness.py limits           full disks, little memory, odd clocks, no HOME (hardy/limits.py)
+    python benchmarks/hardiness.py hostile --trials 100     hostile tables and pictures (hardy/hostile.py)
 
 `--trials` and `--seed` choose others, `--only` some of them; `--place` names a folder that keeps the home between
 calls. Each trial prints a line. Exit status 1 when one failed. Linux only.
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from hardy.place import Place, nothing_left_running
 
-KINDS = ("kills", "damage", "crowd", "limits")
+KINDS = ("kills", "damage", "crowd", "limits", "hostile")
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def main() -> int:
     bad: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         place = Place((given.place or Path(folder)).absolute())
-        if {"kills", "damage"} & set(given.kinds or KINDS):
+        if {"kills", "damage", "hostile"} & set(given.kinds or KINDS):
             place.prepare()
         for kind in given.kinds or KINDS:
             print(f"## {kind}, seed {given.seed}", flush=True)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import NoReturn
 
 LIBRARIES = (
@@ -25,6 +26,7 @@ def prepare(environment: dict[str, str]) -> None:
     """Import the libraries, in the environment that the commands will have; start no thread."""
     os.environ.clear()
     os.environ.update(environment)
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # read once, here; as a command sets it
     sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
     from tasks.platform.settings import apply_prefect_settings
 
@@ -36,21 +38,23 @@ def prepare(environment: dict[str, str]) -> None:
 class Forked:
     """A command in a fork of this process; the part of `subprocess.Popen` that the trials use."""
 
-    def __init__(self, file: str, environment: dict[str, str]) -> None:
+    def __init__(self, words: Sequence[str], environment: dict[str, str]) -> None:
         out, err = os.pipe(), os.pipe()
         self.pid = os.fork()
         if not self.pid:
-            _run(file, environment, out[1], err[1])
+            _run(words, environment, out[1], err[1])
         os.close(out[1])
         os.close(err[1])
         self.stdout = open(out[0], encoding="utf-8", errors="replace")  # noqa: SIM115, PTH123 - a descriptor
         self.stderr = open(err[0], encoding="utf-8", errors="replace")  # noqa: SIM115, PTH123
         self.returncode: int | None = None
+        self.highest = 0.0  # MB of memory that it, or the largest process it waited for, has held
 
     def poll(self) -> int | None:
         """Return the exit status; None as long as the process runs."""
         if self.returncode is None:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
+            done, status, used = os.wait4(self.pid, os.WNOHANG)
+            self.highest = max(self.highest, used.ru_maxrss / 1024)
             self.returncode = os.waitstatus_to_exitcode(status) if done else None
         return self.returncode
 
@@ -88,7 +92,7 @@ class Forked:
         return said[self.stdout].decode("utf-8", "replace"), said[self.stderr].decode("utf-8", "replace")
 
 
-def _run(file: str, environment: dict[str, str], out: int, err: int) -> NoReturn:
+def _run(words: Sequence[str], environment: dict[str, str], out: int, err: int) -> NoReturn:
     """Become the command; never return."""
     status = 1
     try:
@@ -102,9 +106,9 @@ def _run(file: str, environment: dict[str, str], out: int, err: int) -> NoReturn
             signal.signal(number, signal.default_int_handler)
         os.environ.clear()
         os.environ.update(environment)
-        sys.argv = [file]
+        sys.argv = list(words)
         _follow_the_environment()
-        runpy.run_path(file, run_name="__main__")
+        runpy.run_path(words[0], run_name="__main__")
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1

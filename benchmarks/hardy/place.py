@@ -82,7 +82,7 @@ class Place:
     def start(self, *command: str, **settings: str) -> Any:
         """Start a Python program of ours in a session of its own; a flow as a fork (hardy/forked.py)."""
         if self.forks and not self.before and command[0].startswith("flows/"):
-            return Forked(command[0], self.environment | settings)
+            return Forked(command, self.environment | settings)
         return subprocess.Popen(
             [*self.before, sys.executable, *command], cwd=ROOT, env=self.environment | settings,
             text=True, errors="replace", start_new_session=True,

@@ -1,6 +1,7 @@
 """The way in of every table: the sample, the public original, and whatever a user may name."""
 
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -82,6 +83,14 @@ def test_a_folder_has_one_name_however_it_is_written(tmp_path: Path, monkeypatch
     assert name_of("https://one.example/x/Plays!.csv?key=secret") == name_of("https://one.example/x/Plays!.csv")
     assert name_of("https://one.example/x/Plays!.csv").startswith("plays-")
     assert name_of("https://one.example/?key=secret", "pictures").startswith("pictures-")
+
+
+def test_a_device_and_a_pipe_are_no_files(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    for name in ("pipe.csv", "zero.csv"):
+        with pytest.raises(UsageError, match=r"a device or a pipe, neither a file nor a folder; give .csv or .txt\.$"):
+            locate(str(tmp_path / name))
 
 
 def test_an_empty_folder_is_named(tmp_path: Path):

@@ -161,3 +161,11 @@ def test_no_text_is_changed_on_the_way(cells: list[tuple[str, str]], sep: str, t
     (file := tmp_path / "texts.csv").write_text(buffer.getvalue(), newline="")
     found = pd.read_csv(plain(file, WANTED, {}), dtype=str, keep_default_na=False)
     assert found[["Title", "Genre"]].to_numpy().tolist() == table[["Title", "Genre"]].to_numpy().tolist()
+
+
+def test_a_bare_carriage_return_in_a_cell_is_no_end_of_a_row(tmp_path: Path) -> None:
+    table = TABLE.assign(Title=["one\rtwo", "\r=1+1", "a\r\nb"])
+    table.to_parquet(file := tmp_path / "table.parquet")
+    found = pd.read_csv(plain(file, WANTED, {}), dtype=str, keep_default_na=False)
+    assert found["Title"].tolist() == table["Title"].tolist()
+    assert found["Year"].tolist() == table["Year"].tolist()

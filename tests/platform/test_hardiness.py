@@ -334,3 +334,11 @@ def test_a_deployment_that_runs_once_at_a_time_runs_again_after_a_kill(home: Pat
     assert before is not None
     assert after is not None
     assert (before.type.value, after.type.value) == ("CANCELLED", "PENDING")
+
+
+def test_what_is_told_is_one_line_whatever_a_file_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    assert faults.told(UsageError(f"a\n\x1b[31mcasebook: b\u202e\r.csv: no such file.{'x' * 100_000}")) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("casebook: a ␛[31mcasebook: b[U+202E]␍.csv: no such file.")
+    assert len(said) < 2_100

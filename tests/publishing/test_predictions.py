@@ -71,6 +71,13 @@ def test_the_newest_answers_unless_one_is_named(case: str) -> None:
     assert [record.model for record in reigning("doubling-")] == ["doubling-new", "doubling-old"]
 
 
+def test_texts_of_rows_reach_the_case_as_they_are(case: str) -> None:
+    champion("doubling-sample")
+    texts = ["one\rtwo", "\r=1+1", 'a "b",\nc']
+    found = predict(case, [{"text": text, "x": 1} for text in texts])
+    assert found.table["text"].tolist() == texts
+
+
 def test_what_cannot_be_asked_is_one_sentence(case: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no champion that could answer; run `python flows/doubling\.py`"):
         predict(case, {"x": 1})

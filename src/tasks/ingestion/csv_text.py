@@ -1,8 +1,10 @@
 """Which rows of a published CSV cannot be read, and on which line do they stand? Its columns as text, not yet typed."""
 
 import csv
+import io
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +15,9 @@ from tasks.platform.text import shorten
 
 NUMBER = r"[+-]?([0-9]{1,15}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?"  # as programs print doubles
 LONGEST_DETAIL = 200  # characters
+MOST_COLUMNS = (
+    10_000  # the work on a table grows with its rows, and with its columns too: pandas makes an object of each
+)
 
 
 def read_text_columns(
@@ -53,16 +58,48 @@ def read_strictly(file: Path | IO[bytes], name: str, remedy: str, **options: Any
     """Read a CSV in UTF-8 with options of `pandas.read_csv`; a row with more values than columns is an error.
 
     Raises:
-        ContractError: not a CSV file in UTF-8.
+        ContractError: not a CSV file in UTF-8, or one of more than `MOST_COLUMNS` columns.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), ExitStack() as opened:
             # Without `index_col` rows longer than the header would move into other columns without a word.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(file, encoding="utf-8-sig", index_col=False, **options)
+            stream = opened.enter_context(file.open("rb")) if isinstance(file, Path) else file
+            bounded: Any = _Bounded(stream, options.get("sep", ","), f"{name} holds", remedy)
+            return pd.read_csv(bounded, encoding="utf-8-sig", index_col=False, **options)
     except (UnicodeDecodeError, pd.errors.ParserWarning, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         why = shorten(str(error).strip(), 200)
         raise ContractError(f"{name} is no table of comma-separated values in UTF-8 ({why}); {remedy}.") from error
+
+
+class _Bounded(io.RawIOBase):
+    """A CSV file whose first line that is not empty may have `MOST_COLUMNS` columns.
+
+    Raises:
+        ContractError: on reading one that has more.
+    """
+
+    def __init__(self, file: IO[bytes], mark: str, told: str, remedy: str) -> None:
+        super().__init__()
+        self._file, self._mark, self._told, self._remedy = file, mark.encode(), told, remedy
+        self._marks, self._ended = 0, False
+
+    def readable(self) -> bool:
+        """Tell that this can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into `buffer`; return the number of bytes."""
+        content = self._file.read(len(buffer))
+        if not self._ended:
+            start = content.lstrip(b"\xef\xbb\xbf\r\n") if not self._marks else content
+            line, end, _ = start.partition(b"\n")
+            self._marks += line.count(self._mark)
+            self._ended = bool(end)
+            if self._marks >= MOST_COLUMNS:
+                raise ContractError(f"{self._told} more than {MOST_COLUMNS:,} columns; {self._remedy}.")
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def split_line(line: str, mark: str) -> list[str]:

@@ -61,7 +61,7 @@ def decoded(content: bytes, wanted: str = "auto", others: Set[str] = frozenset()
     if wanted != "auto":
         return _strictly(content, wanted, wanted)
     name, rivals = _looks_like(content)
-    shared = [rival for rival in rivals if rival in others]
+    shared = [rival for rival in rivals if rival and rival in others]  # "" is that of texts that were put aside
     if len(shared) == 1:
         return _strictly(content, shared[0], shared[0])
     if rivals:

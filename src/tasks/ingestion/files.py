@@ -173,6 +173,8 @@ def _files(
     path = existing(source, f"{', '.join([*ways, f'a {kinds} file'])}{', or a folder of them' if several else ''}")
     if path.is_file():
         return [path], OWN
+    if not path.is_dir():
+        raise UsageError(f"{source}: a device or a pipe, neither a file nor a folder; give {kinds}.")
     inside = path.rglob("*") if nested else path.iterdir()
     found = sorted(item for item in inside if item.is_file() and item.suffix.lower() in suffixes)
     if not found or len(found) > (MOST_FILES if several else 1):

@@ -37,7 +37,7 @@ MOST_BYTES = 2**30  # of a file that has to be made plain
 LOOKED_AT = 2**20  # bytes that tell encoding, mark and header
 PREAMBLE = 60  # rows in which the header is looked for
 CLOSE = 0.6  # likeness from which a name is offered as a guess
-FORMAT = 1  # of the copies
+FORMAT = 2  # of the copies
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def plain(file: Path, wanted: Wanted, columns: Mapping[str, str]) -> Path:
         table = _renamed(_table(file, wanted), file.name, wanted, columns)
         part = folder.with_name(f".{uuid.uuid4().hex}")
         part.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(part, index=False)
+        table.to_csv(part, index=False, lineterminator="\r\n")  # else a cell with a bare \r is not quoted
         Folder(str(folder)).put(part, name)
     return folder / name
 

@@ -16,9 +16,10 @@ from tasks.platform import server
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
 from tasks.platform.storage import is_url
-from tasks.platform.text import printable, shorten
+from tasks.platform.text import shorten
 
 AGAIN = "what was done is kept, and the same command goes on from there"
+LONGEST = 2_000  # characters of what is said
 FULL = {errno.ENOSPC, errno.EDQUOT}
 SHORT = (
     "cannot allocate memory", "out of memory", "outofmemory", "bad_alloc", "insufficient memory", "failed to allocate",
@@ -58,7 +59,7 @@ def told(error: Exception) -> int:
     known = explained(error)
     if known is None:
         raise error
-    print(f"casebook: {printable(str(known))}", file=sys.stderr, flush=True)
+    print(f"casebook: {shorten(str(known), LONGEST)}", file=sys.stderr, flush=True)  # names of files hold line breaks
     return known.exit_status
 
 

@@ -133,7 +133,7 @@ def _as_text(given: Any) -> Iterator[str]:
         raise UsageError("There is nothing to answer: give a path, a table, or a row as a mapping.")
     with passing_folder("asked-") as folder:
         file = folder / "given.csv"
-        table.to_csv(file, index=False)
+        table.to_csv(file, index=False, lineterminator="\r\n")  # else a cell with a bare \r is not quoted
         yield str(file)
 
 

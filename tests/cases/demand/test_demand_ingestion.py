@@ -58,6 +58,14 @@ def test_dates_come_back_as_they_were_or_are_asked_for(days: list[Any]) -> None:
                 read_dates(text, "auto", "day")
 
 
+@pytest.mark.parametrize("odd", ["\x00", "<script>", "2024-01-0\x1b1", "٢٠٢٤-٠١-٠١", "'2024-01-01"])
+def test_a_text_that_is_no_date_is_one_row_that_cannot_be_read(tmp_path: Path, odd: str) -> None:
+    lines = [f"2024-01-{day:02},a,{day}" for day in range(1, 29)]
+    found = read(written(tmp_path / "sales.csv", "\n".join(["date,item,sold", *lines, f"{odd},a,3"]) + "\n"))
+    assert len(found.frame) == 28
+    assert found.quarantine["reason"].tolist() == ["date is no date"]
+
+
 def test_a_column_that_mixes_both_orders_is_refused() -> None:
     with pytest.raises(UsageError, match="mixes dates"):
         read_dates(pd.Series(["13/01/2026", "01/13/2026"]), "auto", "day")

@@ -49,6 +49,7 @@ def test_other_names_a_bom_and_missing_incidents_are_taken(tmp_path: Path) -> No
         ('Platz;2020-02-20 00:00:00;7;regular;""', "no time"),
         ('Platz;2020-02-20 00:00:00 +0100;-7;regular;""', "no count"),
         ('Platz;2020-02-20 00:00:00 +0100;7.5;regular;""', "no count"),
+        ('Platz;2020-02-20 00:00:00 +0100;٣٤٥;regular;""', "no count"),  # digits of another script
         (f'Platz;2020-02-20 00:00:00 +0100;{"9" * 40};regular;""', "no count"),
         (' ;2020-02-20 00:00:00 +0100;7;regular;""', "no place"),
         ("Platz;2020-02-20 00:00:00 +0100;7", "3 fields"),

@@ -98,7 +98,7 @@ def _read_export(path: Path) -> Recorded:
     text = table[TIME].str.replace(r"\s*(Z|[+-]\d\d:?\d\d)$", r" \1", regex=True)
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d)T", r"\1 ", regex=True)
     utc = pd.to_datetime(text, format="%Y-%m-%d %H:%M:%S %z", errors="coerce", utc=True)
-    whole = table[COUNT].str.fullmatch(r"\d{1,9}")
+    whole = table[COUNT].str.fullmatch(r"[0-9]{1,9}")
     place = table[PLACE].str.replace(r"\s+", " ", regex=True).str.replace(" ,", ",").str.strip()
     broken = [
         (utc.isna(), "no time with an offset", TIME),
@@ -108,7 +108,7 @@ def _read_export(path: Path) -> Recorded:
     for mask, reason, column in broken:
         odd += [(line, reason, value) for line, value in zip(table["line"][mask], table[column][mask], strict=True)]
     good = utc.notna() & whole & place.ne("")
-    offset = table[TIME].str.extract(r"([+-])(\d\d):?(\d\d)$")
+    offset = table[TIME].str.extract(r"([+-])([0-9][0-9]):?([0-9][0-9])$")
     minutes = offset[1].astype(float) * 60 + offset[2].astype(float)
     incident = table[INCIDENTS].str.strip()
     frame = pd.DataFrame(

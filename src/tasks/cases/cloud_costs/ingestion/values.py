@@ -34,7 +34,7 @@ def to_days(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
     empty = blanks(cells)
     text = cells.str.strip().str.replace(r"(?:\s*UTC|Z|[+]00:?00)$", "", regex=True)
     found = pd.Series(pd.NaT, index=cells.index, dtype="datetime64[ns]")
-    date = text.str.extract(r"^(\d{1,2})/(\d{1,2})/(\d{4})")
+    date = text.str.extract(r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
     first, second = (pd.to_numeric(date[part], errors="coerce") for part in (0, 1))
     day_first = bool((first > 12).any() and not (second > 12).any())
     kinds = (

@@ -16,8 +16,8 @@ from tasks.platform.text import shorten
 
 Mark = Literal["auto", "comma", "point"]
 MARKS: dict[str, str] = {"comma": ",", "point": "."}
-BY_COMMA = re.compile(r"[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)(,\d+)?")
-BY_POINT = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+)(\.\d+)?")
+BY_COMMA = re.compile(r"[+-]?([1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]+)(,[0-9]+)?")
+BY_POINT = re.compile(r"[+-]?([1-9][0-9]{0,2}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?")
 PATTERNS = {",": BY_COMMA, ".": BY_POINT}
 BASE = re.compile(r"=\s*100\b")
 NEAR, FAR = np.log(30), np.log(300)  # an index lies that near to its base of 100, or not at all

@@ -106,7 +106,7 @@ def _slashed(texts: pd.Series, where: str, strict: bool) -> tuple[str, ...]:
     """Return the formats of dates with slashes: those that all the dates together allow."""
     if texts.empty:
         return ()
-    parts = texts.str.extract(r"\A(\d{1,2})/(\d{1,2})/").astype(int)
+    parts = texts.str.extract(r"\A([0-9]{1,2})/([0-9]{1,2})/").astype(int)
     first, second = int((parts[0] > 12).sum()), int((parts[1] > 12).sum())
     if first == second and strict:
         raise ContractError(

@@ -245,6 +245,6 @@ def _titles(file: Path) -> pd.DataFrame:
         return _no_titles()
     genres = raw["genres"] if "genres" in raw.columns else pd.Series("", index=raw.index)
     table = raw.rename(columns=chosen)[["film", "title"]].assign(genres=genres).fillna("")
-    table = table[table["film"].str.fullmatch(r"-?\d{1,15}")]
+    table = table[table["film"].str.fullmatch(r"-?[0-9]{1,15}")]
     short = {name: table[name].str.slice(0, LONGEST_TITLE) for name in ("title", "genres")}
     return table.assign(film=table["film"].astype("int64"), **short).drop_duplicates("film", ignore_index=True)
