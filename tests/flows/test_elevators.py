@@ -39,7 +39,7 @@ def test_the_sample_gives_its_truth_back_and_the_second_run_is_cached(prefect_se
     assert metric(result, "out_of_order")["value"] == (lifts["state"] == "INACTIVE").sum()
     assert result["verdict"]["met"] is True
     # The gain is small, skewed, and that of few stations: beyond chance at 95 %, not by the cautious interval.
-    assert "over the baseline" in result["champion"]
+    assert "the baseline's by" in result["champion"]
     assert "may be chance, so nothing is promoted" in result["champion"]
     reasons = result["quarantine"]["reasons"]
     assert reasons["an answer that cannot be read"] == 1

@@ -94,7 +94,7 @@ def _answer(documents: pd.DataFrame, keywords: pd.DataFrame, metrics: list[Metri
     words = ", ".join(keywords.loc[keywords["document"] == marked[0], "word"].head(3))
     mrr = metrics[0]
     return (
-        f"{marked[0]} stands out by {words}; over {len(documents):,} documents the key words lead from one half of a"
+        f"{marked[0]} stands out by {words}. Over {len(documents):,} documents the key words lead from one half of a"
         f" document to the other with a mean reciprocal rank of {mrr.value:.2f}, plain counts with"
         f" {mrr.baseline:.2f}.{none}"
     )

@@ -112,7 +112,7 @@ def _answer(now: pd.DataFrame, table: pd.DataFrame, network: Network, moment: st
         return f"{said}; how reliable they are takes more snapshots to tell."
     worst, mean = known.iloc[0], percent(network.availability, 1)
     return (
-        f"{said}; over all {plural(snapshots, 'snapshot')} a lift is in order {mean} of the time on average, and the"
+        f"{said}. Over all {plural(snapshots, 'snapshot')} a lift is in order {mean} of the time on average, and the"
         f" least reliable, {worst['label']}, {percent(worst['shrunk'], 1)} (95 % interval {percent(worst['low'], 1)} to"
         f" {percent(worst['high'], 1)})."
     )

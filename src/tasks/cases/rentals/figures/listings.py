@@ -146,9 +146,9 @@ def scatter_matrix(derived: pd.DataFrame) -> "Figure":
         for column, across in enumerate(SCATTERED):
             _panel(grid[row, column], table, derived, down, across)
             if row == len(SCATTERED) - 1:
-                grid[row, column].set_xlabel(LABELS[across], fontsize=7)
+                grid[row, column].set_xlabel(LABELS[across])
             if column == 0:
-                grid[row, column].set_ylabel(LABELS[down], fontsize=7)
+                grid[row, column].set_ylabel(LABELS[down])
     relation = derived[list(SCATTERED)].corr("spearman")["price"].drop("price")
     strongest = str(relation.abs().idxmax())
     set_title(
