@@ -80,7 +80,7 @@ def test_nights_of_a_failing_service_become_a_history(
     assert {name: api.asked[0][1][name] for name in ("DB-Client-Id", "DB-Api-Key")} == {
         "DB-Client-Id": "client-4711-abc", "DB-Api-Key": "key-0815-very-secret"
     }  # fmt: skip
-    assert "1 of 27 lifts were out of order" in first["answer"]
+    assert "1 of 27 lifts was out of order" in first["answer"]
     assert "takes more snapshots" in first["answer"]
     assert first["verdict"]["met"] is None
     assert first["champion"] == "No forecast was tested, so none was registered."

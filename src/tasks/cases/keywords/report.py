@@ -86,8 +86,8 @@ def _answer(documents: pd.DataFrame, keywords: pd.DataFrame, metrics: list[Metri
     marked = _marked(documents, keywords)
     if not marked:
         return (
-            f"No word tells the {len(documents):,} documents apart: each of their words occurs in more of them than"
-            " `max_share` allows."
+            f"No word tells the {len(documents):,} documents apart: each of their words occurs in all of them, or in"
+            " more than `max_share` allows."
         )
     without = len(documents) - len(marked)
     none = f" {without:,} of them {'have' if without > 1 else 'has'} none." if without else ""

@@ -107,7 +107,10 @@ def _answer(now: pd.DataFrame, table: pd.DataFrame, network: Network, moment: st
     out = now[now["state"] == "INACTIVE"]
     known = table.dropna(subset=["shrunk"])
     where = plural(out["station"].nunique(), "station")
-    said = f"{len(out):,} of {plural(len(now), 'lift')} were out of order on {moment}, at {where}"
+    were = "was" if len(out) == 1 else "were"
+    said = f"{len(out):,} of {plural(len(now), 'lift')} {were} out of order on {moment}, at {where}"
+    if out.empty:
+        said = f"No lift of {len(now):,} was out of order on {moment}"
     if snapshots < 2 or known.empty:
         return f"{said}; how reliable they are takes more snapshots to tell."
     worst, mean = known.iloc[0], percent(network.availability, 1)
