@@ -64,11 +64,11 @@ def _dated(file: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         raise ContractError(f"{file.name} holds {moments.nunique():,} times, more than {MOST_TIMES:,}; give fewer.")
     again = table.assign(observed=moments).duplicated(["observed", "equipmentnumber"])
     if again.sum() > MOST_REPEATED * len(table):
-        first = table[again].iloc[0]
+        twice = table[again].iloc[0]
         raise ContractError(
             f"{file.name}: {int(again.sum()):,} of {len(table):,} rows tell a lift at a time twice (the first:"
-            f" {shorten(first['equipmentnumber'], 40)} at {shorten(first['observed'], 40)}); keep one row per lift and"
-            " time."
+            f" {shorten(str(twice['equipmentnumber']), 40)} at {shorten(str(twice['observed']), 40)}); keep one row per"
+            " lift and time."
         )
     return table.assign(observed=moments)
 
