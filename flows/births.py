@@ -13,7 +13,7 @@ from tasks.cases.births.validation import REMEDY, check_births
 from tasks.ingestion.warehouse.bigquery import Limits
 from tasks.ingestion.warehouse.question import Prices
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check_counted
 
@@ -30,6 +30,7 @@ def births(
     project: str = "",
     minutes: Annotated[float, Field(gt=0, le=120)] = 10.0,
     rows: Annotated[int, Field(ge=20_000, le=50_000_000)] = 200_000,
+    columns: Columns = "",
     max_quarantined: Quarantined = 0.05,
 ) -> Path:
     """How do birth weight and mother's age hang together, and how has that changed?
@@ -54,7 +55,7 @@ def births(
     """
     # Data understanding: the rows stay where they lie, their sums come here
     limits = Limits(project=project, cost=max_cost, minutes=minutes, prices=Prices(scanned=price))
-    data, bill = read_births(source, engine, rows, (first_year, last_year), state, limits)
+    data, bill = read_births(source, engine, rows, (first_year, last_year), state, limits, columns)
     sums = data.parts
     check_counted(check_births(sums.tally, sums.by_age, max_quarantined), REMEDY)
 

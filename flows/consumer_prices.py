@@ -27,7 +27,7 @@ from tasks.cases.consumer_prices.validation import REMEDY, price_contract
 from tasks.evaluation.change_points import find_changes
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
 
@@ -37,6 +37,7 @@ def consumer_prices(
     source: str = "sample",
     series: str = "",
     decimal: Literal["auto", "comma", "point"] = "auto",
+    columns: Columns = "",
     horizon: Annotated[int, Field(ge=1, le=60)] = 24,
     model: Literal["auto", "combination", "autoregression", "theta", "seasonal_drift", "drift"] = "auto",
     test_years: Annotated[int, Field(ge=1, le=60)] = 22,
@@ -53,7 +54,8 @@ def consumer_prices(
     their 95 % intervals held 92 to 98 % of what came.
 
     Args:
-        source: sample (USA, quarterly), public (Bavaria, monthly), or the path or https address of a GENESIS export
+        source: sample (USA, quarterly), public (Bavaria, monthly), or the path or https address of a GENESIS export or
+            of a table with a column of months (or quarters) and one of values
         series: heading of the column to read, or a part of it; the first column by default
         decimal: the decimal mark; auto finds it in the column, and asks where nothing tells
         horizon: months to forecast
@@ -65,7 +67,7 @@ def consumer_prices(
         max_gap: longest run of missing months to fill
     """
     # Data understanding
-    data = read_prices(source, series, decimal)
+    data = read_prices(source, series, decimal, columns)
     table = data.parts.table.load(GenesisTable)
     check_memory(every, memory, table.per_year)
     checked = check(data, price_contract(table.per_year, max_quarantined), REMEDY)

@@ -15,7 +15,7 @@ from tasks.cases.elevators.validation import lifts_contract, readings_contract
 from tasks.evaluation.champion import case_scores
 from tasks.evaluation.contest import Held, contest
 from tasks.platform.case import case, main
-from tasks.platform.parameters import Quarantined
+from tasks.platform.parameters import Columns, Quarantined
 from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
@@ -29,6 +29,7 @@ def elevators(
     requests_per_minute: Annotated[int, Field(ge=1, le=6000)] = 60,
     station_lookups: Annotated[int, Field(ge=0, le=10_000)] = 100,
     max_quarantined: Quarantined = 0.05,
+    columns: Columns = "",
 ) -> Path:
     """Which station lifts are out of order, where, and how reliable are they?
 
@@ -39,7 +40,8 @@ def elevators(
     Args:
         source: sample, api (the live service: each run adds a snapshot to a history in the store; client id and key
             from CASEBOOK_DB_CLIENT_ID and CASEBOOK_DB_API_KEY or Prefect Secret blocks), the https address of a server
-            that speaks the API, or a folder of saved answers (JSON, with the time in the name)
+            that speaks the API, a folder of saved answers (JSON, with the time in the name), or a table with a row per
+            lift and time: observed, equipmentnumber, stationnumber, state
         forecast: markov (starts from the present state) or shrunk (the long-run availability)
         holdout_days: days at the end that the forecasts are tested on
         requests_per_minute: to the service, at most
@@ -47,7 +49,7 @@ def elevators(
         max_quarantined: stop when a larger share of an answer's facilities, or of the files, is malformed
     """
     # Data understanding
-    data = read_elevators(source, requests_per_minute, station_lookups, max_quarantined)
+    data = read_elevators(source, requests_per_minute, station_lookups, max_quarantined, columns)
     readings = check(data.frame, readings_contract(), "take the answer out, and run again").frame
     lifts = check(data.parts.lifts, lifts_contract())
 

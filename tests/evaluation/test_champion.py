@@ -21,7 +21,7 @@ def test_real_gain_is_promoted():
     assert decision.promoted
     assert decision.low > 0
     assert decision.difference == pytest.approx(noise.mean())
-    assert "over version 3 is +0.0" in decision.reason
+    assert "is better than version 3's by 0.0" in decision.reason
 
 
 @pytest.mark.parametrize("n", [10, 25, 200])
@@ -44,7 +44,10 @@ def test_equal_models_on_grouped_cases_are_promoted_in_at_most_one_of_twenty():
 def test_same_scores_are_a_tie():
     decision = decide(draws(0), draws(0), "precision@5", version=3)
     assert not decision.promoted
-    assert decision.reason == "precision@5 is the same as version 3's in each of 200 test cases, so the champion stays."
+    assert (
+        decision.reason
+        == "The precision at 5 is the same as version 3's in each of 200 test cases, so the champion stays."
+    )
     assert (decision.difference, decision.low, decision.high) == (0, 0, 0)
 
 
@@ -74,7 +77,7 @@ def test_first_model_has_to_beat_the_baseline():
     better = decide(draws(0) + 0.3, None, "precision@5", baseline=draws(0))
     assert better.promoted
     assert better.against is None
-    assert "over the baseline is" in better.reason
+    assert "is better than the baseline's by" in better.reason
     assert not decide(draws(0), None, "precision@5", baseline=draws(0)).promoted
     assert not decide(draws(0), None, "precision@5").promoted
 
@@ -136,7 +139,7 @@ def test_a_challenger_has_to_beat_the_baseline_too():
     ours = simple + chance.normal(0, 0.05, 200)
     decision = decide(ours, simple - 0.5, "precision@5", version=2, baseline=simple)
     assert not decision.promoted
-    assert "over the baseline" in decision.reason
+    assert "than the baseline's" in decision.reason
     assert decision.reason.endswith("so the champion stays.")
     assert decision.against == 2
     assert decide(ours, simple - 0.5, "precision@5", version=2, baseline=simple - 0.2).promoted

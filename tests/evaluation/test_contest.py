@@ -64,9 +64,9 @@ def test_crowned_once_then_named_then_beaten() -> None:
     assert champion_of().startswith("It is the champion, version 1, since ")
     assert champion_of().startswith("It is the champion, version 1, since ")
     assert levels() == [0.5]
-    assert "over version 1 is -0.1" in champion_of(level=0.4)
+    assert "is worse than version 1's by 0.1" in champion_of(level=0.4)
     assert levels() == [0.5]
-    assert "over version 1 is +0.2" in champion_of(level=0.7)
+    assert "is better than version 1's by 0.2" in champion_of(level=0.7)
     assert levels() == [0.7, 0.5]
     assert asked == []  # all on the same data by the same metric: the recorded scores count
 
@@ -74,7 +74,7 @@ def test_crowned_once_then_named_then_beaten() -> None:
 def test_a_champion_of_other_data_is_scored_on_these() -> None:
     asked.clear()
     champion_of(level=0.5)
-    assert "over version 1 is -0.1" in champion_of(level=0.4, data="u", shift=0.3)
+    assert "is worse than version 1's by 0.1" in champion_of(level=0.4, data="u", shift=0.3)
     assert asked == [{"level": 0.5}]
 
 
@@ -82,7 +82,7 @@ def test_a_champion_by_another_metric_is_scored_by_this_one() -> None:
     """It used to be \u201ccannot be evaluated\u201d for ever."""
     asked.clear()
     champion_of(level=0.5)
-    assert "over version 1 is +0.2" in champion_of(level=0.7, metric="recall")
+    assert "is better than version 1's by 0.2" in champion_of(level=0.7, metric="recall")
     assert asked == [{"level": 0.5}]
     assert [item.primary for item in champions(MODEL)] == ["recall", "accuracy"]
 
@@ -107,7 +107,7 @@ def test_lost_scores_of_the_champion_are_made_anew(home: Path) -> None:
     champion_of(level=0.5)
     scores = champions(MODEL)[0].scores
     (home / "store" / scores.uri).unlink()  # type: ignore[union-attr]
-    assert "over version 1 is +0.2" in champion_of(level=0.7)
+    assert "is better than version 1's by 0.2" in champion_of(level=0.7)
     assert asked == [{"level": 0.5}]
 
 

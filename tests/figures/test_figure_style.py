@@ -16,6 +16,7 @@ from tasks.figures.style import (
     MARKERS,
     MUTED,
     PAPER,
+    SMALLEST,
     WIDTH,
     casebook_style,
     figure_to_svg,
@@ -153,3 +154,56 @@ def test_a_text_written_outside_the_style_is_shown_too_and_an_endless_one_is_cut
     svg = figure_to_svg(made)
     assert "a␀b" in svg
     assert len(svg) < 40_000
+
+
+def drawn(svg: str) -> list[tuple[str, float]]:
+    """Return the texts of a figure with their sizes."""
+    found = re.findall(r'<text style="[^"]*?font:? ?(?:-size)?[^"]*?([\d.]+)px[^"]*"[^>]*>([^<]*)<', svg)
+    return [(text, float(size)) for size, text in found]
+
+
+@styled
+def test_no_text_is_smaller_than_a_phone_can_show() -> None:
+    figure, axes = new_figure(WIDTH, 3)
+    axes.text(0.5, 0.5, "tiny", fontsize=5)
+    axes.tick_params(labelsize=6)
+    axes.set_title("large", fontsize=14)
+    sizes = dict(drawn(figure_to_svg(figure)))
+    assert {"tiny", "large", "0.4"} <= set(sizes)
+    assert min(sizes.values()) == SMALLEST
+    assert sizes["large"] == 14
+
+
+@styled
+def test_a_long_detail_is_wrapped_too_and_the_figure_grows() -> None:
+    figure, axes = new_figure(WIDTH, 3)
+    set_title(axes, "Found", "women below the diagonal, men above; " * 5)
+    figure.draw_without_rendering()
+    assert len(figure.texts) > 2
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.texts)
+    bottom = min(text.get_window_extent().y0 for text in figure.texts)
+    assert axes.get_window_extent().y1 < bottom
+
+
+@styled
+def test_labels_of_logarithmic_axes_are_numbers_and_no_formulas() -> None:
+    figure, axes = new_figure(WIDTH, 3)
+    axes.plot([1e-3, 1e9], [2e2, 4e2])
+    axes.set(xscale="log", yscale="log")
+    svg = figure_to_svg(figure)
+    assert "mathdefault" not in svg
+    texts = {text for text, _ in drawn(svg)}
+    assert {"0.001", "1,000", "10⁹"} & texts
+    assert {"200", "300", "400"} & texts
+
+
+@styled
+def test_the_label_of_a_narrow_axis_stays_on_the_figure() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, 3))
+    for axes in figure.subplots(1, 3, width_ratios=(1, 8, 1)):
+        axes.set_xlabel("mean absolute error (EUR a night)")
+    figure_to_svg(figure)
+    boxes = [axes.xaxis.label.get_window_extent() for axes in figure.axes]
+    assert all(box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)

@@ -39,7 +39,7 @@ def test_the_sample_gives_its_truth_back_and_the_second_run_is_cached(prefect_se
     assert metric(result, "out_of_order")["value"] == (lifts["state"] == "INACTIVE").sum()
     assert result["verdict"]["met"] is True
     # The gain is small, skewed, and that of few stations: beyond chance at 95 %, not by the cautious interval.
-    assert "over the baseline" in result["champion"]
+    assert "the baseline's by" in result["champion"]
     assert "may be chance, so nothing is promoted" in result["champion"]
     reasons = result["quarantine"]["reasons"]
     assert reasons["an answer that cannot be read"] == 1
@@ -80,7 +80,7 @@ def test_nights_of_a_failing_service_become_a_history(
     assert {name: api.asked[0][1][name] for name in ("DB-Client-Id", "DB-Api-Key")} == {
         "DB-Client-Id": "client-4711-abc", "DB-Api-Key": "key-0815-very-secret"
     }  # fmt: skip
-    assert "1 of 27 lifts were out of order" in first["answer"]
+    assert "1 of 27 lifts was out of order" in first["answer"]
     assert "takes more snapshots" in first["answer"]
     assert first["verdict"]["met"] is None
     assert first["champion"] == "No forecast was tested, so none was registered."

@@ -46,7 +46,7 @@ def test_documents_without_key_words(prefect_server: str, tmp_path: Path):
     shared = "alpha beta gamma delta epsilon " * 8
     own = [f"{shared} {word} {word} {word}" for word in ("", "whale", "ship", "harbour", "orchard")]
     result = run(tmp_path / "first", own)
-    assert result["answer"].startswith("d1 stands out by whale;")
+    assert result["answer"].startswith("d1 stands out by whale.")
     result = run(tmp_path / "none", [shared] * 4)
     assert result["answer"].startswith("No word tells the 4 documents apart")
     assert not result["verdict"]["met"]

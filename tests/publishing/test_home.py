@@ -37,7 +37,13 @@ def test_each_case_shows_its_latest_run_and_what_changed(tmp_path: Path) -> None
     assert "The new answer." in text
     assert "The old answer." not in text
     assert "2 cases: 1 met its criterion, 1 did not." in text
-    for words in ("a new champion", "data: 900 → 950 rows", "mae: 25.6 → 24.1 €", "75\xa0% cached", "12.0 s"):
+    for words in (
+        "a new champion",
+        "data: 900 → 950 rows",
+        "mean absolute error: 25.6 → 24.1\u202f€",
+        "75\xa0% cached",
+        "12.0 s",
+    ):
         assert words in text, words
     links = {value for _, attributes in Page(page(tmp_path)).elements if (value := attributes.get("href"))}
     assert f"http://127.0.0.1:4200/runs/flow-run/{'a' * 36}" in links
@@ -53,7 +59,7 @@ def test_a_case_lists_all_its_runs_each_beside_the_one_before_of_its_source(tmp_
     write_home(tmp_path)
     text = Page(page(tmp_path, "rentals/index.html")).text
     assert all(f"Answer {night}." in text for night in range(3))
-    assert "mae: 20.5 → 22.5 €" in text
+    assert "mean absolute error: 20.5 → 22.5\u202f€" in text
     assert "asked with another seed" in text
     assert "21.5 → 22.5" not in text  # another source does not compare
 

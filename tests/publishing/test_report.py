@@ -1,6 +1,8 @@
 """The report: hostile text stays text, secrets stay out, every list is cut with its number named, JSON is JSON."""
 
+import base64
 import csv
+import hashlib
 import json
 import math
 import re
@@ -62,24 +64,26 @@ def render(report: Report) -> str:
 
 
 class Page(HTMLParser):
-    """What a browser would see: elements with their attributes, and the text outside style."""
+    """What a browser would see: elements with their attributes, the text outside style and script, and the scripts."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
-        self._skip = False
+        self.scripts: list[str] = []
+        self._inside = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        self._skip = tag == "style"
+        self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:
-        self._skip = False
+        self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        self.text += "" if self._skip else data
+        self.text += "" if self._inside in ("style", "script") else data
+        self.scripts += [data] if self._inside == "script" else []
 
 
 def minimal(**more: Any) -> Report:
@@ -126,6 +130,7 @@ def test_hostile_text_stays_text(word: str) -> None:
     html = render(everything(word))
     page = Page(html)
     tags = {tag for tag, _ in page.elements}
+    assert page.scripts == []  # too few rows to sort
     assert not tags & {"script", "iframe", "object", "embed", "link", "base", "form", "template"}
     for tag, attributes in page.elements:
         assert not any(name.startswith("on") for name in attributes), (tag, attributes)
@@ -150,14 +155,54 @@ def test_endless_text_is_cut_with_its_length_named() -> None:
     assert "characters left out" not in render(minimal(limits=["x" * 615]))
 
 
-def test_the_page_loads_and_runs_nothing() -> None:
-    html = render(everything("plain"))
-    policy = next(a["content"] for t, a in Page(html).elements if t == "meta" and "http-equiv" in a)
+def sortable(word: str) -> Report:
+    report = everything(word)
+    rows = Table(columns=[word, "n"], rows=[[word, i] for i in range(9)])
+    return report.model_copy(update={"hero": [rows]})
+
+
+@pytest.mark.parametrize("word", ["plain", "</script><script>alert(1)</script>"])
+def test_the_page_loads_nothing_and_runs_only_what_sorts_its_tables(word: str) -> None:
+    seen = Page(html := render(sortable(word)))
+    policy = next(a["content"] for t, a in seen.elements if t == "meta" and "http-equiv" in a)
     assert policy is not None
     assert "default-src 'none'" in policy
-    assert "script-src" not in policy
+    (script,) = seen.scripts
+    assert script == (Path(page.__file__).parent / "templates" / "tables.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert re.findall(r"script-src [^;]*", policy) == [f"script-src 'sha256-{digest}'"]
     assert "unsafe-eval" not in policy
     assert not re.search(r"https?://|url\((?!#)|@import", html)
+    assert not re.search(r"eval|innerHTML|Function|fetch|XMLHttp|document\.write|localStorage", script)
+
+
+def test_figures_are_named_in_words() -> None:
+    metrics = [Metric(name="recall@10", value=0.5), Metric(name="half_width", value=7.0, unit="%")]
+    text = Page(render(minimal(metrics=metrics))).text
+    assert "recall at 10" in text
+    assert "half width of the interval" in text
+    assert not re.search("recall@10|half_width", text)
+
+
+def test_a_line_never_breaks_before_a_sign_and_names_are_set_as_code() -> None:
+    html = render(minimal(answer="It cost 5 € or 3 % of `orders-db`, says `<b>`."))
+    assert "5\u202f€ or 3\u202f% of <code>orders-db</code>, says <code>&lt;b&gt;</code>." in html
+
+
+def test_files_beside_the_page_are_links_wherever_they_are_named() -> None:
+    figure = Figure(svg=figure_to_svg(class_scores([("a", 0.5)])), alt="a", caption="More in rows.csv.")
+    blocks = [Text(paragraphs=["See rows.csv."]), figure, Table(columns=["a"], rows=[], caption="From rows.csv.")]
+    artifacts = {"rows": "rows.csv", "docs": "docs/index.html", "report": "report.html", "result": "result.json"}
+    artifacts |= {"out": "../secret.csv", "web": "https://example.org/a.csv", "bad": "javascript:alert(1).csv"}
+    report = minimal(
+        sections=[Section(title="s", blocks=blocks)],
+        artifacts=artifacts | {"quarantine": "quarantine.csv"},
+        quarantine=[QuarantineRow(path="a", reason="empty")],
+    )
+    hrefs = [a["href"] for tag, a in Page(render(report)).elements if tag == "a" and not a["href"].startswith("#")]
+    assert hrefs.count("rows.csv") == 4
+    assert hrefs.count("quarantine.csv") == 2
+    assert set(hrefs) == {"rows.csv", "docs/index.html", "result.json", "quarantine.csv"}
 
 
 def test_ids_are_unique_and_links_lead_somewhere() -> None:
@@ -435,7 +480,7 @@ def test_lineage_and_quarantine_come_from_what_the_platform_and_ingestion_write(
         (64.0, "bytes", "64"),
         (None, "", "–"),
         (float("nan"), "", "–"),
-        (-0.5, "", "-0.500"),
+        (-0.5, "", "−0.500"),
         (1e-12, "s", "1.00e-12"),
         (1e20, "", "1e+20"),
         (10**30, "", "1e+30"),

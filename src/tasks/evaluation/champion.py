@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tasks.evaluation.words import metric_words
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
@@ -76,8 +77,14 @@ def _checked(scores: np.ndarray, whose: str) -> np.ndarray:
     return values
 
 
-def _number(value: float) -> str:
-    return f"{value:+.4g}"
+def _gain(what: str, name: str, difference: float, low: float, high: float, n: int) -> str:
+    """Say which of two is better, and by how much."""
+    sign = -1 if difference < 0 else 1
+    ends = [f"{end:.3g}".replace("-", "\u2212") for end in sorted((sign * low, sign * high))]
+    return (
+        f"The {what} is {'worse' if sign < 0 else 'better'} than {name}'s by {abs(difference):.3g} on average over"
+        f" {n:,} test cases ({100 * LEVEL:.0f}\u202f% interval {ends[0]} to {ends[1]})"
+    )
 
 
 def decide(
@@ -148,22 +155,22 @@ def _compared(
     facts: dict[str, Any] = {"primary": primary, "against": version, "n": len(ours)}
     if cases < MINIMUM_CASES:
         reason = (
-            f"{cases} independent test cases are too few to tell {primary} from {name}'s"
+            f"{cases} independent test cases are too few to tell the {metric_words(primary)} from {name}'s"
             f" (at least {MINIMUM_CASES} are wanted), {stays}."
         )
         return Decision(promoted=False, reason=reason, **facts)
     difference, low, high = cautious_difference(ours, theirs, LEVEL, groups=groups)
     promoted = bool(low > minimum_gain)
-    measured = f"The gain in {primary} over {name} is {_number(difference)} [{_number(low)}, {_number(high)}]"
-    on = f"on {len(ours):,} test cases"
+    what = metric_words(primary)
+    measured = _gain(what, name, difference, low, high, len(ours))
     if promoted:
-        reason = f"{measured} {on}, which is beyond chance: it becomes the champion."
+        reason = f"{measured}, which is beyond chance: it becomes the champion."
     elif np.array_equal(ours, theirs):
-        reason = f"{primary} is the same as {name}'s in each of {len(ours):,} test cases, {stays}."
+        reason = f"The {what} is the same as {name}'s in each of {len(ours):,} test cases, {stays}."
     elif minimum_gain and low > 0:
-        reason = f"{measured} {on}, which is not surely more than the gain of {minimum_gain:g} asked for, {stays}."
+        reason = f"{measured}, which is not surely more than the gain of {minimum_gain:g} asked for, {stays}."
     else:
-        reason = f"{measured} {on}, which may be chance, {stays}." if high >= 0 else f"{measured} {on}, {stays}."
+        reason = f"{measured}, which may be chance, {stays}." if high >= 0 else f"{measured}, {stays}."
     return Decision(promoted=promoted, reason=reason, difference=difference, low=low, high=high, **facts)
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 5.4  # inches: text stays legible on a phone and is not larger than the page's on a screen
+WIDTH = 5.3  # inches: text is not larger than the page's on a screen, and on a phone (382 of 509 pixels) still legible
 TITLE_SIZE = 10.5
+SMALLEST = 9.0  # points of any text: 9 pixels on a phone, where a figure is as wide as the screen
 LONGEST_TEXT = 400  # characters of one text on a figure
 
 P = ParamSpec("P")
@@ -76,10 +77,23 @@ SETTINGS: Any = {
 }
 
 
+_FORMULA = re.compile(r"\$\\mathdefault\{(-?)(?:([\d.]+)\\times\s*)?(\d+)\^\{(-?\d+)\}\}\$")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _plain(formula: re.Match[str]) -> str:
+    """Return the label of a logarithmic axis, which matplotlib writes as a formula, as a reader writes it."""
+    sign, factor, base, power = formula.groups()
+    if base == "10" and -4 <= int(power) <= 6:
+        return f"{sign}{float(factor or 1) * 10.0 ** int(power):,.10g}".replace("-", "\u2212")
+    return f"{sign}{factor + ' × ' if factor else ''}{base}{power.translate(_RAISED)}".replace("-", "\u2212")
+
+
 def shown(text: Any) -> Any:
     """Return what a figure shows for `text`: all of it visible, and the middle of what is endless cut out."""
     if not isinstance(text, str):
         return text
+    text = _FORMULA.sub(_plain, text)
     return printable(text) if len(text) <= LONGEST_TEXT else shorten(text, LONGEST_TEXT)
 
 
@@ -137,13 +151,13 @@ def _lines(words: list[str], width: float, measure: Callable[[str], float]) -> l
     return lines
 
 
-def _wrapped(figure: "Figure", text: str, size: float) -> list[str]:
-    """Break bold `text` into lines no wider than the figure, and of about the same length."""
+def _wrapped(figure: "Figure", text: str, size: float, weight: str = "bold") -> list[str]:
+    """Break `text` into lines no wider than the figure, and of about the same length."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.font_manager import FontProperties
 
     renderer = FigureCanvasAgg(figure).get_renderer()
-    font = FontProperties(family=SETTINGS["font.family"], weight="bold", size=size)
+    font = FontProperties(family=SETTINGS["font.family"], weight=weight, size=size)
     words = text.split(" ")  # not at the narrow space before a percent sign
 
     def measure(line: str) -> float:
@@ -165,7 +179,8 @@ def set_title(axes: "Axes", finding: str, detail: str = "") -> None:
     if figure is None:
         raise ValueError("the axes belong to no figure")
     lines = _wrapped(figure, shown(finding), TITLE_SIZE)
-    room = len(lines) * TITLE_SIZE * 1.35 + (14 if detail else 0) + 7
+    under = _wrapped(figure, shown(detail), SMALLEST, "normal") if detail else []
+    room = len(lines) * TITLE_SIZE * 1.35 + 14 * len(under) + 7
     width, height = figure.get_size_inches()
     points = height * 72 + room
     figure.set_size_inches(width, points / 72)
@@ -175,8 +190,9 @@ def set_title(axes: "Axes", finding: str, detail: str = "") -> None:
     for number, line in enumerate(lines):
         figure.text(0, 1 - (1 + number * TITLE_SIZE * 1.35) / points, line, va="top", fontsize=TITLE_SIZE,
                     fontweight="bold", color=INK)  # fmt: skip
-    if detail:
-        figure.text(0, 1 - (room - 19) / points, detail, va="top", color=MUTED)
+    for number, line in enumerate(under):
+        top = len(lines) * TITLE_SIZE * 1.35 + 2 + 14 * number
+        figure.text(0, 1 - top / points, line, va="top", fontsize=SMALLEST, color=MUTED)
 
 
 def percent(share: float, decimals: int = 0) -> str:
@@ -202,6 +218,17 @@ def empty(axes: "Axes", message: str) -> None:
     axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center", color=MUTED)
 
 
+def _keep_inside(figure: "Figure") -> None:
+    """Move the labels of x axes that reach beyond the figure's edge back inside: the layout leaves no room for them."""
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        label = axes.xaxis.label
+        box = label.get_window_extent()
+        over = max(0.0, box.x1 - figure.bbox.x1) - max(0.0, -box.x0)
+        if label.get_visible() and label.get_text() and over and axes.bbox.width:
+            label.set_x(label.get_position()[0] - over / axes.bbox.width)
+
+
 _HALO = re.compile(r'(<g id="halo[^"]*">\s*<text style=")')
 _HALO_STYLE = rf"\1paint-order: stroke; stroke: {PAPER}; stroke-width: 3px; stroke-linejoin: round; "
 
@@ -218,5 +245,7 @@ def figure_to_svg(figure: "Figure", dots_per_inch: int = 150) -> str:
     with casebook_style():
         for text in figure.findobj(Text):  # what was written outside the style
             text.set_text(text.get_text())
+            text.set_fontsize(max(text.get_fontsize(), SMALLEST))
+        _keep_inside(figure)
         figure.savefig(buffer, format="svg", dpi=dots_per_inch, metadata={"Date": None, "Creator": None})
     return _HALO.sub(_HALO_STYLE, buffer.getvalue())

@@ -224,11 +224,11 @@ def _renamed(table: pd.DataFrame, name: str, wanted: Wanted, columns: Mapping[st
     table = table.drop(columns=[ours for theirs, ours in given.items() if ours in there and ours not in given])
     table = table.rename(columns=given)
     if absent := [ours for ours in wanted.needed if ours not in table.columns]:
-        raise ContractError(_asked_for(name, absent, [column for column in left if column not in wanted.names], wanted))
+        raise ContractError(asked_for(name, absent, [column for column in left if column not in wanted.names], wanted))
     return table
 
 
-def _asked_for(name: str, absent: list[str], there: list[str], wanted: Wanted) -> str:
+def asked_for(name: str, absent: list[str], there: list[str], wanted: Wanted) -> str:
     """Say which columns are not found, with the parameter that names them filled in as far as it can be guessed."""
     guesses = {ours: _guess(ours, there) for ours in absent}
     filled = ",".join(f"{ours}={guess or '?'}" for ours, guess in guesses.items())

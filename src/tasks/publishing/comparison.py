@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from tasks.evaluation.words import metric_words
 from tasks.publishing.page import number
 from tasks.publishing.results import Measured, Result
 
@@ -80,10 +81,9 @@ def changes(new: Result, old: Result | None, most: int = 3) -> list[Change]:
     moved = [row for row in figures(new, old) if row.moved]
     lead = main_figure(new)
     moved.sort(key=lambda row: row.name != lead)
-    found += [
-        Change(f"{row.name}: {number(row.before, row.unit)} → {number(row.after, row.unit)} {row.unit}".strip())
-        for row in moved[:most]
-    ]
+    for row in moved[:most]:
+        values = f"{number(row.before, row.unit)} → {number(row.after, row.unit)} {row.unit}".strip()
+        found.append(Change(f"{metric_words(row.name)}: {values}"))
     if len(moved) > most:
         found.append(Change(f"{len(moved) - most} more figures"))
     return found

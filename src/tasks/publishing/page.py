@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import json
 import math
 import re
@@ -11,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tasks.evaluation.words import metric_words
 from tasks.figures.style import DARK
 from tasks.platform.text import printable
 from tasks.publishing.blocks import Column
+from tasks.publishing.lineage import drawing
 from tasks.publishing.svg import UnsafeFigureError, inline_svg, natural_width
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 WORTH_A_CUT = 1.25  # texts up to so many times `LONGEST_TEXT` stay whole: to say what is missing is as long
 LONGEST_TEXT = 600
 SHOWN = {"quarantine": 25, "lineage": 200, "examples": 5, "rules": 200, "stages": 200, "parameters": 200}
+SORTABLE = 3  # rows of a table from which on the page's script has something to do
+_BESIDE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\.[a-z0-9]{2,5}")
 _IMAGE_TYPES = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
 
 
@@ -33,12 +38,21 @@ class Shown(Protocol):
     """What the page is made from: a `tasks.publishing.report.Report` without secrets, as `masked` gives it."""
 
     stages: "list[StageRecord]"
+    hero: list[Any]
+    sections: list[Any]
     quarantine: list[Any]  # rows with a reason
     parameters: dict[str, Any]
+    lineage: list[Any]  # `tasks.publishing.lineage.Step`
+    artifacts: dict[str, str]
 
 
 def number(value: Any, unit: str = "") -> str:
     """Return a measured value for readers: three significant digits or three decimals, thousands with commas."""
+    text = _figure(value, unit)
+    return f"\u2212{text[1:]}" if text.startswith("-") and not isinstance(value, str) else text
+
+
+def _figure(value: Any, unit: str) -> str:
     if value is None or isinstance(value, str):
         return value or "–"
     if isinstance(value, float) and not math.isfinite(value):
@@ -61,7 +75,8 @@ def cell(value: Any, column: Column) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float) and column.format:
-        return format(value, column.format)
+        text = format(value, column.format)
+        return f"\u2212{text[1:]}" if text.startswith("-") else text
     return number(value) if isinstance(value, int | float) else str(value)
 
 
@@ -130,14 +145,27 @@ def picture_source(content: bytes) -> "Markup":
 
 
 def with_links(text: str, files: dict[str, str]) -> "Markup":
-    """Return a sentence of a report in which the names of files beside the page are links to them."""
+    """Return a sentence of a report: the files beside the page that it names are links, `names` are set as code."""
     from markupsafe import Markup, escape
 
-    words = str(escape(shown(text)))
+    words = re.sub(r"`([^`]{1,200})`", r"<code>\1</code>", str(escape(shown(text))))
     for file in sorted(files.values()):
         if re.fullmatch(r"[A-Za-z0-9_-]+\.csv", file):
             words = re.sub(rf"(?<![\w./-]){re.escape(file)}\b", f'<a href="{file}">{file}</a>', words)
     return Markup(words)  # noqa: S704 - escaped above
+
+
+def beside(artifacts: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the files beside a page that it can link to, by name: never an address, a way out or the page itself."""
+    return [(name, file) for name, file in artifacts.items() if name != "report" and _BESIDE.fullmatch(file)]
+
+
+def _blocks(report: Shown) -> list[Any]:
+    return [*report.hero, *(block for section in report.sections for block in section.blocks)]
+
+
+def _is_sortable(block: Any) -> bool:
+    return block.kind == "table" and len(block.rows) >= SORTABLE
 
 
 def shown(value: Any) -> Any:
@@ -149,7 +177,7 @@ def shown(value: Any) -> Any:
     if len(value) > LONGEST_TEXT * WORTH_A_CUT:
         half = LONGEST_TEXT // 2
         value = f"{value[:half]} … [{len(value) - 2 * half:,} characters left out] … {value[-half:]}"
-    return printable(value)
+    return re.sub(r"(?<=\d) (?=[%€])", "\u202f", printable(value))  # a line never breaks before the sign
 
 
 def figure_colours() -> str:
@@ -190,22 +218,30 @@ def environment() -> "Environment":
     )  # fmt: skip
     environment.filters.update(number=number, cell=cell, duration=duration, when=when, picture=picture_source)
     environment.filters["links"] = with_links
+    environment.filters["words"] = metric_words
     environment.filters["tojson_text"] = functools.partial(json.dumps, ensure_ascii=False)
     environment.filters.update(interval=interval_bar, aligned=aligned, width=natural_width)
     return environment
 
 
 def render(report: Shown) -> str:
-    """Return a report without secrets as one HTML page that loads nothing and runs nothing.
+    """Return a report without secrets as one HTML page that loads nothing, and runs only the script that sorts tables.
 
     A figure that holds what a page must not take over is left out, and the page says so in its place.
     """
     from markupsafe import Markup
 
-    css = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
+    folder = Path(__file__).parent / "templates"
+    css, script = ((folder / name).read_text("utf-8") for name in ("report.css", "tables.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment().get_template("report.html.j2").render(
         report=report,
         css=Markup(figure_colours() + css),  # noqa: S704 - the package's own file
+        script=Markup(script),  # noqa: S704 - the package's own file
+        script_hash=f"sha256-{digest}",
+        sortable=any(_is_sortable(block) for block in _blocks(report)),
+        files=beside(report.artifacts),
+        lineage=drawing(report.lineage[: SHOWN["lineage"]]),
         draw=_Drawings(),
         phases=phases(report.stages),
         longest=max([record.seconds for record in report.stages] or [0]) or 1,

@@ -1,6 +1,6 @@
 """What does a run have to say? The report of any case as data, and the one place that writes it down.
 
-A case fills a `Report`; `write_report` puts `report.html` (self-contained, no script, nothing loaded from outside),
+A case fills a `Report`; `write_report` puts `report.html` (self-contained, nothing loaded from outside),
 `result.json` and, where rows were put aside, `quarantine.csv` into the run's folder. Everything shown may come from
 strangers (file names, labels, error texts): it is escaped, made visible where it is not, and cut where it is endless.
 """

@@ -115,7 +115,7 @@ def test_each_currency_has_a_total_of_its_own() -> None:
     values = {item.name: (item.value, item.unit) for item in found}
     assert values["billed_cost"] == (30.0, "EUR")
     assert values["billed_cost_usd"] == (5.0, "USD")
-    assert values["anomalies"] == (0.0, "")
+    assert values["anomalies"] == (0.0, "spells")
     assert values["forecast_month_end"] == (100.0, "EUR")
 
 

@@ -76,6 +76,15 @@ def test_the_sentences_say_what_was_found_and_no_more() -> None:
     said = answer(trend, verdicts_of(CHANGE), "next is 3")
     assert "Prices fell by 1.50 % a year" in said
     assert "2.00 times as large as before (1.60 to 2.50), p < 0.001; without the season no change is found" in said
+    assert said.startswith("Prices fell by 1.50 % a year, and they became more unsteady in 2000. Next is 3. ")
+    told = {
+        "they are not found to have become more or less unsteady.": verdicts_of(),
+        "on so few years nothing can be said of how unsteady they have become.": verdicts_of(p=None),
+        "they became less unsteady in 2000.": verdicts_of(CHANGE.model_copy(update={"difference": 0.5})),
+    }
+    for words, found in told.items():  # the first sentence is for people who are no statisticians
+        first = answer(trend, found, "next is 3").split(" Next is 3.")[0]
+        assert first == f"Prices fell by 1.50 % a year, and {words}"
     assert "no lasting change" in unsteadiness(verdicts_of())
     assert "cannot be tested" in unsteadiness(verdicts_of(p=None))
     calmer = CHANGE.model_copy(update={"difference": 0.5})

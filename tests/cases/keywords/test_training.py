@@ -56,6 +56,14 @@ def test_spark_picks_the_same_words(weights: pd.DataFrame, spark: Any):
     assert spread_documents.fn(frame, 28).equals(weights)
 
 
+def test_a_word_that_stands_in_every_document_marks_none():
+    rows = [("a", "whale", 3), ("b", "whale", 9), ("b", "ship", 1)]
+    weights = pd.DataFrame(rows, columns=["document", "word", "count"]).assign(weight=1.0)
+    for share in (0.2, 1.0):
+        assert pick_keywords.fn(weights, 5, share)["word"].tolist() == ["ship"]
+    assert pick_keywords.fn(weights.head(1), 5, 0.2)["word"].tolist() == ["whale"]
+
+
 def test_minhash_finds_the_planted_copies_and_nothing_wrong(weights: pd.DataFrame, spark: Any):
     exact = similar_exactly.fn(weights, 0.15, 0.3)
     assert set(zip(exact["first"], exact["second"], strict=True)) == set(truth().repeated)

@@ -18,6 +18,7 @@ from tasks.cases.marathon.evaluation.subgroups import bounds_of, comparisons, co
 from tasks.cases.marathon.evaluation.tables import Patterns, cliffs_delta, find_patterns
 from tasks.cases.marathon.features import AGE_BANDS, measure_runners
 from tasks.cases.marathon.ingestion import read_runners
+from tasks.cases.marathon.report.compose import answer
 from tasks.cases.marathon.sample import PLANTED, Pattern, runners
 
 
@@ -248,3 +249,17 @@ def test_small_parts() -> None:
     assert (comparisons(2, 2), comparisons(3, 3), comparisons(0, 0)) == (1, 6, 0)
     flat = describe(np.zeros(100), np.array([0, 50, 100]))
     assert peel(flat, False, lambda effect, p: p < 0.5).found == []
+
+
+def test_the_answer_says_the_patterns_in_words_and_leaves_the_statistics_to_the_table():
+    sentences = [
+        "Women of AU are shorter by 7.6 cm (95\u202f% 6.9 to 8.4) than the other women",
+        "Men of DE have a narrower spread of height, 0.53 times (95\u202f% 0.50 to 0.57) that of the other men"
+        " (mean distance from the median 3.0 against 5.7 cm)",
+        "Among men, weight falls as final time rises, Spearman \u22120.23 (95\u202f% \u22120.27 to \u22120.19)",
+    ]
+    told = answer(pd.DataFrame({"state": "finding", "sentence": sentences}))
+    assert told == (
+        "Yes, 3 patterns: women of AU are shorter by 7.6 cm than the other women; men of DE have a narrower spread of"
+        " height, 0.53 times that of the other men; among men, weight falls as final time rises."
+    )

@@ -90,7 +90,7 @@ def features(*rows: tuple[str, str, float, float | None, float | None]) -> pd.Da
 def test_precision_compared_names_the_order() -> None:
     frame = features(("random", "precision@1", 0.05, None, None), ("imagenet", "precision@1", 0.95, 0.9, 0.97))
     words = texts(precision_compared(frame))
-    assert "precision@1: imagenet 0.950, random 0.050" in words
+    assert "Precision at 1: imagenet 0.950, random 0.050" in words
     assert words.index("random") < words.index("imagenet"), "the order of the frame is kept"
     assert "my words" in texts(precision_compared(frame, finding="my words"))
 
@@ -98,7 +98,7 @@ def test_precision_compared_names_the_order() -> None:
 def test_precision_compared_bears_gaps() -> None:
     assert texts(precision_compared(features())) == ["no features were compared"]
     words = texts(precision_compared(features(("a", "m", float("nan"), None, None))))
-    assert "m: not measured" in words
+    assert "M: not measured" in words
     plain = pd.DataFrame({"features": [EVIL], "metric": [EVIL], "value": [0.5]})
     assert texts(precision_compared(plain))
 

@@ -107,7 +107,7 @@ def test_names_are_no_patterns(tmp_path: Path) -> None:
     [
         ("b.parquet", b"PAR1 no PAR1", "cannot be read"),
         ("b.parquet", b"", "cannot be read"),
-        ("b.csv", b"year,weight_pounds\n1999,7\n", "no columns mother_age, is_male, plurality"),
+        ("b.csv", b"year,weight_pounds\n1999,7\n", "lacks the columns mother_age, is_male, plurality"),
         ("b.csv", b"", "."),
         ("b.csv", b"\xff\xfe\x00year" * 50, "."),
     ],
@@ -166,3 +166,22 @@ def test_bytes_and_dollars_for_people() -> None:
         "$1.50",
         "$1,234.50",
     ]
+
+
+OTHERWISE = {"weight_pounds": 'Weight "lb"', "mother_age": "Age, mother", "is_male": "Boy"}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_that_are_called_otherwise_are_named(suffix: str, tmp_path: Path) -> None:
+    write_rows(tmp_path / "b.parquet", 20_000)
+    table = pd.read_parquet(tmp_path / "b.parquet")
+    other = table.rename(columns=OTHERWISE).assign(MOTHER_AGE=99)  # a column of that name means another thing here
+    file = tmp_path / f"other{suffix}"
+    other.to_parquet(file) if suffix == ".parquet" else other.to_csv(file, index=False)
+    told = ask_files.fn([file], births_question(1900, 2100, called=OTHERWISE), "give others")
+    pd.testing.assert_frame_equal(good(told).dropna(axis=1), good(ask(tmp_path / "b.parquet")).dropna(axis=1))
+    assert told.bill.bytes_scanned > 0
+    with pytest.raises(ContractError, match=r'say so by --columns "weight_pounds=.*,is_male='):
+        ask(file)
+    with pytest.raises(ContractError, match="has no column 'Gewicht'"):
+        ask_files.fn([file], births_question(1900, 2100, called={"weight_pounds": "Gewicht"}), "give others")

@@ -110,7 +110,7 @@ def spread_figure(table: pd.DataFrame, title: str) -> "Figure":
         axes.vlines(places, found[low], found[high], color=SKY if width == 9 else SOFT, linewidth=width)
     axes.plot(places, found["0.5"], "o", color=INK, markersize=5)
     axes.axhline(LOW, color=VERMILLION, linestyle="--", linewidth=1)
-    axes.text(len(found) - 0.55, LOW - 0.1, "2,500 g", color=VERMILLION, ha="right", va="top", fontsize=8)
+    axes.text(len(found) - 0.55, LOW - 0.1, "2,500 g", color=VERMILLION, ha="right", va="top")
     axes.set_xticks(places, [labels.get(int(group), str(group)) for group in found["age_group"]])
     axes.set_xlim(-0.6, len(found) - 0.4)
     axes.set_ylim(0, max(11.0, float(found["0.95"].max()) * 1.05))
@@ -198,7 +198,7 @@ def years_figure(years: pd.DataFrame, title: str) -> "Figure":
     axes.set_xlabel("year")
     axes.set_ylabel("mean weight, pounds")
     _kilograms(axes)
-    axes.legend(loc="best", labelcolor=MUTED)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, labelcolor=MUTED, borderaxespad=0.3)
     set_title(axes, title, "band: 95\u202f% interval; the axis does not start at 0")
     return figure
 

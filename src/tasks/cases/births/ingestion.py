@@ -4,9 +4,10 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from tasks.cases.births.query import REASONS, births_question
+from tasks.cases.births.query import COLUMNS, REASONS, births_question
 from tasks.cases.births.sample import births_writer
 from tasks.ingestion.files import Data, Source, Ways, locate, noted
+from tasks.ingestion.plain_tables import Wanted, parse_columns
 from tasks.ingestion.warehouse.bigquery import Estimate, Limits, ask_bigquery, estimate, table_name
 from tasks.ingestion.warehouse.duck import ask_files
 from tasks.ingestion.warehouse.question import Bill, Question
@@ -60,6 +61,7 @@ def read_births(
     years: tuple[int, int],
     state: str,
     limits: Limits,
+    columns: str = "",
 ) -> Asked:
     """Sum up the births of a source where they lie.
 
@@ -70,6 +72,7 @@ def read_births(
         years: the first and the last.
         state: two letters; all when empty.
         limits: what a query of BigQuery may take.
+        columns: what the columns of the user's own files are called, as `parse_columns` reads it.
 
     Returns:
         The data, whose `frame` is the sums by year and age and whose `parts` are those of `Births`; and the bill.
@@ -80,10 +83,13 @@ def read_births(
     """
     if years[0] > years[1]:
         raise UsageError(f"The years run from {years[0]} to {years[1]}; give the earlier one as --first-year.")
-    question = births_question(*years, state)
+    called = parse_columns(columns, Wanted(list(COLUMNS), ["state"]))
+    question = births_question(*years, state, called)
     of_table = source == MARK or source.startswith(f"{MARK}:")
     if engine == ("duckdb" if of_table else "bigquery"):
         raise UsageError(f"The engine {engine} does not read {shorten(source, 80)}; leave --engine at auto.")
+    if called and (of_table or source == "sample"):
+        raise UsageError("--columns is for files of your own; a table of BigQuery and the sample are read as they are.")
     if of_table:
         where, answer = _of_table(source, engine, question, limits)
     else:

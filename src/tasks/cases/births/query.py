@@ -5,6 +5,8 @@ Every row is given the first reason for which it cannot be used, or none. Rows t
 as a histogram of weights. Sums of weights and of their squares are all that means, intervals and regressions need.
 """
 
+from collections.abc import Mapping
+
 from tasks.ingestion.warehouse.question import Kind, Question
 
 LIGHTEST, HEAVIEST = 0.2, 20.0  # pounds of a newborn that lives in the table
@@ -121,13 +123,16 @@ FROM ({judged}) AS judged
 WHERE broken <> ''"""
 
 
-def births_question(first_year: int, last_year: int, state: str = "") -> Question:
+def births_question(
+    first_year: int, last_year: int, state: str = "", called: Mapping[str, str] | None = None
+) -> Question:
     """Return what is asked of the births of some years, of one state or of all.
 
     Args:
         first_year: the first of them.
         last_year: the last of them.
         state: its two letters; all states when empty, and then the column is not read.
+        called: column -> its name in the user's own files, of those that are called otherwise.
     """
     judged = _JUDGED + (" AND state = ?" if state else "")
     inner: list[int | float | str] = [YOUNGEST, OLDEST, LIGHTEST, HEAVIEST, first_year, last_year]
@@ -139,6 +144,7 @@ def births_question(first_year: int, last_year: int, state: str = "") -> Questio
         values=[WIDTH, LOW, SHORTEST, LONGEST, SHORTEST, LONGEST, EARLY, *inner],
         columns=COLUMNS | ({"state": "text"} if state else {}),
         optional=OPTIONAL,
+        called=dict(called or {}),
         broken=_BROKEN.replace("{cases}", cases).replace("{judged}", judged),
         broken_values=inner,
     )

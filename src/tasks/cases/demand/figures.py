@@ -111,7 +111,7 @@ def models_figure(models: pd.DataFrame, baseline: str) -> "Figure":
     colours = [BLUE if name == "chosen" else ORANGE if name == baseline else SOFT for name in table["model"]]
     axes.barh(range(len(table)), 100 * table["wape"], color=colours, height=0.65)
     for place, value in enumerate(table["wape"]):
-        axes.text(100 * value, place, f" {100 * value:.2f}", va="center", color=INK, fontsize=8)
+        axes.text(100 * value, place, f" {100 * value:.2f}", va="center", color=INK)
     axes.set_yticks(range(len(table)), table["model"])
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(table) - 0.5, -0.5)
@@ -166,7 +166,7 @@ def replay_figure(rules: pd.DataFrame, naive: str) -> "Figure":
             axes.barh(range(len(rules)), values, left=left, color=colour, height=0.55, label=label)
             left += values
     for place, (end, fill) in enumerate(zip(left, rules["fill_rate"], strict=True)):
-        axes.text(end, place, f" {percent(fill, 1)} served", va="center", color=INK, fontsize=8)
+        axes.text(end, place, f" {percent(fill, 1)} served", va="center", color=INK)
     axes.set_yticks(range(len(rules)), rules["rule"])
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(rules) - 0.4, -0.6)

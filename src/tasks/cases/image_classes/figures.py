@@ -69,7 +69,7 @@ def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
     for row, column in zip(*np.nonzero(confusion), strict=True):
         dark = shares[row, column] > 0.5
         axes.text(column, row, f"{confusion[row, column]:,}", ha="center", va="center",
-                  fontsize=7 if len(classes) <= 12 else 6, color="#ffffff" if dark else "#1f2328")  # fmt: skip
+                  color="#ffffff" if dark else "#1f2328")  # fmt: skip
     names = [shorten(name, LONGEST) for name in classes]
     axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), names)
@@ -181,7 +181,7 @@ def scores_figure(rows: pd.DataFrame, title: str) -> "Figure":
     colours = [SOFT if refused else ORANGE if number == 0 else SOFT for number in range(len(rows))]
     axes.barh(range(len(rows)), rows["chance"], color=colours, height=0.62, edgecolor=INK, linewidth=0.5)
     for number, chance in enumerate(rows["chance"]):
-        axes.text(float(chance) + 0.01, number, percent(float(chance), 1), va="center", color=MUTED, fontsize=8)
+        axes.text(float(chance) + 0.01, number, percent(float(chance), 1), va="center", color=MUTED)
     axes.set_yticks(range(len(rows)), [shorten(name, LONGEST) for name in rows["class"]])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12)

@@ -76,7 +76,7 @@ def draw_keywords(keywords: pd.DataFrame, documents: list[str]) -> "Figure":
         axes.barh([shorten(word, 18) for word in part["word"]], part["weight"], color=BLUE, height=0.7)
         axes.set_title(shorten(document, 34), fontsize=9, color=INK, loc="left")
         axes.grid(False, axis="y")
-        axes.tick_params(axis="y", labelsize=8)
+        axes.tick_params(axis="y", labelsize=9)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
     for axes in grid[-1]:

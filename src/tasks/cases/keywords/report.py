@@ -86,15 +86,15 @@ def _answer(documents: pd.DataFrame, keywords: pd.DataFrame, metrics: list[Metri
     marked = _marked(documents, keywords)
     if not marked:
         return (
-            f"No word tells the {len(documents):,} documents apart: each of their words occurs in more of them than"
-            " `max_share` allows."
+            f"No word tells the {len(documents):,} documents apart: each of their words occurs in all of them, or in"
+            " more than `max_share` allows."
         )
     without = len(documents) - len(marked)
     none = f" {without:,} of them {'have' if without > 1 else 'has'} none." if without else ""
     words = ", ".join(keywords.loc[keywords["document"] == marked[0], "word"].head(3))
     mrr = metrics[0]
     return (
-        f"{marked[0]} stands out by {words}; over {len(documents):,} documents the key words lead from one half of a"
+        f"{marked[0]} stands out by {words}. Over {len(documents):,} documents the key words lead from one half of a"
         f" document to the other with a mean reciprocal rank of {mrr.value:.2f}, plain counts with"
         f" {mrr.baseline:.2f}.{none}"
     )

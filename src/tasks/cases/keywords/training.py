@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 COLUMNS = ["document", "rank", "word", "count", "weight", "documents"]
 
 
+def most_marked(documents: int, max_share: float) -> int:
+    """Return in how many documents a key word may occur: what stands in every one of several marks none."""
+    return min(most_documents(documents, max_share), max(1, documents - 1))
+
+
 @stage(phase="Modelling")
 def pick_keywords(weights: pd.DataFrame, top: int, max_share: float, scheme: str = "tfidf") -> pd.DataFrame:
     """Choose the words that weigh most in each document.
@@ -21,7 +26,7 @@ def pick_keywords(weights: pd.DataFrame, top: int, max_share: float, scheme: str
     Args:
         weights: `document`, `word`, `count`, `weight`.
         top: words of each document.
-        max_share: a word in a larger share of the documents is no key word (with four documents or more).
+        max_share: a word in a larger share of the documents (of four or more), or in all, is no key word.
         scheme: `tfidf` ranks by weight, `counts` by count: the baseline.
 
     Returns:
@@ -31,7 +36,7 @@ def pick_keywords(weights: pd.DataFrame, top: int, max_share: float, scheme: str
     total = weights["document"].nunique()
     table = weights.assign(documents=weights.groupby("word")["document"].transform("size"))
     if scheme == "tfidf":
-        table = table[table["documents"] <= most_documents(total, max_share)]
+        table = table[table["documents"] <= most_marked(total, max_share)]
     order = "weight" if scheme == "tfidf" else "count"
     table = table.sort_values(["document", order, "word"], ascending=[True, False, True])
     table["rank"] = table.groupby("document").cumcount() + 1
@@ -46,7 +51,7 @@ def pick_keywords_spark(weights: "DataFrame", top: int, max_share: float) -> pd.
     from pyspark.sql import functions as f
 
     total = weights.select("document").distinct().count()
-    limit = most_documents(total, max_share)
+    limit = most_marked(total, max_share)
     containing = weights.groupBy("word").agg(f.count("*").alias("documents")).where(f.col("documents") <= limit)
     order = Window.partitionBy("document").orderBy(f.desc("weight"), "word")
     ranked = weights.join(containing, "word").withColumn("rank", f.row_number().over(order)).where(f.col("rank") <= top)

@@ -51,7 +51,7 @@ def scores_figure(rows: pd.DataFrame, finding: str) -> "Figure":
         axes.plot(row["value"], place, "D" if row["control"] else "o", color=colour, markersize=6, markeredgecolor=INK,
                   markeredgewidth=0.6)  # fmt: skip
         axes.annotate(percent(row["value"], 1), (row["value"], place), xytext=(0, 6), textcoords="offset points",
-                      ha="center", fontsize=7, color=MUTED)  # fmt: skip
+                      ha="center", color=MUTED)  # fmt: skip
     axes.set_yticks(range(len(rows)), [LABELS[name] for name in rows["name"].iloc[::-1]])
     axes.set_ylim(-0.6, len(rows) - 0.3)
     left = min(0.5, float(rows["value"].min()) - 0.05)
@@ -80,7 +80,7 @@ def recipes_figure(table: pd.DataFrame, chosen: str, by_source: bool) -> "Figure
         axes.plot(row["accuracy"], place, "o", color=VERMILLION if mine else BLUE, markersize=7, markeredgecolor=INK,
                   markeredgewidth=0.6)  # fmt: skip
         axes.annotate(percent(row["accuracy"], 1), (row["accuracy"], place), xytext=(0, 6), textcoords="offset points",
-                      ha="center", fontsize=7, color=MUTED)  # fmt: skip
+                      ha="center", color=MUTED)  # fmt: skip
     axes.set_yticks(range(len(table)), table["recipe"].iloc[::-1])
     axes.set_ylim(-0.6, len(table) - 0.3)
     low = float(table["worst"].min())

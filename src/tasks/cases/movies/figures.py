@@ -184,7 +184,7 @@ def missing_by_votes(votes: np.ndarray, missing: np.ndarray) -> "Figure":
     shares = [float(missing[rows].mean()) for rows in groups]
     axes.bar(range(len(groups)), shares, color=BLUE, width=0.8)
     for place, share in enumerate(shares):
-        axes.text(place, share + 0.01, percent(share), ha="center", va="bottom", color=INK, fontsize=8)
+        axes.text(place, share + 0.01, percent(share), ha="center", va="bottom", color=INK)
     axes.set_xticks(range(len(groups)), [_thousands(float(np.median(votes[rows]))) for rows in groups])
     axes.set_yticks([])
     axes.set_ylim(0, max([*shares, 0.05]) * 1.15)
@@ -213,7 +213,9 @@ def bands_figure(bands: pd.DataFrame, axes_title: str = "") -> "Figure":
     for number, (name, colour) in enumerate((("all", SOFT), ("train", BLUE), ("test", ORANGE))):
         _bars(axes, bands[name].to_numpy(float), number, colour, name)
     axes.set_yscale("log")
-    axes.set_xticks(np.arange(len(bands)) + 0.27, [f"{band} M$" for band in bands["band"]])
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:,.6g}\u202f%")
+    axes.set_xticks(np.arange(len(bands)) + 0.27, [str(band) for band in bands["band"]])
+    axes.set_xlabel("revenue, millions of dollars")
     axes.set_ylabel("share of films (logarithmic)")
     axes.legend(ncols=3, loc="upper right", labelcolor=MUTED)
     gap = float((bands["train"] - bands["test"]).abs().max())

@@ -112,7 +112,7 @@ def _answer(metrics: dict[str, Metric], filled: pd.DataFrame, level: float) -> s
     total, typical = filled["predicted"].sum(), filled["predicted"].median()
     return (
         f"The {len(filled):,} films without revenue are expected to have earned {total:,.0f} million dollars together,"
-        f" half of them less than {typical:,.1f} million each; {told} can be predicted ({error}), and"
+        f" half of them less than {typical:,.1f} million each. {told} can be predicted ({error}), and"
         f" {percent(covered.value, 1)} of unseen films lie inside their {level * 100:.0f} % interval."
     )
 

@@ -83,7 +83,7 @@ def spending_by_department(cells: pd.DataFrame, source: str = "") -> "Figure":
     axes.set_xlabel("paid to vendors, all quarters, dollars")
     for place, value in zip(places, shown, strict=True):
         share = f"  {percent(value / totals.sum())}" if totals.sum() > 0 else ""
-        axes.text(max(value, 0), float(place), share, va="center", fontsize=8, color=MUTED)
+        axes.text(max(value, 0), float(place), share, va="center", color=MUTED)
     axes.margins(x=0.1)
     rest = f"the {len(shown)} largest of {len(totals)} departments" if len(totals) > len(shown) else "all departments"
     finding = f"{shorten(totals.index[0], 40)} pays most: {dollars(totals.iloc[0])} of {dollars(totals.sum())}"
@@ -235,7 +235,7 @@ def unusual_payments(unusual: pd.DataFrame, total: int) -> "Figure":
     ends = np.array([usual.min() / 2, usual.max() * 2])
     for factor in (1, 10, 100):
         axes.plot(ends, factor * ends, color=SOFT, linewidth=1, linestyle="-" if factor == 1 else ":", zorder=1)
-        axes.text(ends[1], factor * ends[1], f" × {factor}", color=MUTED, fontsize=8, va="center")
+        axes.text(ends[1], factor * ends[1], f" × {factor}", color=MUTED, va="center")
     axes.set_xscale("log")
     axes.set_yscale("log")
     _dollar_axis(axes.xaxis)

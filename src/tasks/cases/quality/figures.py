@@ -93,7 +93,7 @@ def rules_figure(rules: pd.DataFrame) -> "Figure":
         axes.plot(row["precision"], place, "o", color=BLUE, markersize=6, markeredgecolor=INK, markeredgewidth=0.6)
     axes.axvline(float(rules["base"].iloc[0]), color=VERMILLION, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(rules)), labels)
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=8)
+    axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(rules) - 0.5, -0.5)
     axes.set_xlim(0, 1.02)
     axes.set_xticks(SHARES, [percent(share) for share in SHARES])
@@ -280,7 +280,7 @@ def confusion_figure(y: np.ndarray, guess: np.ndarray, classes: list[str]) -> "F
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:
-            axes.text(column, row, percent(share), ha="center", va="center", color="#1f2328", fontsize=8)
+            axes.text(column, row, percent(share), ha="center", va="center", color="#1f2328")
     axes.set_xticks(range(len(classes)), [cut(name, 10) for name in classes])
     axes.set_yticks(range(len(classes)), [cut(name, 18) for name in classes])
     axes.grid(visible=False)

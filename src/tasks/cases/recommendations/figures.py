@@ -141,7 +141,7 @@ def error_bands(bands: pd.DataFrame) -> "Figure":
     axes.set_xticks(places, labels)
     axes.set_xlabel("training ratings of the film (in brackets: test ratings)")
     axes.set_ylabel("RMSE, stars")
-    axes.legend(labelcolor=MUTED, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
+    axes.legend(labelcolor=MUTED, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
     if len(bands) < 2:
         finding = "All tested films have about as many ratings"
     else:
@@ -181,7 +181,7 @@ def search_figure(table: pd.DataFrame, score: str) -> "Figure":
     axes.set_ylabel("RMSE, stars" if score == "rmse" else "NDCG@10")
     best = table.loc[table[score].idxmin() if score == "rmse" else table[score].idxmax()]
     if table[keys].drop_duplicates().shape[0] <= 8:
-        axes.legend(labelcolor=MUTED, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, fontsize=8)
+        axes.legend(labelcolor=MUTED, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
     what = "stars" if score == "rmse" else "lists"
     set_title(axes, f"For {what}, rank {best['rank']:.0f} does best among {len(table)} settings",
               "measured on validation ratings, which are taken from the training part")  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tasks.ingestion.warehouse.question import Answer, Bill, Kind, Question, nothing_aside
+from tasks.ingestion.warehouse.question import Answer, Bill, Kind, Question, nothing_aside, renamed
 from tasks.platform.errors import ContractError
 from tasks.platform.scratch import scratch_folder
 from tasks.platform.settings import settings
@@ -115,13 +115,15 @@ def _asked_of(
     Raises:
         ContractError: a column is missing.
     """
+    kept = renamed(list(raw.columns), question, _names(files), remedy)
+    if question.called:
+        raw = raw.project(", ".join(f"{_quoted(theirs)} AS {_quoted(ours)}" for theirs, ours in kept.items()))
     there = {name.lower(): str(kind) for name, kind in zip(raw.columns, raw.types, strict=True)}
-    absent = [name for name in question.columns if name not in there and name not in question.optional]
-    if absent:
-        plural = "s" * (len(absent) > 1)
-        known = shorten(", ".join(raw.columns), LONGEST)
-        raise ContractError(f"{_names(files)}: no column{plural} {', '.join(absent)} (there are {known}); {remedy}.")
     return raw.project(", ".join(_column(name, kind, there) for name, kind in question.columns.items()))
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _literal(file: Path) -> str:
@@ -161,6 +163,7 @@ def bytes_in(files: list[Path], question: Question) -> tuple[int, int]:
     """Return the bytes that a question reads of files, and those that they have; of CSV every byte is read."""
     import pyarrow.parquet as pq
 
+    read = {question.called.get(name, name).lower() for name in question.columns}
     scanned = whole = 0
     for file in files:
         size = file.stat().st_size
@@ -172,9 +175,7 @@ def bytes_in(files: list[Path], question: Question) -> tuple[int, int]:
         for group in range(metadata.num_row_groups):
             part = metadata.row_group(group)
             chunks = [part.column(number) for number in range(part.num_columns)]
-            scanned += sum(
-                chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema.lower() in question.columns
-            )
+            scanned += sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema.lower() in read)
     return scanned, whole
 
 

@@ -9,7 +9,12 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tasks.ingestion.plain_tables import Wanted, asked_for
+from tasks.platform.errors import ContractError
+from tasks.platform.text import shorten
+
 GIB, TIB = 2**30, 2**40
+LONGEST = 300  # characters of names that are shown
 Kind = Literal["integer", "number", "text", "flag"]
 
 
@@ -20,8 +25,35 @@ class Question(BaseModel):
     values: list[int | float | str] = Field(description="in the order of their marks in the text")
     columns: dict[str, Kind] = Field(description="what it reads of the table, and nothing else")
     optional: list[str] = Field([], description="columns that may be missing; they are empty then")
+    called: dict[str, str] = Field(
+        {}, description="column -> its name in the files, of those that are called otherwise"
+    )
     broken: str = Field("", description="the same way for rows that cannot be used: `reason`, `detail`; may be empty")
     broken_values: list[int | float | str] = Field([])
+
+
+def renamed(there: list[str], question: Question, name: str, remedy: str) -> dict[str, str]:
+    """Return what each column of a table (`there`, by its own name) is called in the question.
+
+    Args:
+        there: the table's columns.
+        question: what is asked.
+        name: of the files.
+        remedy: what to do about wrong files, the end of the error's sentence.
+
+    Raises:
+        ContractError: a column is missing; the sentence shows how to name it.
+    """
+    if unknown := [theirs for theirs in question.called.values() if theirs not in there]:
+        raise ContractError(f"{name} has no column {unknown[0]!r} (there are {shorten(', '.join(there), LONGEST)}).")
+    theirs = {own: ours for ours, own in question.called.items()}
+    kept = {own: theirs.get(own, own) for own in there if own in theirs or own.lower() not in question.called}
+    known = {ours.lower() for ours in kept.values()}
+    absent = [ours for ours in question.columns if ours not in known and ours not in question.optional]
+    if absent:
+        left = [own for own in there if own.lower() not in question.columns]
+        raise ContractError(asked_for(name, absent, left, Wanted(list(question.columns), remedy=remedy)))
+    return kept
 
 
 class Prices(BaseModel):

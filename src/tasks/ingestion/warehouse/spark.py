@@ -16,7 +16,7 @@ import pandas as pd
 
 from tasks.ingestion.warehouse.bigquery import Limits, Table, table_name
 from tasks.ingestion.warehouse.duck import bytes_in
-from tasks.ingestion.warehouse.question import TIB, Answer, Bill, Kind, Question, nothing_aside
+from tasks.ingestion.warehouse.question import TIB, Answer, Bill, Kind, Question, nothing_aside, renamed
 from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.google import account_info, bigquery_client
 from tasks.platform.masking import mask_text
@@ -56,6 +56,9 @@ def ask_spark(files: list[Path], question: Question, remedy: str) -> Answer:
             raw = session.read.option("mergeSchema", "true").parquet(*names)
         else:
             raw = session.read.options(header=True, enforceSchema=False, mode="PERMISSIVE").csv(names)
+        if question.called:
+            kept = renamed(raw.columns, question, shorten(files[0].name, 80), remedy)
+            raw = raw.select(*[raw[f"`{theirs.replace('`', '``')}`"].alias(ours) for theirs, ours in kept.items()])
         answer, rows = _answered(raw, question, remedy)
     scanned, whole = bytes_in(files, question)
     bill = Bill(engine="Spark", rows=rows, rows_sent=len(answer), bytes_scanned=scanned, bytes_whole=whole, cost=0.0,

@@ -151,7 +151,7 @@ def metrics(
     found = [
         Metric(name="billed_cost", value=float(days["billed"].sum()), unit=code),
         Metric(name="effective_cost", value=float(days["effective"].sum()), unit=code),
-        Metric(name="anomalies", value=float(len(anomalies)), n=int(looked["series"])),
+        Metric(name="anomalies", value=float(len(anomalies)), unit="spells", n=int(looked["series"])),
     ]
     if forecast:
         month_end = Metric(name="forecast_month_end", value=forecast.total, unit=code, low=forecast.low,

@@ -186,6 +186,12 @@ def _parsed(lines: list[str], name: str) -> Parsed:
     return Parsed(head, rows, notes, odd, skipped, languages["German"], languages["English"])
 
 
+def is_dated(line: str) -> bool:
+    """Tell whether a line is a row of an export: a year, a month or quarter, and at least one value."""
+    found = _dated(_cells(line), 0)
+    return bool(found and found.per_year)
+
+
 def _dated(cells: list[str], year: int) -> Dated | None:
     """Return what a line's first two cells date it to, if anything; an empty year is that of the row above."""
     if len(cells) < 3:

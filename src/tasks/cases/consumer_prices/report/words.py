@@ -22,11 +22,16 @@ def named(tests: list[Test], name: str) -> Test:
     return next(test for test in tests if test.name == name)
 
 
-def pace(trend: Trend) -> str:
-    """Say how fast the line rises."""
+def plain_pace(trend: Trend) -> str:
+    """Say how fast the line rises, without its interval."""
     verb = "rose" if trend.slope >= 0 else "fell"
     unit = "index points" if trend.shape == "linear" else "%"
-    return f"prices {verb} by {abs(trend.slope):.2f} {unit} a year ({trend.low:.2f} to {trend.high:.2f})"
+    return f"prices {verb} by {abs(trend.slope):.2f} {unit} a year"
+
+
+def pace(trend: Trend) -> str:
+    """Say how fast the line rises, with its 95 % interval."""
+    return f"{plain_pace(trend)} ({trend.low:.2f} to {trend.high:.2f})"
 
 
 def change_words(change: Change) -> str:
@@ -86,8 +91,22 @@ def missed(alarms: pd.DataFrame) -> str:
 
 
 def answer(trend: Trend, tests: list[Test], ahead: str) -> str:
-    """Return the answer in one sentence."""
-    return f"{pace(trend).capitalize()}; {unsteadiness(tests)}; {ahead}."
+    """Return the answer: first in words, then how sure it is."""
+    spread = named(tests, "spread")
+    if spread.p is None:
+        steady = "on so few years nothing can be said of how unsteady they have become"
+    elif not spread.changes:
+        steady = "they are not found to have become more or less unsteady"
+    else:
+        last = spread.changes[-1]
+        steady = f"they became {'more' if last.difference > 1 else 'less'} unsteady in {last.year}"
+    tested = "" if spread.p is None else f" {_capital(unsteadiness(tests))}."
+    sure = f"The yearly pace lies between {trend.low:.2f} and {trend.high:.2f} (95\u202f% interval)."
+    return f"{_capital(plain_pace(trend))}, and {steady}. {_capital(ahead)}. {sure}{tested}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def verdict(metrics: list[Metric]) -> Verdict:

@@ -117,16 +117,17 @@ def _answer(
     now = orders[orders["order_today"]]
     wape, saved = metrics["wape"], metrics["cost_saved"]
     bought = (
-        f"today {len(now):,} of {len(orders):,} items are to be ordered, {short(float(now['quantity'].sum()))} in all"
+        f"{len(now):,} of {len(orders):,} items are to be ordered today, {short(float(now['quantity'].sum()))} in all"
         if len(now)
-        else "today nothing is to be ordered"
+        else "nothing is to be ordered today"
     )
     empty = "" if known else " (to fill empty shelves, for what is in stock was not given)"
     return (
-        f"In the next {clock.horizon} {clock.unit}s {short(total)} will be asked for ({roles.quantity}, {len(own):,}"
-        f" series), and {bought}{empty}. Forecasts were off by {wape.value:.1f}\u202f% of demand in {clock.horizon}"
-        f" {clock.unit}s that they had not seen, the best simple ones by {wape.baseline or 0:.1f}\u202f%; orders by"
-        f" them would have cost {told_saving(saved)} there than by a usual rule."
+        f"In the next {clock.horizon} {clock.unit}s customers will ask for about {short(total)} ({roles.quantity}), and"
+        f" {bought}{empty}. Forecasts of the {len(own):,} series were off by {wape.value:.1f}\u202f% of demand in"
+        f" {clock.horizon} {clock.unit}s that they had not seen, the best simple ones by"
+        f" {wape.baseline or 0:.1f}\u202f%; orders by them would have cost {told_saving(saved)} there than by a usual"
+        " rule."
     )
 
 

@@ -88,7 +88,7 @@ def map_of_lifts(now: pd.DataFrame, moment: str) -> "Figure":
         gap=6,
         may_drop=True,
         color=INK,
-        fontsize=7.5,
+        fontsize=9,
     )
     return figure
 
@@ -194,7 +194,7 @@ def longest_outages(table: pd.DataFrame, limit: int = 15) -> "Figure":
     _dates(axes)
     names = [f"{shorten(str(row['label']), 30)}{' (still)' if row['ongoing'] else ''}" for _, row in rows.iterrows()]
     axes.set_yticks(y, names)
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=8)
+    axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     first = rows.iloc[0]

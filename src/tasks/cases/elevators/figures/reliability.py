@@ -52,7 +52,7 @@ def least_reliable(table: pd.DataFrame, network: float, limit: int = 20) -> "Fig
     )
     axes.axvline(network, color=INK, linestyle="--", linewidth=1, label=f"all lifts ({percent(network, 1)})")
     axes.set_yticks(y, [shorten(str(label), 34) for label in rows["label"]])
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=8)
+    axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(min(0.98, float(np.nanmin([rows["low"].min(), rows["up"].min()])) - 0.02), 1.005)
     axes.xaxis.set_major_formatter(lambda value, _: percent(value))

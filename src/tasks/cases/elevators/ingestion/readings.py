@@ -19,6 +19,7 @@ from tasks.cases.elevators.ingestion.facilities import (
     parse_station,
 )
 from tasks.cases.elevators.ingestion.fasta import SERVICE, Fasta, NotFoundError, credentials, service_address
+from tasks.cases.elevators.ingestion.flat import WANTED, as_answers
 from tasks.cases.elevators.ingestion.snapshots import (
     Damaged,
     Snapshot,
@@ -31,6 +32,7 @@ from tasks.cases.elevators.ingestion.snapshots import (
 )
 from tasks.cases.elevators.sample import write_elevators
 from tasks.ingestion.files import Data, Source, locate_files, noted
+from tasks.ingestion.plain_tables import SUFFIXES, parse_columns
 from tasks.platform.errors import CasebookError, ContractError, UsageError
 from tasks.platform.progress import progress
 from tasks.platform.settings import settings
@@ -68,14 +70,22 @@ class Observed(NamedTuple):
 
 
 @stage(phase="Data understanding", live=True)
-def locate_elevators(source: str) -> Source:
-    """Find the saved answers, or the service; a service has no files.
+def locate_elevators(source: str, columns: str = "") -> Source:
+    """Find the saved answers, tables of states, or the service; a service has no files.
 
     Raises:
         UsageError: no such file, folder or service.
     """
     if source != "api" and not re.match(r"https?://", source, re.IGNORECASE):
-        return locate_files(source, write_elevators, (), (".json",), several=True)
+        called = parse_columns(columns, WANTED)
+        if called and source == "sample":
+            raise UsageError("--columns is for tables of your own; the sample is read as it is.")
+        where = locate_files(source, write_elevators, (), (".json", *SUFFIXES), several=True)
+        answers = [file for file in where.files if file.suffix.lower() == ".json"]
+        answers = answers or [answer for file in where.files for answer in as_answers(file, called)]
+        return where.model_copy(update={"files": answers})
+    if columns:
+        raise UsageError("--columns is for tables of your own; the service is read as it is.")
     address = service_address(source)
     name = "api" if address == SERVICE else f"service-{hashlib.sha256(address.encode()).hexdigest()[:6]}"
     note = "FaSta (Station Facilities Status) v2 of Deutsche Bahn, CC BY 4.0" if source == "api" else "a FaSta server"
@@ -244,16 +254,18 @@ def _snapshots(readings: pd.DataFrame) -> int:
     return int(readings["observed"].nunique())
 
 
-def read_elevators(source: str, per_minute: int, lookups: int, max_quarantined: float) -> Data:
+def read_elevators(source: str, per_minute: int, lookups: int, max_quarantined: float, columns: str = "") -> Data:
     """Find and read the states of the lifts: saved answers, or the history of a service with a new snapshot.
 
     Args:
-        source: `sample`, `api`, the address of a server that speaks the API, or a file or folder of saved answers.
+        source: `sample`, `api`, the address of a server that speaks the API, or a file or folder of saved answers or
+            of tables of states.
         per_minute: requests a minute at most.
         lookups: names of stations to ask for at most in this run.
         max_quarantined: share of an answer's facilities, or of the files, that may be malformed.
+        columns: what the columns of the user's own table are called, as `parse_columns` reads it.
     """
-    where = locate_elevators(source).load(Source)
+    where = locate_elevators(source, columns).load(Source)
     observed = (
         read_snapshots(where.files, [file.name for file in where.files], max_quarantined)
         if where.files

@@ -107,12 +107,15 @@ def _answer(now: pd.DataFrame, table: pd.DataFrame, network: Network, moment: st
     out = now[now["state"] == "INACTIVE"]
     known = table.dropna(subset=["shrunk"])
     where = plural(out["station"].nunique(), "station")
-    said = f"{len(out):,} of {plural(len(now), 'lift')} were out of order on {moment}, at {where}"
+    were = "was" if len(out) == 1 else "were"
+    said = f"{len(out):,} of {plural(len(now), 'lift')} {were} out of order on {moment}, at {where}"
+    if out.empty:
+        said = f"No lift of {len(now):,} was out of order on {moment}"
     if snapshots < 2 or known.empty:
         return f"{said}; how reliable they are takes more snapshots to tell."
     worst, mean = known.iloc[0], percent(network.availability, 1)
     return (
-        f"{said}; over all {plural(snapshots, 'snapshot')} a lift is in order {mean} of the time on average, and the"
+        f"{said}. Over all {plural(snapshots, 'snapshot')} a lift is in order {mean} of the time on average, and the"
         f" least reliable, {worst['label']}, {percent(worst['shrunk'], 1)} (95 % interval {percent(worst['low'], 1)} to"
         f" {percent(worst['high'], 1)})."
     )

@@ -57,7 +57,7 @@ def listening_clock(clock: pd.DataFrame, year: int, zone: str) -> "Figure":
     rings = _rings(float(share.max()))
     axes.set_yticks(rings, [percent(ring, 0 if ring >= 0.01 else 1) for ring in rings])
     axes.set_rlabel_position(0.5 * 360 / 24 + 15 * int(share.argmin()))  # type: ignore[attr-defined]
-    axes.tick_params(axis="y", labelsize=8)
+    axes.tick_params(axis="y", labelsize=9)
     axes.spines["polar"].set_color(SOFT)
     axes.set_ylim(0, share.max() * 1.02)
     start, most = busiest_hours(hours)

@@ -44,7 +44,7 @@ def relation_matrix(table: pd.DataFrame, labels: dict[str, str], source: str) ->
     for row, column in zip(*np.nonzero(np.isfinite(cells)), strict=True):
         value = cells[row, column]
         text = f"{value:.2f}".replace("-0.00", "0.00").replace("-", "\u2212")
-        axes.text(column, row, text, ha="center", va="center", fontsize=7.5,
+        axes.text(column, row, text, ha="center", va="center",
                   color="white" if abs(value) > 0.6 else INK)  # fmt: skip
     axes.set_xticks(range(len(names)), list(labels.values()), rotation=40, ha="right")
     axes.set_yticks(range(len(names)), list(labels.values()))

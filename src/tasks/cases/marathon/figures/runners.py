@@ -85,7 +85,7 @@ def joint_times(frame: pd.DataFrame, source: str) -> "Figure":
         side.set_axis_off()
     inset = axes.inset_axes((0.64, 0.07, 0.32, 0.03))
     bar = figure.colorbar(cells, cax=inset, orientation="horizontal")
-    bar.ax.set_title("runners per cell", fontsize=8, color=MUTED)
+    bar.ax.set_title("runners per cell", fontsize=9, color=MUTED)
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     bar.ax.xaxis.set_minor_formatter(NullFormatter())
     figure.get_layout_engine().set(wspace=0, hspace=0, w_pad=0, h_pad=0)  # type: ignore[union-attr, call-arg]
@@ -185,11 +185,10 @@ def pair_grid(frame: pd.DataFrame, labels: dict[str, str], source: str, most: in
             continue
         _pair(axes, shown, names[column], names[row], sns)
         axes.grid(visible=False)
-        axes.set_xlabel(labels[names[column]] if row == len(names) - 1 else "", fontsize=8)
-        axes.set_ylabel(labels[names[row]] if column == 0 and row else "", fontsize=8)
+        axes.set_xlabel(labels[names[column]] if row == len(names) - 1 else "")
+        axes.set_ylabel(labels[names[row]] if column == 0 and row else "")
         if column == row or column:
             axes.set_yticklabels([])
-        axes.tick_params(labelsize=7)
     marks = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=4)
         for colour, marker, _ in SEXES.values()

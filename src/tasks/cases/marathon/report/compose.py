@@ -1,5 +1,7 @@
 """What does the report on the runners say? Answer and findings first, then how sure, what follows, and the details."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -26,6 +28,7 @@ from tasks.publishing.tables import figure_block
 
 NO_MODEL = "Nothing is predicted here: there is no model, and so no champion."
 MOST_FLAT = 5  # groups of one value that are named
+_STATISTICS = re.compile(r" \((?:95\u202f% |mean distance)[^()]*\)|, Spearman [\u2212\d.]+")
 KINDS = {
     "location": "Cohen's d",
     "spread": "log of the ratio of spreads",
@@ -36,11 +39,11 @@ KINDS = {
 
 
 def answer(tests: pd.DataFrame) -> str:
-    """Return the findings in one sentence."""
+    """Return the findings in words; how sure and how strong each is stands in the table."""
     found = tests[tests["state"] == "finding"]
     if found.empty:
         return f"No: none of {len(tests):,} comparisons is both beyond chance and large enough to matter."
-    texts = [text[0].lower() + text[1:] for text in found["sentence"]]
+    texts = [_STATISTICS.sub("", text[0].lower() + text[1:]) for text in found["sentence"]]
     return f"Yes, {len(texts)} {'patterns' if len(texts) > 1 else 'pattern'}: {'; '.join(texts)}."
 
 

@@ -15,6 +15,7 @@ from tasks.cases.quality.report.sections import (
     what_if_section,
 )
 from tasks.evaluation.metrics import Metric
+from tasks.evaluation.words import metric_words
 from tasks.figures.style import percent
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Figure, Section
@@ -181,10 +182,10 @@ def _hero(
 def _importance(importance: pd.DataFrame, metric: str) -> Section:
     return Section(
         title="What the model rests on",
-        intro=f"How much of {metric} is lost on the test products when one input is shuffled, what is derived from it"
-        " with it. Inputs that say the same share their importance, so a small bar does not mean that"
+        intro=f"How much of the {metric_words(metric)} is lost on the test products when one input is shuffled, what is"
+        " derived from it with it. Inputs that say the same share their importance, so a small bar does not mean that"
         " an input is useless.",
-        blocks=[figure_block(importance_figure(importance, metric), "Loss when each input is shuffled.")],
+        blocks=[figure_block(importance_figure(importance, metric_words(metric)), "Loss when each input is shuffled.")],
     )
 
 

@@ -1,5 +1,6 @@
 """Where are flats dear, how far do prices reach, and what goes with the price? Figures of the listings themselves."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 CLOUD = 2_000  # points; more are drawn as a picture
 MOST_POINTS = 30_000
 SEED = 5
+NARROW = 10  # characters of a line below a small panel
 SCATTERED = ("price", "distance_km", "number_of_reviews", "availability_365", "minimum_nights")
 CORRELATED = (
     "distance_km", "minimum_nights", "number_of_reviews", "reviews_per_month", "host_listings", "availability_365",
@@ -146,9 +148,9 @@ def scatter_matrix(derived: pd.DataFrame) -> "Figure":
         for column, across in enumerate(SCATTERED):
             _panel(grid[row, column], table, derived, down, across)
             if row == len(SCATTERED) - 1:
-                grid[row, column].set_xlabel(LABELS[across], fontsize=7)
+                grid[row, column].set_xlabel(fill(LABELS[across], NARROW))
             if column == 0:
-                grid[row, column].set_ylabel(LABELS[down], fontsize=7)
+                grid[row, column].set_ylabel(fill(LABELS[down], NARROW))
     relation = derived[list(SCATTERED)].corr("spearman")["price"].drop("price")
     strongest = str(relation.abs().idxmax())
     set_title(

@@ -100,12 +100,12 @@ def _answer(metrics: list[Metric], model: dict[str, Any], currency: str, missing
     median, mae, rmse = by_name["median_ae"], by_name["mae"], by_name["rmse"]
     kind, mean = MODEL_NAMES[str(model["kind"])], MODEL_NAMES[str(model["mean"])]
     on = " on Spark" if model["engine"] == "spark" else ""
-    whose = "its RMSE" if kind == mean else f"the RMSE of the mean price ({mean})"
+    whose = "Its RMSE" if kind == mean else f"The RMSE of the mean price ({mean})"
     filled = "" if missing is None or "low" not in missing else f" {len(missing):,} listings without a price got one."
     digits = 0 if median.value >= 10 else 2
     return (
         f"A {kind}{on} foretells the price of a flat to within {money(median.value, currency, digits)} a night in half"
-        f" of the cases and {money(mae.value, currency, digits)} on average; {whose} is"
+        f" of the cases and {money(mae.value, currency, digits)} on average. {whose} is"
         f" {money(rmse.value, currency, 1)}, that of the best constant"
         f" {money(rmse.baseline or 0, currency, 1)}.{filled}"
     )

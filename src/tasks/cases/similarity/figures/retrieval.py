@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tasks.evaluation.words import metric_words
 from tasks.figures.labels import place_labels
 from tasks.figures.style import (
     BLUE,
@@ -102,7 +103,7 @@ def index_quality(frame: pd.DataFrame, chosen: str = "", exact: str = "exact") -
         axes.scatter(point[0], point[1], s=70 if used else 42, marker="D" if used else "o",
                      color=BLUE if used else SOFT, edgecolors=INK, linewidths=0.8, zorder=3)  # fmt: skip
     set_title(
-        axes, _index_finding(frame, chosen, exact), "recall@10: share of the ten true nearest that the index finds"
+        axes, _index_finding(frame, chosen, exact), "recall at 10: share of the ten true nearest that the index finds"
     )
     order = sorted(range(len(names)), key=lambda i: names[i] != chosen)
     place_labels(axes, points[order], [shorten(names[i], 34) for i in order], markers=points, gap=8, marker_radius=5,
@@ -150,10 +151,14 @@ def precision_compared(frame: pd.DataFrame, finding: str = "") -> "Figure":
 
 
 def _precision_finding(rows: pd.DataFrame, metric: str) -> str:
-    """Return who reaches what, the best first: "precision@1: imagenet 0.951, handcrafted 0.710"."""
+    """Return who reaches what, the best first: "Precision at 1: imagenet 0.951, handcrafted 0.710"."""
     ordered = rows.sort_values("value", ascending=False, kind="stable").head(4)
     reached = [f"{shorten(str(row['features']), 24)} {row['value']:.3f}" for _, row in ordered.iterrows()]
-    return f"{shorten(metric, 30)}: {', '.join(reached) or 'not measured'}"
+    return f"{_capital(metric_words(shorten(metric, 30)))}: {', '.join(reached) or 'not measured'}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _metric_legend(axes: "Axes", metrics: Sequence[str]) -> None:
@@ -161,7 +166,7 @@ def _metric_legend(axes: "Axes", metrics: Sequence[str]) -> None:
 
     handles = [
         Line2D([], [], color=CATEGORICAL[i % len(CATEGORICAL)], marker=MARKERS[i % len(MARKERS)], markersize=7,
-               markeredgecolor=INK, markeredgewidth=0.7, linewidth=2, label=shorten(str(metric), 30))
+               markeredgecolor=INK, markeredgewidth=0.7, linewidth=2, label=metric_words(shorten(str(metric), 30)))
         for i, metric in enumerate(metrics)
     ]  # fmt: skip
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=max(1, min(3, len(metrics))),
@@ -255,7 +260,7 @@ def precision_by_label(frame: pd.DataFrame, metric: str = "precision@5", limit: 
     axes.set_ylim(max(places) + 0.7, -0.7)
     axes.set_xlim(0, 1.02)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"{metric} (number of pictures in brackets)")
+    axes.set_xlabel(f"{metric_words(metric)} (number of pictures in brackets)")
     best, worst = rows.iloc[0], rows.iloc[-1]
     finding = f"{shorten(str(best['label']), 24)} is found best ({best['value']:.2f}), "
     finding += f"{shorten(str(worst['label']), 24)} worst ({worst['value']:.2f})"

@@ -233,7 +233,7 @@ def _index(findings: SimilarityFindings) -> list[Section]:
         return []
     titles = {
         "index": "Index",
-        "recall@10": "recall@10",
+        "recall@10": "recall at 10",
         "ms_per_query": "ms per query",
         "bytes_per_vector": "bytes per vector",
     }
