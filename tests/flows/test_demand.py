@@ -27,7 +27,7 @@ def metrics(report: Path) -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def options(tmp_path: Path) -> tuple[str, ...]:
     """A small table of sales and what is known of one item, as a command takes them."""
-    sample_sales(items=4, stores=2).frame.to_csv(tmp_path / "small.csv", index=False)
+    sample_sales(items=6, stores=2).frame.to_csv(tmp_path / "small.csv", index=False)
     (tmp_path / "items.csv").write_text("item,store,stock,lead_time,pack\nitem 001,store 01,0,2,12\n")
     return ("--source", str(tmp_path / "small.csv"), "--items", str(tmp_path / "items.csv"), "--horizon", "8")
 
@@ -44,7 +44,7 @@ def test_the_orders_follow_from_the_forecasts_and_the_second_run_is_cached(
     assert "ended without stock" in page
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
     orders = pd.read_csv(report.parent / "orders.csv").set_index(["item", "store"])
-    assert len(orders) == 8
+    assert len(orders) == 12
     named = orders.loc[("item 001", "store 01")]
     assert named["quantity"] > 0
     assert named["quantity"] % 12 == 0
