@@ -17,7 +17,6 @@ from flow_commands import command, environment_of, result_of
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.sample.drawing import draw_face, draw_person
 from tasks.cases.masks.sample.pictures import name_of_person
-from tasks.cases.masks.training import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -61,9 +60,8 @@ def draw(folder: Path, people: int = 14, side: int = 80) -> Path:
 
 
 def test_drawn_faces_are_judged_without_any_download_and_the_second_run_is_cached(
-    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefect_server: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(recipes, "FEW_EPOCHS", 1)  # of the networks that are only compared
     source = draw(tmp_path / "faces")
     first = result_of(report := run(tmp_path, prefect_server, "--source", str(source)))
     metrics = {item["name"]: item for item in first["metrics"]}
