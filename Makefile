@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The machine's own certificates, as pip has them: some networks have an authority of their own.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: run test case serve app lint bench doctor lock audit sbom clean
+.PHONY: run test test-long case serve app lint bench doctor lock audit sbom clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -15,6 +15,10 @@ run: $(READY)
 
 test: $(READY)
 	@$(PY) -m pytest
+
+# What takes minutes each and is no part of the suite: whole flows on a cluster, on the real files, killed while training.
+test-long: $(READY)
+	@$(PY) -m pytest -m long
 
 # make case NAME=ices QUESTION="How many ices are sold on a day of this temperature?"
 case: $(READY)

@@ -16,6 +16,8 @@ import pytest
 from tasks.platform.case import main
 from tasks.platform.settings import settings
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def environment_of(tmp_path: Path, server: str) -> dict[str, str]:
     """The environment of a command with home and reports of its own, without the network, that talks to `server`."""
@@ -40,6 +42,13 @@ def command(case: str, *argv: str, environment: Mapping[str, str]) -> "subproces
             main(flow)
     settings.cache_clear()
     return subprocess.CompletedProcess(argv, int(end.value.code or 0), out.getvalue(), errors.getvalue())
+
+
+def end_server(tmp_path: Path) -> None:
+    """End the server of commands below `tmp_path` that stays for the next one, so that what it wrote is whole."""
+    environment = os.environ | {"CASEBOOK_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "tasks.platform.lingering"]
+    subprocess.run(command, cwd=ROOT / "src", env=environment, timeout=120, check=True)
 
 
 def result_of(report: str | Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Somebody is told, once, when a run fails, crashes or is late, and when figures drift; and nobody after --off."""
+"""Schedules make runs; somebody is told, once, when a run fails, crashes or is late, or figures drift; then nobody."""
 
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,10 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from deployments.alerts import notification_block, read_automations
+from deployments.alerts import main, notification_block, read_automations
 from tasks.platform import keys
 from tasks.platform.errors import UsageError
 from tasks.platform.server import Child, note_file
@@ -47,21 +49,30 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-@pytest.fixture
-def served(home: Path, prefect_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Child]:
-    """A server with its services, as `make serve` starts it, and its note."""
-    import shutil
-
-    shutil.copytree(prefect_home, home, dirs_exist_ok=True)
-    monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
+@pytest.fixture(scope="module")
+def server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, Path]]:
+    """A server with its services, its note, and its home."""
+    home = tmp_path_factory.mktemp("services") / "home"
+    shutil.copytree(prefect_home, home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEBOOK_HOME", str(home))
+        patch.setenv("PREFECT_HOME", str(home / "prefect"))
+        settings.cache_clear()
+        child = Child("prefect", home.with_name("prefect.log"), boot="b00t")
+        child.wait()
+        keys.write_private(note_file(), json.dumps({"url": child.url, "api_url": child.api_url, "pid": "1"}))
     settings.cache_clear()
-    server = Child("prefect", tmp_path / "prefect.log", boot="b00t")
-    try:
-        server.wait()
-        keys.write_private(note_file(), json.dumps({"url": server.url, "api_url": server.api_url, "pid": "1"}))
-        yield server
-    finally:
-        server.stop()
+    yield child, home
+    child.stop()
+
+
+@pytest.fixture
+def served(server: tuple[Child, Path], monkeypatch: pytest.MonkeyPatch) -> Child:
+    """That server, whose home is the one of the test."""
+    child, home = server
+    monkeypatch.setenv("CASEBOOK_HOME", str(home))
+    settings.cache_clear()
+    return child
 
 
 def alerts(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -71,15 +82,23 @@ def alerts(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def alerts_here(capsys: pytest.CaptureFixture[str], *words: str, **environment: str) -> tuple[int, str]:
+    """The same command in this process, which has imported Prefect already: its status and what it says."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", os.environ | environment)
+        patch.setattr(sys, "argv", ["alerts.py", *words])
+        return main(), capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_each_trouble_reaches_the_webhook_once(
-    served: Child, webhook: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+    served: Child, webhook: tuple[str, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     address, got = webhook
     done = alerts(CASEBOOK_ALERT_URL=address)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "Told from now on: casebook-failed, casebook-late, casebook-drift.\n"
-    assert alerts(CASEBOOK_ALERT_URL=address).returncode == 0  # a second call replaces them
     from prefect.client.orchestration import get_client
     from prefect.events import emit_event
     from prefect.events.worker import EventsWorker
@@ -90,6 +109,8 @@ def test_each_trouble_reaches_the_webhook_once(
     own = {PREFECT_API_URL: served.api_url, PREFECT_API_AUTH_STRING: SecretStr(keys.auth_string())}
     with temporary_settings(own), get_client(sync_client=True) as client:
         from prefect import flow
+
+        assert alerts_here(capsys, CASEBOOK_ALERT_URL=address)[0] == 0  # a second call replaces them
 
         @flow(name="movies")
         def movies() -> None:
@@ -118,7 +139,7 @@ def test_each_trouble_reaches_the_webhook_once(
             assert words in said
         blocks = client.read_block_documents(include_secrets=False)
         assert "secret-token" not in str([block.data for block in blocks])
-        assert alerts("--off").stdout.startswith("Nobody is told")
+        assert alerts_here(capsys, "--off")[1].startswith("Nobody is told")
         assert [item.name for item in client.read_automations()] == []
 
 
@@ -148,9 +169,9 @@ def test_every_text_is_a_template_that_prefect_takes() -> None:
 
 
 @pytest.mark.slow
-def test_a_crashed_run_of_a_deployment_is_taken_up_again_and_no_other(served: Child) -> None:
-    done = alerts("--recovery", "on")
-    assert done.stdout == "Crashed runs are taken up again from now on.\n", done.stderr
+def test_a_crashed_run_of_a_deployment_is_taken_up_again_and_no_other(
+    served: Child, capsys: pytest.CaptureFixture[str]
+) -> None:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
     from prefect.states import Crashed, Running
@@ -164,6 +185,8 @@ def test_a_crashed_run_of_a_deployment_is_taken_up_again_and_no_other(served: Ch
         def movies() -> None:
             return None
 
+        turned = alerts_here(capsys, "--recovery", "on")
+        assert turned == (0, "Crashed runs are taken up again from now on.\n")
         made = client.create_deployment(client.create_flow(movies), "sample", tags=["casebook"], paused=True)
         ours = client.create_flow_run_from_deployment(made)
         theirs = client.create_flow_run(movies, tags=["casebook"])  # of a command: no worker could take it up
@@ -184,10 +207,42 @@ def test_a_crashed_run_of_a_deployment_is_taken_up_again_and_no_other(served: Ch
         assert sorted(item.name for item in client.read_automations()) == [
             "casebook-recovery-again", "casebook-recovery-silent",
         ]  # fmt: skip
-        assert alerts("--off").returncode == 0  # takes away what tells, and not what mends
+        assert alerts_here(capsys, "--off")[0] == 0  # takes away what tells, and not what mends
         assert len(client.read_automations()) == 2
-        assert alerts("--recovery", "off").returncode == 0
+        assert alerts_here(capsys, "--recovery", "off")[0] == 0
         assert client.read_automations() == []
+
+
+@pytest.mark.slow
+def test_a_schedule_makes_runs(served: Child) -> None:
+    """With SQLAlchemy 2.1 the scheduler of Prefect 3.8 failed in its log, and no night ever came."""
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+    from prefect.client.schemas.schedules import CronSchedule
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+    from pydantic import SecretStr
+
+    @flow(name="nightly")
+    def nightly() -> None:
+        return None
+
+    own = {PREFECT_API_URL: served.api_url, PREFECT_API_AUTH_STRING: SecretStr(keys.auth_string())}
+    with temporary_settings(own), get_client(sync_client=True) as client:
+        schedule = CronSchedule(cron="0 2 * * *", timezone="Europe/Berlin")
+        made = client.create_deployment(
+            client.create_flow(nightly), "all-cases", schedules=[DeploymentScheduleCreate(schedule=schedule)]
+        )
+        ours, due = DeploymentFilter(id=DeploymentFilterId(any_=[made])), []
+        for _ in range(3 * SECONDS):
+            due = [run.expected_start_time for run in client.read_flow_runs(deployment_filter=ours)]
+            if due:
+                break
+            time.sleep(0.5)
+        client.delete_deployment(made)
+    assert due, served.log.read_text("utf-8")[-2000:]
+    assert {moment.astimezone(ZoneInfo("Europe/Berlin")).hour for moment in due if moment} == {2}
 
 
 def test_a_silent_run_is_not_taken_for_dead_before_three_heartbeats() -> None:

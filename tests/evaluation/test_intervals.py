@@ -45,7 +45,7 @@ def of_groups(chance):
 @pytest.mark.parametrize("statistic", [np.mean, np.median])
 def test_groups_must_be_drawn_together(statistic):
     """Six pictures each of forty scenes are forty independent cases, not 240."""
-    runs = 300 if statistic is np.mean else 60
+    runs = 100 if statistic is np.mean else 60
     right = coverage(lambda c: ((one := of_groups(c))[0], {"groups": one[1]}), 0, runs, statistic=statistic)
     naive = coverage(lambda c: (of_groups(c)[0], {}), 0, runs, statistic=statistic)
     assert right > 0.87

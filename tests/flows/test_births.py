@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from bigquery_server import BigQuery, private_key, serve
-from flow_commands import leaked
+from flow_commands import command, end_server, leaked
 
 from tasks.cases.births.sample import QUIRKS, write_rows
 
@@ -50,47 +50,46 @@ def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str
     assert again["answer"] == first["answer"]
 
 
-def run(
-    tmp_path: Path, api: BigQuery, *options: str, account: str, tracking: str = "off"
-) -> subprocess.CompletedProcess[bytes]:
-    environment = os.environ | {
+def environment_for(tmp_path: Path, api: BigQuery) -> dict[str, str]:
+    return os.environ | {
         "CASEBOOK_HOME": str(tmp_path / "home"), "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_TRACKING": tracking, "CASEBOOK_SERVER_MINUTES": "5", "CASEBOOK_BIGQUERY_ENDPOINT": api.address,
-        "CASEBOOK_BIGQUERY_SERVICE_ACCOUNT": account,
+        "CASEBOOK_SERVER_MINUTES": "5", "CASEBOOK_BIGQUERY_ENDPOINT": api.address,
+        "CASEBOOK_BIGQUERY_SERVICE_ACCOUNT": json.dumps(api.account()),
     }  # fmt: skip
+
+
+def run(tmp_path: Path, api: BigQuery, *options: str, tracking: str = "off") -> subprocess.CompletedProcess[str]:
+    """Run the command as a process of its own, which starts a server of its own."""
+    environment = environment_for(tmp_path, api) | {"CASEBOOK_TRACKING": tracking}
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "flows/births.py", *options]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=280)
+    words = [sys.executable, "flows/births.py", *options]
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
 
 
-def end_server(tmp_path: Path) -> None:
-    """End the server that stays for the next command, so that what it has written is whole."""
-    environment = os.environ | {"CASEBOOK_HOME": str(tmp_path / "home")}
-    subprocess.run([sys.executable, "-m", "tasks.platform.lingering"], cwd=ROOT / "src", env=environment, timeout=120,
-                   check=False)  # fmt: skip
-
-
-def leaks(tmp_path: Path, said: bytes, tokens: list[str]) -> list[str]:
+def leaks(said: str, tokens: list[str], *folders: Path) -> list[str]:
     """Return where a part of the key or a token stands: in a file that a run left, or in what it said."""
     body = [line for line in private_key().splitlines() if "KEY" not in line]
     planted = [*body, *(token for token in tokens if len(token) > 6), "BEGIN PRIVATE", "assertion="]
-    return leaked(tmp_path, said, planted)
+    return [found for folder in folders for found in leaked(folder, said.encode(), planted)]
 
 
-def test_bigquery_answers_and_the_planted_key_is_kept_nowhere(tmp_path: Path, prefect_home: Path) -> None:
+def test_bigquery_answers_and_the_planted_key_is_kept_nowhere(
+    tmp_path: Path, prefect_home: Path, empty_registry: Path, prefect_server: str, server_folder: Path
+) -> None:
     shutil.copytree(prefect_home, tmp_path / "home")
+    shutil.copytree(empty_registry, tmp_path / "home" / "mlflow")
     write_rows(tmp_path / "b.parquet", 30_000)
     with serve(BigQuery(tmp_path / "b.parquet")) as api:
-        key = json.dumps(api.account())
         try:
-            done = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.10", account=key, tracking="wait")
+            done = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.10", tracking="wait")
             assert done.returncode == 0, done.stderr[-3000:]
-            report = Path(done.stdout.decode().splitlines()[-1])
+            report = Path(done.stdout.splitlines()[-1])
             jobs = len([body for body in api.sent if not body["configuration"].get("dryRun")])
-            again = run(tmp_path, api, "--source", TABLE, account=key)
-            capped = run(tmp_path, api, "--source", TABLE, "--max-cost", "0.01", account=key)
+            here = environment_for(tmp_path, api) | {"PREFECT_API_URL": prefect_server}
+            again = command("births", "--source", TABLE, environment=here)
+            capped = command("births", "--source", TABLE, "--max-cost", "0.01", environment=here)
             api.refuses_the_key = True
-            refused = run(tmp_path, api, "--source", TABLE, account=key)
+            refused = run(tmp_path, api, "--source", TABLE)
             tokens = api.tokens
         finally:
             end_server(tmp_path)
@@ -106,15 +105,15 @@ def test_bigquery_answers_and_the_planted_key_is_kept_nowhere(tmp_path: Path, pr
     assert jobs == 1
     assert len([body for body in api.sent if not body["configuration"].get("dryRun")]) == 1  # paid once
     assert again.returncode == 0
-    assert result_of(again.stdout.decode().splitlines()[-1])["answer"] == first["answer"]
+    assert result_of(again.stdout.splitlines()[-1])["answer"] == first["answer"]
     assert capped.returncode == 1
-    assert b"8,000,000,000 bytes (8 GB)" in capped.stderr
-    assert b"more than the $0.01 of max_cost; nothing was run" in capped.stderr
+    assert "8,000,000,000 bytes (8 GB)" in capped.stderr
+    assert "more than the $0.01 of max_cost; nothing was run" in capped.stderr
     assert refused.returncode == 1
-    assert b"does not take the key" in refused.stderr
-    said = b"".join(each.stdout + each.stderr for each in (done, again, capped, refused))
-    assert b"Traceback" not in said
-    assert leaks(tmp_path, said, tokens) == []
+    assert "does not take the key" in refused.stderr
+    said = "".join(each.stdout + each.stderr for each in (done, again, capped, refused))
+    assert "Traceback" not in said
+    assert leaks(said, tokens, tmp_path, server_folder) == []
 
 
 def test_the_key_may_come_from_a_prefect_block(

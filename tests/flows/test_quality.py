@@ -10,6 +10,7 @@ from flow_commands import command, environment_of, result_of
 
 from tasks.cases.quality.ingestion.roles import AI4I_MODES
 from tasks.cases.quality.sample import GIVEAWAY, sample_products
+from tasks.cases.quality.training import derive
 
 pytestmark = pytest.mark.slow
 LIVE = {"locate", "read_what_if", "read_champion", "promote", "publish_report"}
@@ -45,7 +46,10 @@ def test_the_planted_rules_are_found_and_the_second_run_is_cached(prefect_server
     assert again["answer"] == first["answer"]
 
 
-def test_a_table_without_signal_says_nothing_found(prefect_server: str, tmp_path: Path) -> None:
+def test_a_table_without_signal_says_nothing_found(
+    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derive, "TRIED_FIRST", 2)
     frame = sample_products(500).frame.drop(columns=GIVEAWAY)
     frame["Result"] = np.random.default_rng(0).permutation(frame["Result"])
     frame.to_csv(tmp_path / "noise.csv", index=False)

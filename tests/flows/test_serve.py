@@ -42,11 +42,14 @@ def call(url: str, body: dict[str, Any] | None = None) -> Any:
 
 
 @pytest.fixture(scope="module")
-def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+def served(
+    prefect_home: Path, empty_registry: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str, Path]]:
     import shutil
 
     folder = tmp_path_factory.mktemp("serve")
     shutil.copytree(prefect_home, folder / "home")
+    shutil.copytree(empty_registry, folder / "home" / "mlflow")
     secret = bytes.fromhex((folder / "home" / "key").read_text())
     KEY["Authorization"] = keys.Key(secret).authorization
     port, reports, mlflow = free_port(), free_port(), free_port()
@@ -62,7 +65,7 @@ def served(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     api = f"http://127.0.0.1:{port}/api"
     try:
-        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/similarity/sample"), 240)
+        wait_for(lambda: process.poll() or call(f"{api}/deployments/name/marathon/sample"), 240)
         assert process.poll() is None, (folder / "log").read_text()[-3000:]
         yield api, f"http://127.0.0.1:{reports}", folder
     finally:
@@ -89,17 +92,17 @@ def wait_for(question: Any, seconds: float) -> Any:
 @pytest.mark.slow
 def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tuple[str, str, Path]) -> None:
     api, reports, folder = served
-    deployment = call(f"{api}/deployments/name/similarity/sample")
+    deployment = call(f"{api}/deployments/name/marathon/sample")
     night = call(f"{api}/deployments/name/nightly/all-cases")["schedules"][0]
     assert (night["schedule"]["cron"], night["schedule"]["timezone"]) == ("0 2 * * *", "Europe/Berlin")
     assert (night["active"], deployment["schedules"][0]["active"]) == (True, False)
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert deployment["parameter_openapi_schema"]["properties"]["neighbours"]["maximum"] == 100
+    assert deployment["parameter_openapi_schema"]["properties"]["shuffles"]["maximum"] == 2000
     with pytest.raises(urllib.error.HTTPError) as refused:
-        call(f"{api}/deployments/{deployment['id']}/create_flow_run", {"parameters": {"neighbours": 1000}})
+        call(f"{api}/deployments/{deployment['id']}/create_flow_run", {"parameters": {"shuffles": 3000}})
     with refused.value as answer:
         assert answer.code in (409, 422)
-    run = call(f"{api}/deployments/{deployment['id']}/create_flow_run", {"parameters": {"neighbours": 5}})
+    run = call(f"{api}/deployments/{deployment['id']}/create_flow_run", {"parameters": {"shuffles": 2}})
 
     def ended() -> Any:
         state = call(f"{api}/flow_runs/{run['id']}")["state"]
@@ -108,17 +111,17 @@ def test_a_run_from_the_form_ends_completed_with_readable_artifacts(served: tupl
     last = wait_for(ended, 240)
     assert last["type"] == "COMPLETED", (folder / "log").read_text()[-3000:]
     found = call(f"{api}/flow_runs/{run['id']}")
-    assert found["name"].startswith("similarity sample 20")
-    assert {"casebook", "similarity", "sample"} <= set(found["tags"])
+    assert found["name"].startswith("marathon sample 20")
+    assert {"casebook", "marathon", "sample"} <= set(found["tags"])
     artifacts = call(f"{api}/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
     assert {item["type"] for item in artifacts} >= {"markdown", "table"}
-    answer = next(item["data"] for item in artifacts if item["key"] == "similarity-answer")
+    answer = next(item["data"] for item in artifacts if item["key"] == "marathon-answer")
     link = answer.partition("[Report](")[2].partition(")")[0]
     assert link.startswith(reports)
     with urllib.request.urlopen(urllib.request.Request(link, headers=KEY), timeout=30) as page:
         assert b"<html" in page.read()
-    result = json.loads(next((folder / "reports" / "similarity").glob("*/result.json")).read_text())
-    assert result["parameters"]["neighbours"] == 5
+    result = json.loads(next((folder / "reports" / "marathon").glob("*/result.json")).read_text())
+    assert result["parameters"]["shuffles"] == 2
     assert (result["prefect"], last["message"][:40]) == (run["id"], result["answer"][:40])
 
 

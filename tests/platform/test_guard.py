@@ -63,20 +63,20 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def servers(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+def servers(
+    prefect_home: Path, empty_registry: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Server]]:
     """All five: the temporary one of a command, the three of `make serve`, and the data app."""
     import shutil
 
-    from tasks.publishing.registry import prepare_tracking
-
     folder = tmp_path_factory.mktemp("guard")
     shutil.copytree(prefect_home, folder / "home")
+    shutil.copytree(empty_registry, folder / "home" / "mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASEBOOK_HOME", str(folder / "home"))
         patch.setenv("CASEBOOK_OUTPUT", str(folder / "reports"))
         patch.setenv("PREFECT_HOME", str(folder / "home" / "prefect"))
         settings.cache_clear()
-        prepare_tracking()
         key = keys.key()
         children = {kind: Child(kind, folder / f"{kind}.log", boot=BOOT) for kind in ("prefect", "mlflow", "app")}
         children["temporary"] = Child("temporary", folder / "temporary.log")

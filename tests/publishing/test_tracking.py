@@ -21,24 +21,12 @@ from tasks.platform.settings import settings
 from tasks.platform.store import store
 from tasks.publishing.blocks import Figure
 from tasks.publishing.outbox import Note, outbox
-from tasks.publishing.registry import embedded_file, mlflow_client, prepare_tracking
+from tasks.publishing.registry import embedded_file, mlflow_client
 from tasks.publishing.report import Findings
 from tasks.publishing.tracking import ALIAS, MOST_TRIES, hand_on, metric_key, metric_name, mirror
 
 MODEL = "similarity-sample"
 START = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow folder whose database has been made; its migrations take seconds, so each test gets a copy."""
-    folder = tmp_path_factory.mktemp("mlflow") / "home"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CASEBOOK_HOME", str(folder))
-        settings.cache_clear()
-        prepare_tracking()
-    settings.cache_clear()
-    return folder / "mlflow"
 
 
 @pytest.fixture

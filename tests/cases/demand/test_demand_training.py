@@ -31,13 +31,13 @@ def chosen_parts(grid: Prepared, made: pd.DataFrame) -> tuple[pd.DataFrame, ...]
 
 
 def test_the_test_weeks_change_no_choice() -> None:
-    frame = weekly(8)
+    frame = weekly(5)
     other = frame.copy()
     late = other["date"] >= prepared(frame).clock.date(prepared(frame).clock.test)
     other.loc[late, "quantity"] = np.random.default_rng(5).uniform(1, 9_000, int(late.sum()))
     grids = [prepared(frame), prepared(other)]
     tables = [chosen_parts(grid, forecasts(grid)) for grid in grids]
-    assert late.sum() == 8 * 8
+    assert late.sum() == 5 * 8
     assert grids[0].clock == grids[1].clock
     pd.testing.assert_frame_equal(grids[0].series, grids[1].series)
     for one, two in zip(*tables, strict=True):

@@ -17,7 +17,8 @@ from tasks.cases.masks.ingestion import (
     locate_faces,
     patterns_of,
 )
-from tasks.cases.masks.sample.pictures import FOLDERS, PEOPLE, write_faces
+from tasks.cases.masks.sample import pictures
+from tasks.cases.masks.sample.pictures import FOLDERS, write_faces
 from tasks.ingestion.pictures.manifest import read_pictures, scan_pictures
 from tasks.platform.errors import ContractError, UsageError
 
@@ -91,7 +92,11 @@ def test_public_and_missing_sources_are_refused() -> None:
         locate_faces.fn("/nowhere/at/all")
 
 
-def test_the_sample_is_the_same_each_time_and_what_misleads_is_in_it(tmp_path: Path) -> None:
+def test_the_sample_is_the_same_each_time_and_what_misleads_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "PEOPLE", 40)  # fewer than a run draws
+    monkeypatch.setattr(pictures, "STRANGERS", 6)
     for name in ("one", "two"):
         write_faces(tmp_path / name)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.jpg"))
@@ -104,7 +109,7 @@ def test_the_sample_is_the_same_each_time_and_what_misleads_is_in_it(tmp_path: P
     assert sides["with_mask"] < sides["without_mask"] - 10  # files alone tell the classes apart
     assert read.manifest["path"].str.contains("augmented").sum() > 10
     assert read.manifest["id"].duplicated().sum() >= 4
-    assert len(read.manifest) > 7 * PEOPLE
+    assert len(read.manifest) > 7 * 40
 
 
 def test_all_pictures_get_one_size_and_encoding_without_a_detector(tmp_path: Path) -> None:

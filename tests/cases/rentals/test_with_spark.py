@@ -23,7 +23,7 @@ def both(spark: Any, file: Path) -> tuple[Any, Any, pd.DataFrame, np.ndarray]:
     parts = split_rentals.fn(frame).members
     ours = part_rentals.fn(derive_rentals.fn(frame, *CENTRE), parts)
     place = Store(str(file.with_name("store")))
-    derived = derived_on_spark(spark.read.parquet(place.path(place.put(frame)).as_uri()), *CENTRE)
+    derived = derived_on_spark(spark.read.parquet(place.path(place.put(frame)).as_uri()), *CENTRE).cache()  # as stored
     theirs = prepare_on_spark.fn(derived, spark.createDataFrame(parts))
     return ours, theirs, frame, derived
 

@@ -21,7 +21,7 @@ from tasks.training.series.regression import colour, persistence, scan, whiten
 
 START, DAYS = date(2019, 9, 30), 150
 CHANGE = START + timedelta(days=DAYS - 25)
-SERIES = 30
+SERIES = 20
 
 
 def steps_of(
@@ -58,18 +58,18 @@ def alarms_of(draw: Callable[[int], list]) -> int:
 
 
 def test_a_smooth_season_is_no_change() -> None:
-    """At 5 % false alarms, 6 of 30 have a chance of 0.3 %; a season of 25 % raised 12 of 30 before."""
+    """At 5 % false alarms, 5 of 20 have a chance of 0.3 %; a season of 25 % raised 12 of 30 before."""
     day = np.arange(180)
 
     def draw(seed: int) -> list:
         season = 0.25 * np.sin(2 * np.pi * (day / 365.25 + seed / SERIES))
         return steps_of(200 + seed, 1.0, season, days=180)[1]
 
-    assert alarms_of(draw) <= 5
+    assert alarms_of(draw) <= 4
 
 
 def test_slow_noise_is_no_change() -> None:
-    assert alarms_of(lambda seed: steps_of(300 + seed, 1.0, correlation=0.9)[1]) <= 5
+    assert alarms_of(lambda seed: steps_of(300 + seed, 1.0, correlation=0.9)[1]) <= 4
 
 
 def test_a_series_that_ends_in_the_school_holidays_has_no_change() -> None:
@@ -82,7 +82,7 @@ def test_a_series_that_ends_in_the_school_holidays_has_no_change() -> None:
         course[84:97] = -0.15  # from 22 December on
         return steps_of(400 + seed, 1.0, course, days=days)[1]
 
-    assert alarms_of(draw) <= 5
+    assert alarms_of(draw) <= 4
 
 
 def test_a_drop_beside_a_season_is_found_all_the_same() -> None:
