@@ -180,7 +180,8 @@ def _drain_logs() -> None:
     from prefect.logging.handlers import APILogWorker
 
     if not healthy(os.environ["PREFECT_API_URL"], timeout=5.0):
-        for worker in (*APILogWorker._instances.values(), *EventsWorker._instances.values()):
+        services: tuple[Any, ...] = (APILogWorker, EventsWorker)
+        for worker in [worker for service in services for worker in service._instances.values()]:
             with suppress(Empty):
                 while True:
                     worker._queue.get_nowait()
