@@ -81,6 +81,8 @@ def trial(place: Place, number: int, kind: str, way: str, seed: int, truth: dict
         forget(place, {"embed_pictures", "look_at_pictures"})
     settings = {"CASEBOOK_TRACKING": "wait"} if kind.startswith("mlflow") else {}
     first = place.flow(flow, **settings)
+    if (kind, way) == ("champions", "delete"):  # who has no champion has no stages that ask for it
+        truth = {flow: {"result": {name: value for name, value in truth[flow]["result"].items() if name != "stages"}}}
     wrong = same_answer(first, truth[flow])
     told = "right at once"
     if wrong and not first.traced and len(first.sentences) == 1:

@@ -310,3 +310,13 @@ def test_great_expectations_stays_silent_and_out_of_the_home(tmp_path):
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_checking_a_table_makes_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed there would leave it for ever."""
+
+    def refuse(*args: object, **more: object) -> str:
+        raise AssertionError("a temporary folder")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    assert only(check_table(pd.DataFrame({"a": [1, 20]}), contract(between(), key="a"))).broken == 1

@@ -59,10 +59,17 @@ def quiet(context: Any) -> Any:
     return context
 
 
+def _in_memory() -> Any:
+    """Return the settings of a context that writes nothing; by default it names a temporary folder for its pages."""
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    return DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+
+
 def _validate(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Any]:
     """Return Great Expectations' result of each rule, in the order of the rules; rows are numbered by position."""
     with great_expectations() as gx:
-        context = quiet(gx.get_context(mode="ephemeral"))
+        context = quiet(gx.get_context(mode="ephemeral", project_config=_in_memory()))
         asset = context.data_sources.add_pandas("frame").add_dataframe_asset("frame")
         batch = asset.add_batch_definition_whole_dataframe("whole").get_batch(
             {"dataframe": frame.reset_index(drop=True)}
