@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hardy.place import Place, same_answer
+from hardy.place import Place, same_answer, without_stages
 
 FLOWS = ["movies", "quality", "cloud_costs", "payments", "keywords", "similarity"]
 WAYS = ("flip", "truncate", "zero", "delete", "swap")
@@ -82,7 +82,7 @@ def trial(place: Place, number: int, kind: str, way: str, seed: int, truth: dict
     settings = {"CASEBOOK_TRACKING": "wait"} if kind.startswith("mlflow") else {}
     first = place.flow(flow, **settings)
     if (kind, way) == ("champions", "delete"):  # who has no champion has no stages that ask for it
-        truth = {flow: {"result": {name: value for name, value in truth[flow]["result"].items() if name != "stages"}}}
+        truth = without_stages(truth)
     wrong = same_answer(first, truth[flow])
     told = "right at once"
     if wrong and not first.traced and len(first.sentences) == 1:
