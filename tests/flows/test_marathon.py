@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flow_commands import without_our_script
 
 from tasks.cases.marathon.sample import PLANTED, QUIRKS, RUNNERS
 
@@ -36,7 +37,7 @@ def test_the_planted_patterns_are_the_answer_and_the_second_run_is_cached(prefec
     for title in ("How sure is that?", "What only follows from the findings", "What was known beforehand"):
         assert title in page
     assert page.count("<svg") >= 8
-    assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", page)
+    assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", without_our_script(page))
     assert (Path(report).parent / "tests.csv").stat().st_size > 10_000
 
     again = result_of(marathon(shuffles=10))

@@ -102,7 +102,7 @@ def sheets(file: Path, name: str, remedy: str) -> Iterator[Sheet]:
     try:
         with zipfile.ZipFile(file) as archive:
             unpacked = sum(item.file_size for item in archive.infolist())
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:  # the latter of a version that nobody wrote
         raise ContractError(f"{name} is damaged ({str(error)[:80]}); fetch it again, or {remedy}.") from None
     if unpacked > MOST_SHEET_BYTES:
         raise ContractError(

@@ -274,7 +274,7 @@ def test_a_source_is_found_or_refused(tmp_path: Path) -> None:
     assert stages.locate_elevators.fn("api").name == "api"
     with pytest.raises(UsageError, match="no such file or folder"):
         stages.locate_elevators.fn(str(tmp_path / "none"))
-    with pytest.raises(UsageError, match=r"no \.json file"):
+    with pytest.raises(UsageError, match=r"no \.json or \.csv"):
         stages.locate_elevators.fn(str(tmp_path))
 
 

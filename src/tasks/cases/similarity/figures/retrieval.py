@@ -128,7 +128,8 @@ def precision_compared(frame: pd.DataFrame, finding: str = "") -> "Figure":
     """
     features = list(dict.fromkeys(frame["features"])) if len(frame) else []
     metrics = list(dict.fromkeys(frame["metric"])) if len(frame) else []
-    figure, axes = new_figure(WIDTH, 0.95 + 0.3 * max(1, len(features)) * max(1.6, len(metrics) * 0.8))
+    legend = 0.2 * -(-len(metrics) // _legend_columns(metrics))
+    figure, axes = new_figure(WIDTH, 0.75 + legend + 0.3 * max(1, len(features)) * max(1.6, len(metrics) * 0.8))
     if not features:
         empty(axes, "no features were compared")
         return figure
@@ -161,6 +162,12 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _legend_columns(metrics: Sequence[str]) -> int:
+    """Return how many of the metrics' names stand side by side above the axes, beside the names of the features."""
+    longest = max((len(metric_words(shorten(str(metric), 30))) for metric in metrics), default=0)
+    return max(1, min(3, len(metrics), int((WIDTH - 2.0) / (0.5 + 0.075 * longest))))
+
+
 def _metric_legend(axes: "Axes", metrics: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
@@ -169,7 +176,7 @@ def _metric_legend(axes: "Axes", metrics: Sequence[str]) -> None:
                markeredgecolor=INK, markeredgewidth=0.7, linewidth=2, label=metric_words(shorten(str(metric), 30)))
         for i, metric in enumerate(metrics)
     ]  # fmt: skip
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=max(1, min(3, len(metrics))),
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=_legend_columns(metrics),
                 labelcolor=MUTED, borderaxespad=0.3, columnspacing=1.6, handlelength=1.8)  # fmt: skip
 
 
