@@ -19,7 +19,7 @@ from tasks.platform.storage import is_url
 from tasks.platform.text import shorten
 
 AGAIN = "what was done is kept, and the same command goes on from there"
-LONGEST = 2_000  # characters of what is said
+LONGEST = 1_900  # characters of what is said
 FULL = {errno.ENOSPC, errno.EDQUOT}
 SHORT = (
     "cannot allocate memory", "out of memory", "outofmemory", "bad_alloc", "insufficient memory", "failed to allocate",
