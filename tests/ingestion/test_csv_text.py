@@ -33,3 +33,9 @@ def test_as_many_columns_as_are_read_are_read() -> None:
     pd.testing.assert_frame_equal(
         read_strictly(io.BytesIO(long), "x", "y", dtype=str), pd.read_csv(io.BytesIO(long), dtype=str)
     )
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_the_header_ends_with_its_line_whatever_ends_lines(end: bytes) -> None:
+    content = end.join([b"a,b,c", *[b"1,2,3"] * MOST_COLUMNS])
+    assert read_strictly(io.BytesIO(content), "x", "y", dtype=str).shape == (MOST_COLUMNS, 3)

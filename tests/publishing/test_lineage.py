@@ -29,6 +29,19 @@ def test_stages_stand_in_the_order_in_which_they_ran_with_an_arc_to_each_that_us
     assert [(int(arc.split()[1].split("C")[0]), int(arc.split()[-1])) for arc in drawn.arcs] == ends
 
 
+def test_only_what_is_not_shown_counts_as_left_out() -> None:
+    """Runs that are joined into one dot are all there."""
+    joined = [step("z", "fit", "a", minute=90), *(step(f"a{n}", "part", "f", minute=n) for n in range(5))]
+    joined += [step("a", "part", "f", minute=60)]
+    drawn = drawing(joined)
+    assert drawn is not None
+    assert (len(drawn.dots), drawn.more) == (2, 0)
+    chain = [step(f"s{n}", f"stage {n}", f"s{n + 1}", minute=999 - n) for n in range(MOST + 7)]
+    drawn = drawing(chain)
+    assert drawn is not None
+    assert (len(drawn.dots), drawn.more) == (MOST, 7)
+
+
 def test_what_leads_nowhere_is_not_drawn() -> None:
     assert drawing([]) is None
     assert drawing([step("a", "read", "file")]) is None

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,9 +16,7 @@ from tasks.platform.text import shorten
 
 NUMBER = r"[+-]?([0-9]{1,15}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?"  # as programs print doubles
 LONGEST_DETAIL = 200  # characters
-MOST_COLUMNS = (
-    10_000  # the work on a table grows with its rows, and with its columns too: pandas makes an object of each
-)
+MOST_COLUMNS = 10_000  # of a table: pandas makes an object of each
 
 
 def read_text_columns(
@@ -93,9 +92,9 @@ class _Bounded(io.RawIOBase):
         content = self._file.read(len(buffer))
         if not self._ended:
             start = content.lstrip(b"\xef\xbb\xbf\r\n") if not self._marks else content
-            line, end, _ = start.partition(b"\n")
+            line, *rest = re.split(rb"[\r\n]", start, maxsplit=1)
             self._marks += line.count(self._mark)
-            self._ended = bool(end)
+            self._ended = bool(rest)
             if self._marks >= MOST_COLUMNS:
                 raise ContractError(f"{self._told} more than {MOST_COLUMNS:,} columns; {self._remedy}.")
         buffer[: len(content)] = content

@@ -82,4 +82,4 @@ def drawing(lineage: Sequence[Step]) -> Drawing | None:
         return None
     dots = [Dot(TOP + ROW * place, shorten(name, LONGEST), len(rows)) for place, ((name, _), rows) in enumerate(shown)]
     arcs = [_arc(*pair) for pair in sorted(pairs)]
-    return Drawing(dots, arcs, WIDTH, 2 * TOP + ROW * (len(dots) - 1), LEFT, len(runs) - len(shown))
+    return Drawing(dots, arcs, WIDTH, 2 * TOP + ROW * (len(dots) - 1), LEFT, max(0, len(runs) - MOST))

@@ -179,7 +179,11 @@ def test_columns_that_are_called_otherwise_are_named(suffix: str, tmp_path: Path
     file = tmp_path / f"other{suffix}"
     other.to_parquet(file) if suffix == ".parquet" else other.to_csv(file, index=False)
     told = ask_files.fn([file], births_question(1900, 2100, called=OTHERWISE), "give others")
-    pd.testing.assert_frame_equal(good(told).dropna(axis=1), good(ask(tmp_path / "b.parquet")).dropna(axis=1))
+    keys = ["birth_year", "age"]  # groups come in any order
+    found, known = (
+        good(answer).dropna(axis=1).set_index(keys).sort_index() for answer in (told, ask(tmp_path / "b.parquet"))
+    )
+    pd.testing.assert_frame_equal(found, known)
     assert told.bill.bytes_scanned > 0
     with pytest.raises(ContractError, match=r'say so by --columns "weight_pounds=.*,is_male='):
         ask(file)
