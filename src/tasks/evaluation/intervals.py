@@ -99,9 +99,9 @@ def _interval_of_means(
     values: np.ndarray, codes: np.ndarray, level: float, seed: int, resamples: int
 ) -> tuple[float, float]:
     """Return the percentile interval of the mean of `values` (n,) in groups `codes` (n,), by draws that are kept."""
-    sums, counts = np.bincount(codes, values), np.bincount(codes)
-    drawn = _times_drawn(len(sums), seed, resamples)
-    low, high = np.quantile((drawn @ sums) / (drawn @ counts), [(1 - level) / 2, (1 + level) / 2])
+    totals = np.column_stack([np.bincount(codes, values), np.bincount(codes)])
+    sums, counts = (_times_drawn(len(totals), seed, resamples) @ totals).T
+    low, high = np.quantile(sums / counts, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

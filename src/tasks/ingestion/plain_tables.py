@@ -86,6 +86,12 @@ def parse_columns(text: str, wanted: Wanted) -> dict[str, str]:
     return dict(found)
 
 
+def made_from(file: Path, made_of: str) -> Folder:
+    """Return the cache's folder of what is made of a file, one for each content and each `made_of`: by whom and how."""
+    digest = hashlib.sha256(f"{made_of} {digest_file(file)}".encode()).hexdigest()[:24]
+    return Folder(str(settings().cache_folder / "tables" / digest))
+
+
 def plain(file: Path, wanted: Wanted, columns: Mapping[str, str]) -> Path:
     """Return a file as the case's reader takes it: itself, or a copy of it.
 
@@ -100,15 +106,15 @@ def plain(file: Path, wanted: Wanted, columns: Mapping[str, str]) -> Path:
     """
     if not columns and _is_plain(file, wanted):
         return file
-    made_of = f"{FORMAT} {digest_file(file)} {json.dumps([dict(columns), wanted.names])}"
-    folder = settings().cache_folder / "tables" / hashlib.sha256(made_of.encode()).hexdigest()[:24]
+    place = made_from(file, f"plain {FORMAT} {json.dumps([dict(columns), wanted.names])}")
+    folder = Path(place.root)
     name = file.name if file.suffix.lower() == ".csv" else f"{file.name}.csv"
     if not (folder / name).is_file():
         table = _renamed(_table(file, wanted), file.name, wanted, columns)
         part = folder.with_name(f".{uuid.uuid4().hex}")
         part.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(part, index=False, lineterminator="\r\n")  # else a cell with a bare \r is not quoted
-        Folder(str(folder)).put(part, name)
+        place.put(part, name)
     return folder / name
 
 

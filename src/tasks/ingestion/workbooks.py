@@ -60,9 +60,8 @@ def parquet_columns(file: Path, name: str, remedy: str) -> dict[str, list[str]]:
             raise too_much
         # A text that comes a million times stands once in the file: it is kept like that until its size is known.
         leaves = [held.schema.column(place) for place in range(len(held.schema))]
-        table = pq.ParquetFile(
-            file, read_dictionary=[leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-        ).read()
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        table = pq.ParquetFile(file, metadata=held.metadata, read_dictionary=texts).read()
         if sum(_unpacked_bytes(chunk) for column in table.columns for chunk in column.chunks) > MOST_BYTES:
             raise too_much
         if twice := [column for column, count in Counter(table.column_names).items() if count > 1]:

@@ -34,6 +34,11 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
 
 
+def capital(text: str) -> str:
+    """Return `text` with its first letter large, and all others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def encodable(text: str) -> str:
     """Return `text` with only the characters changed that UTF-8 cannot carry (lone surrogates)."""
     if text.isascii():

@@ -48,8 +48,11 @@ class Shown(Protocol):
 
 def number(value: Any, unit: str = "") -> str:
     """Return a measured value for readers: three significant digits or three decimals, thousands with commas."""
-    text = _figure(value, unit)
-    return f"\u2212{text[1:]}" if text.startswith("-") and not isinstance(value, str) else text
+    return _figure(value, unit) if isinstance(value, str) else _with_minus(_figure(value, unit))
+
+
+def _with_minus(figure: str) -> str:
+    return f"\u2212{figure[1:]}" if figure.startswith("-") else figure
 
 
 def _figure(value: Any, unit: str) -> str:
@@ -75,8 +78,7 @@ def cell(value: Any, column: Column) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float) and column.format:
-        text = format(value, column.format)
-        return f"\u2212{text[1:]}" if text.startswith("-") else text
+        return _with_minus(format(value, column.format))
     return number(value) if isinstance(value, int | float) else str(value)
 
 

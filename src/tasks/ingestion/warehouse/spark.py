@@ -56,8 +56,8 @@ def ask_spark(files: list[Path], question: Question, remedy: str) -> Answer:
             raw = session.read.option("mergeSchema", "true").parquet(*names)
         else:
             raw = session.read.options(header=True, enforceSchema=False, mode="PERMISSIVE").csv(names)
+        kept = renamed(raw.columns, question, shorten(files[0].name, 80), remedy)
         if question.called:
-            kept = renamed(raw.columns, question, shorten(files[0].name, 80), remedy)
             raw = raw.select(*[raw[f"`{theirs.replace('`', '``')}`"].alias(ours) for theirs, ours in kept.items()])
         answer, rows = _answered(raw, question, remedy)
     scanned, whole = bytes_in(files, question)

@@ -1,8 +1,6 @@
 """Prices as anyone keeps them: a table of months and values. It becomes an export, which the case's reader knows."""
 
-import hashlib
 import re
-import uuid
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -10,11 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from tasks.cases.consumer_prices.ingestion.genesis import ENGLISH, MOST_ROWS, is_dated
-from tasks.ingestion.plain_tables import LOOKED_AT, Wanted, plain
+from tasks.ingestion.plain_tables import LOOKED_AT, Wanted, made_from, plain
 from tasks.platform.errors import ContractError
-from tasks.platform.settings import settings
-from tasks.platform.storage import Folder
-from tasks.platform.store import digest_file
 from tasks.platform.text import shorten
 
 REMEDY = "give a table with a column of months and one of values, or a CSV export of GENESIS"
@@ -41,20 +36,12 @@ def as_export(file: Path, columns: Mapping[str, str]) -> Path:
     if not columns and _is_export(file):
         return file
     table = pd.read_csv(plain(file, WANTED, columns), dtype=str, keep_default_na=False, usecols=_ours)
-    folder = settings().cache_folder / "tables" / _place(file, columns)
-    name = f"{file.stem}.csv"
-    if not (folder / name).is_file():
+    place = made_from(file, f"prices {FORMAT} {sorted(columns.items())}")
+    export = Path(place.root) / f"{file.stem}.csv"
+    if not export.is_file():
         lines = [f";;{_cell(columns.get('value', 'value'))}", *(_row(*row) for row in _rows(table))]
-        part = folder.with_name(f".{uuid.uuid4().hex}")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text("\n".join([*lines, ""]), "utf-8")
-        Folder(str(folder)).put(part, name)
-    return folder / name
-
-
-def _place(file: Path, columns: Mapping[str, str]) -> str:
-    made_of = f"prices {FORMAT} {digest_file(file)} {sorted(columns.items())}"
-    return hashlib.sha256(made_of.encode()).hexdigest()[:24]
+        place.write_bytes(export.name, "\n".join([*lines, ""]).encode())
+    return export
 
 
 def _ours(name: str) -> bool:

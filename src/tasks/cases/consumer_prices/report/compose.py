@@ -29,7 +29,7 @@ from tasks.cases.consumer_prices.training.trend import Trend
 from tasks.evaluation.change_points import Verdict as Test
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
-from tasks.platform.text import shorten
+from tasks.platform.text import capital, shorten
 from tasks.publishing.blocks import Block, Section, Table, Text
 from tasks.publishing.report import Findings
 from tasks.publishing.tables import figure_block
@@ -121,10 +121,6 @@ def _detail(test: Test) -> str:
     return "too few years for a test" if test.p is None else f"test of no change: {p_value(test.p)}, {test.years} years"
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _spread_figure(yearly: pd.DataFrame, tests: list[Test]) -> Block:
     test = named(tests, "spread")
     if test.changes:
@@ -145,9 +141,9 @@ def _spread_figure(yearly: pd.DataFrame, tests: list[Test]) -> Block:
 
 
 def _forecast_figure(series: pd.DataFrame, ahead: pd.DataFrame, unit: str, words: str) -> Block:
-    drawing = price_forecast(series, ahead, _capital(words), unit)
+    drawing = price_forecast(series, ahead, capital(words), unit)
     caption = f"Forecast from {series['period'].iloc[-1]:%B %Y} on; the interval is made of the model's past errors."
-    return figure_block(drawing, f"The last years of the index and the forecast. {_capital(words)}.", caption)
+    return figure_block(drawing, f"The last years of the index and the forecast. {capital(words)}.", caption)
 
 
 def _rise(
@@ -158,7 +154,7 @@ def _rise(
         finding = "Inflation changed for good in " + ", ".join(str(change.year) for change in test.changes)
     else:
         finding = "Inflation wanders from year to year; no lasting change of its level is certain"
-    level = _capital(pace(trend))
+    level = capital(pace(trend))
     size = series["absolute"].abs()
     half = len(series) // 2
     grown = size.iloc[half:].mean() / max(size.iloc[:half].mean(), 1e-12)
@@ -222,7 +218,7 @@ def _unsteady(
     )  # fmt: skip
     return Section(
         title="How unsteady it is, and why",
-        intro=f"{_capital(unsteadiness(tests))}.",
+        intro=f"{capital(unsteadiness(tests))}.",
         blocks=[
             table,
             figure_block(seasonal_pattern(season, pattern), f"Mean step of each month. {pattern}.",

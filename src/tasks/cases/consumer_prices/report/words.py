@@ -7,6 +7,7 @@ from tasks.cases.consumer_prices.training.trend import Trend
 from tasks.evaluation.change_points import Change
 from tasks.evaluation.change_points import Verdict as Test
 from tasks.evaluation.metrics import Metric
+from tasks.platform.text import capital
 from tasks.publishing.report import Verdict
 
 COVERAGE = (0.92, 0.98)
@@ -100,13 +101,9 @@ def answer(trend: Trend, tests: list[Test], ahead: str) -> str:
     else:
         last = spread.changes[-1]
         steady = f"they became {'more' if last.difference > 1 else 'less'} unsteady in {last.year}"
-    tested = "" if spread.p is None else f" {_capital(unsteadiness(tests))}."
+    tested = "" if spread.p is None else f" {capital(unsteadiness(tests))}."
     sure = f"The yearly pace lies between {trend.low:.2f} and {trend.high:.2f} (95\u202f% interval)."
-    return f"{_capital(plain_pace(trend))}, and {steady}. {_capital(ahead)}. {sure}{tested}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{capital(plain_pace(trend))}, and {steady}. {capital(ahead)}. {sure}{tested}"
 
 
 def verdict(metrics: list[Metric]) -> Verdict:

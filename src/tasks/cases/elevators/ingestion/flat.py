@@ -1,6 +1,5 @@
 """States of lifts as anyone keeps them: a table with a row per lift and time. It becomes saved answers, one a time."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.ingestion.plain_tables import Wanted, plain
+from tasks.ingestion.plain_tables import Wanted, made_from, plain
 from tasks.platform.errors import ContractError
-from tasks.platform.settings import settings
-from tasks.platform.storage import Folder
-from tasks.platform.store import digest_file
 from tasks.platform.text import shorten
 
 REMEDY = "give a table with time, number, station and state of each lift, or saved answers of the service (JSON)"
@@ -34,8 +30,7 @@ def as_answers(file: Path, columns: Mapping[str, str]) -> list[Path]:
     Raises:
         ContractError: a column is missing, or a time cannot be read; the sentence says what to do.
     """
-    digest = hashlib.sha256(f"lifts {FORMAT} {digest_file(file)} {sorted(columns.items())}".encode()).hexdigest()[:24]
-    place = Folder(str(settings().cache_folder / "tables" / digest))
+    place = made_from(file, f"lifts {FORMAT} {sorted(columns.items())}")
     made = Path(place.root) / "made.json"  # written last: where it lies, all of them lie
     if not made.is_file():
         names = []

@@ -26,7 +26,7 @@ from tasks.figures.style import (
     set_title,
     styled,
 )
-from tasks.platform.text import shorten
+from tasks.platform.text import capital, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,11 +155,7 @@ def _precision_finding(rows: pd.DataFrame, metric: str) -> str:
     """Return who reaches what, the best first: "Precision at 1: imagenet 0.951, handcrafted 0.710"."""
     ordered = rows.sort_values("value", ascending=False, kind="stable").head(4)
     reached = [f"{shorten(str(row['features']), 24)} {row['value']:.3f}" for _, row in ordered.iterrows()]
-    return f"{_capital(metric_words(shorten(metric, 30)))}: {', '.join(reached) or 'not measured'}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{capital(metric_words(shorten(metric, 30)))}: {', '.join(reached) or 'not measured'}"
 
 
 def _legend_columns(metrics: Sequence[str]) -> int:
