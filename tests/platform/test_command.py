@@ -1,5 +1,6 @@
 """The command line: one signature gives the options, their bounds and the text."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,11 @@ def demo(n: int = 1, fault: str = "", output: str | None = None) -> Path:
         raise UsageError("No such folder.")
     if fault == "disk":
         raise OSError(28, "No space left on device", "/store")
+    if fault == "server":
+        import os, subprocess
+        words = ["pgrep", "-P", str(os.getpid()), "-f", "tasks.platform.hosting"]
+        for number in subprocess.run(words, capture_output=True, text=True, check=True).stdout.split():
+            os.kill(int(number), 9)
     return Path(f"/report/{work(n).load()}")
 
 if __name__ == "__main__":
@@ -195,6 +201,21 @@ def test_a_command_without_a_server_starts_its_own_and_leaves_nothing(
     left = subprocess.run(["pgrep", "-f", "tasks.platform.hosting"], capture_output=True, text=True).stdout.split()
     mine = [pid for pid in left if str(home) in _environment(pid)]
     assert mine == []
+
+
+@pytest.mark.slow
+def test_a_killed_server_is_one_sentence_that_names_it(program: Path, home: Path, prefect_home: Path) -> None:
+    import shutil
+
+    shutil.copytree(prefect_home, home)
+    (home / "store" / "records").mkdir(parents=True)
+    done = run(program, "--n", "4", "--fault", "server", PREFECT_CLIENT_MAX_RETRIES="0")
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if line.startswith("casebook: ")]
+    assert len(told) == 1, done.stderr
+    assert re.match(r"casebook: The Prefect server at http://127\.0\.0\.1:\d+/api went away under the run", told[0])
+    for noise in ("Traceback", "Error logging", "EventsWorker", "APILogWorker"):
+        assert noise not in done.stderr
 
 
 def _environment(pid: str) -> str:
