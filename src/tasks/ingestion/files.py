@@ -6,7 +6,6 @@ public original, and which endings its files have; what lies inside a file is th
 
 import hashlib
 import json
-import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -199,10 +198,7 @@ def _written(sample: Callable[[Path], object]) -> list[Path]:
         part.mkdir(parents=True)
         sample(part)
         Folder(str(folder.parent)).write_bytes(f"{name}.json", json.dumps(digest_files(part)).encode())
-        if _is_whole(folder):  # another run was first, with the same bytes
-            shutil.rmtree(part)
-        else:
-            Folder(str(folder.parent)).put(part, name)
+        Folder(str(folder.parent)).put(part, name, intact=lambda: _is_whole(folder))
     return sorted(item for item in folder.rglob("*") if item.is_file())
 
 

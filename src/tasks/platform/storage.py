@@ -1,11 +1,12 @@
 """Files in a folder or behind any fsspec URL, with atomic writes."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,18 @@ def is_url(location: str) -> bool:
     """Tell whether `location` is an fsspec URL (s3://…, memory://…) and not a local path."""
     scheme, mark, _ = location.partition("://")
     return bool(mark) and scheme.isalnum() and scheme not in {"file", "local"}
+
+
+@contextlib.contextmanager
+def _swapping(folder: Path) -> Iterator[None]:
+    """Keep out others who would swap something in `folder`; a file system without such locks goes without."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
 
 
 class Entry(NamedTuple):
@@ -80,8 +93,12 @@ class Folder:
                 return None
             raise
 
-    def put(self, source: Path, name: str) -> None:
-        """Move the file or folder `source` to `name`; what stands there already is replaced."""
+    def put(self, source: Path, name: str, intact: Callable[[], bool] = lambda: False) -> None:
+        """Move the file or folder `source` to `name`; what stands there already is replaced.
+
+        A folder cannot be replaced in one step: for a moment there is none. So `intact` is asked whether another one
+        has put a folder as good there meanwhile, which others may be reading; then it stays, and `source` goes.
+        """
         if self.remote is not None:
             with contextlib.suppress(FileNotFoundError):
                 self.remote.rm(self._path(name), recursive=True)
@@ -90,14 +107,18 @@ class Folder:
             return
         target = Path(self._path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir() and target.exists():
-            aside = target.with_name(f".{uuid.uuid4().hex}.old")
-            with contextlib.suppress(FileNotFoundError):
-                target.replace(aside)
+        if not source.is_dir():
             source.replace(target)
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            source.replace(target)
+            return
+        aside = target.with_name(f".{uuid.uuid4().hex}.old")
+        with _swapping(target.parent):
+            if target.exists() and intact():
+                aside = source
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    target.replace(aside)
+                source.replace(target)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def get(self, name: str, target: Path) -> None:
         """Copy the file or folder `name` to the local path `target`."""

@@ -26,6 +26,7 @@ from PIL import __version__ as pillow_version
 
 from tasks.platform.errors import CasebookError
 from tasks.platform.settings import settings
+from tasks.platform.storage import Folder
 
 # Of the first 36 seeds the one that keeps planted pairs (at most 2 bits of perceptual hash apart) farthest from any
 # two other views (at least 8 bits): what is planted is then all there is to be found.
@@ -75,30 +76,18 @@ def sample_folder(seed: int = SEED) -> Path:
     Two processes may ask at once: each makes its own copy, and the first one to finish stays.
 
     Raises:
-        CasebookError: an original photograph is missing, or another process keeps damaging the folder.
+        CasebookError: an original photograph is missing.
     """
     recipe = Path(__file__).read_bytes() + f"{seed} {pillow_version}".encode()
     target = settings().home / "samples" / f"pictures-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    for _ in range(3):
-        if _is_whole(target):
-            return target
+    if not _is_whole(target):
         scratch = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
             write_sample(scratch, seed)
-            if target.exists():
-                target.replace(scratch.with_suffix(".old"))
-            scratch.replace(target)
-        except FileNotFoundError:
-            if scratch.exists():  # then the damaged folder is gone: another process has moved it away
-                continue
-            raise
-        except OSError:
-            if not target.exists():  # it does when another process was quicker
-                raise
+            Folder(str(target.parent)).put(scratch, target.name, intact=lambda: _is_whole(target))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            shutil.rmtree(scratch.with_suffix(".old"), ignore_errors=True)
-    raise CasebookError(f"{target}: the sample there does not stay whole; remove the folder and run again.")
+    return target
 
 
 def write_sample(folder: Path, seed: int = SEED) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class Store:
                 summary=kind.summary(value, path),
             )
             if not (path.is_dir() and self.intact(stored)):
-                self.folder.put(path, stored.uri)
+                self.folder.put(path, stored.uri, intact=lambda: self.intact(stored))
                 if self.local_root:
                     remember(self.local_root / stored.uri, files)
         return stored
