@@ -105,8 +105,13 @@ def measure(engine: str, file: Path) -> dict[str, Any]:
         from tasks.platform.spark import stop_spark
 
         stop_spark()
-    return {"start": start, "first": seconds[0], "best": min(seconds), "memory": (most - before) / 2**20,
-            "counts": counts}  # fmt: skip
+    return {
+        "start": start,
+        "first": seconds[0],
+        "best": min(seconds),
+        "memory": (most - before) / 2**20,
+        "counts": counts,
+    }
 
 
 def whole(file: Path) -> None:

@@ -42,12 +42,19 @@ def ledger(costs: np.ndarray) -> pd.DataFrame:
     number = np.repeat(np.arange(len(costs)), costs.shape[1])
     return pd.DataFrame(
         {
-            "day": np.tile(days, len(costs)), "BilledCost": costs.ravel(), "EffectiveCost": costs.ravel(),
-            "ServiceName": [f"S{n % SERVICES}" for n in number], "ResourceName": [f"r{n}" for n in number],
-            "ResourceId": "", "x_ResourceGroup": "g", "ChargeCategory": "Usage", "x_Amortised": False,
-            "CommitmentDiscountName": "", "ChargeDescription": "",
+            "day": np.tile(days, len(costs)),
+            "BilledCost": costs.ravel(),
+            "EffectiveCost": costs.ravel(),
+            "ServiceName": [f"S{n % SERVICES}" for n in number],
+            "ResourceName": [f"r{n}" for n in number],
+            "ResourceId": "",
+            "x_ResourceGroup": "g",
+            "ChargeCategory": "Usage",
+            "x_Amortised": False,
+            "CommitmentDiscountName": "",
+            "ChargeDescription": "",
         }
-    )  # fmt: skip
+    )
 
 
 def shares(name: str, hits: int, n: int) -> None:

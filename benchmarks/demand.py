@@ -32,9 +32,13 @@ def measure(series: int, engine: str, folder: Path) -> int:
     source = folder / "sales.csv"
     sample_sales(items=max(1, series // STORES), stores=STORES).frame.to_csv(source, index=False)
     environment = os.environ | {
-        "CASEBOOK_HOME": str(folder / "home"), "CASEBOOK_OUTPUT": str(folder / "reports"), "CASEBOOK_TRACKING": "off",
-        "CASEBOOK_SERVER_MINUTES": "0", "CASEBOOK_OFFLINE": "true", "PYTHONPATH": os.pathsep.join(sys.path),
-    }  # fmt: skip
+        "CASEBOOK_HOME": str(folder / "home"),
+        "CASEBOOK_OUTPUT": str(folder / "reports"),
+        "CASEBOOK_TRACKING": "off",
+        "CASEBOOK_SERVER_MINUTES": "0",
+        "CASEBOOK_OFFLINE": "true",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
     command = [sys.executable, str(ROOT / "flows" / "demand.py"), "--source", str(source), "--engine", engine]
     memory, clock = Memory(), time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)

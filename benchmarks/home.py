@@ -26,19 +26,34 @@ def make(output: Path, runs: int) -> None:
         for night in range(runs):
             value = 25 + (night * 7919 % 100) / 100
             names = ("mae", "rmse", "median_ae", "r2")
-            metrics = [{"name": name, "value": value, "unit": "€", "low": 23.0, "high": 27.0, "baseline": 40.0,
-                        "champion": 24.0} for name in names]  # fmt: skip
+            metrics = [
+                {
+                    "name": name,
+                    "value": value,
+                    "unit": "€",
+                    "low": 23.0,
+                    "high": 27.0,
+                    "baseline": 40.0,
+                    "champion": 24.0,
+                }
+                for name in names
+            ]
             stages = [
                 {"name": f"stage_{n}", "phase": "Modelling", "state": "cached", "seconds": 0.1} for n in range(20)
             ]
             started = START + timedelta(hours=night)
             record = {
-                "question": "What should a flat cost a night?", "answer": "About so much. " * 12, "stages": stages,
-                "metrics": metrics, "parameters": {"source": "sample"}, "started": started.isoformat(),
-                "verdict": {"met": True, "sentence": "Good."}, "artifacts": {"report": "report.html"},
+                "question": "What should a flat cost a night?",
+                "answer": "About so much. " * 12,
+                "stages": stages,
+                "metrics": metrics,
+                "parameters": {"source": "sample"},
+                "started": started.isoformat(),
+                "verdict": {"met": True, "sentence": "Good."},
+                "artifacts": {"report": "report.html"},
                 "data": [{"source": "sample", "sha256": f"{night:064x}", "rows": 2400}],
                 "contract": [{"rule": "Each listing has an id of its own.", "examples": ["x" * 100]}] * 40,
-            }  # fmt: skip
+            }
             folder = output / f"case_{case}" / f"{started:%Y%m%d-%H%M%S}-{night % 65536:04x}"
             folder.mkdir(parents=True)
             (folder / "result.json").write_text(json.dumps(record, indent=1))

@@ -91,9 +91,12 @@ def main() -> None:
     compiled = source * bytecode_ratio()
     packages = sum(kept.values())
     told = {
-        "packages_mb": round(packages / 1e6), "bytecode_mb": round(compiled / 1e6), "removed_mb": round(removed / 1e6),
-        "own_code_mb": round(own_files() / 1e6, 1), "compressed_share": round(shrinks_to(sorted(places)[::7]), 2),
-    }  # fmt: skip
+        "packages_mb": round(packages / 1e6),
+        "bytecode_mb": round(compiled / 1e6),
+        "removed_mb": round(removed / 1e6),
+        "own_code_mb": round(own_files() / 1e6, 1),
+        "compressed_share": round(shrinks_to(sorted(places)[::7]), 2),
+    }
     print("layer                         MB")
     print(f"base image               not known here\npackages              {told['packages_mb']:>10}")
     for name in sorted(kept, key=lambda name: -kept[name])[:SHOWN]:

@@ -109,8 +109,16 @@ def sweep(arguments: argparse.Namespace) -> None:
             (predict(model, test).argmax(axis=1) == truth).mean(),
             (predict_views(model, test, True).argmax(axis=1) == truth).mean(),
         ]
-        cells = [run.network, f"{len(kept):,}", f"{run.epochs:g}", plan.batch, f"{run.rate:g}", f"{seconds:.1f}",
-                 f"{plan.steps * plan.batch / seconds:,.0f}", *(f"{score:.4f}" for score in scores)]  # fmt: skip
+        cells = [
+            run.network,
+            f"{len(kept):,}",
+            f"{run.epochs:g}",
+            plan.batch,
+            f"{run.rate:g}",
+            f"{seconds:.1f}",
+            f"{plan.steps * plan.batch / seconds:,.0f}",
+            *(f"{score:.4f}" for score in scores),
+        ]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 

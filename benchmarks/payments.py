@@ -258,9 +258,14 @@ def clouds(chance: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     unit = long / long.std(axis=0)
     along = chance.uniform(-1, 1, (n, 1))
     counted = np.column_stack(
-        [unit[:, :4], np.sqrt(np.maximum(0, unit[:, 4] - 0.8)), np.log10(1 + chance.poisson(np.exp(0.7 * unit[:, 5]))),
-         np.clip(0.5 + 0.3 * unit[:, 6], 0, 1), np.round(unit[:, 7])]
-    )  # fmt: skip
+        [
+            unit[:, :4],
+            np.sqrt(np.maximum(0, unit[:, 4] - 0.8)),
+            np.log10(1 + chance.poisson(np.exp(0.7 * unit[:, 5]))),
+            np.clip(0.5 + 0.3 * unit[:, 6], 0, 1),
+            np.round(unit[:, 7]),
+        ]
+    )
     return {
         "round, normal": normal,
         "correlated, normal": long,

@@ -57,8 +57,15 @@ def odd_days(seed: int, share: float, kind: str) -> pd.DataFrame:
     return pd.DataFrame({"day": index, "count": chance.poisson(expected_counts(index, 12_000) * shares * np.exp(wave))})
 
 
-BREAKS = (("2019-10-28", 4), ("2019-12-23", 14), ("2020-02-24", 5), ("2020-04-06", 13), ("2020-06-02", 12),
-          ("2020-07-30", 45), ("2020-10-26", 5))  # fmt: skip
+BREAKS = (
+    ("2019-10-28", 4),
+    ("2019-12-23", 14),
+    ("2020-02-24", 5),
+    ("2020-04-06", 13),
+    ("2020-06-02", 12),
+    ("2020-07-30", 45),
+    ("2020-10-26", 5),
+)
 """First day and length of the school holidays of Baden-Württemberg."""
 
 
@@ -76,10 +83,14 @@ def alarms(series: int) -> None:
     """Print how often a change is found where there is none."""
     print("| no change of level | days | series | change found | 95 % interval |\n|---|---|---|---|---|")
     kinds = [
-        ("season 25 %", 180, 0.25, 0.0, 0.4), ("season 25 %", 365, 0.25, 0.0, 0.4), ("AR(1), 0.9", 180, 0.0, 0.0, 0.9),
-        ("school holidays ±15 %", 180, 0.0, 0.15, 0.4), ("the same, ending in them", 200, 0.0, 0.15, 0.4),
-        ("season, AR(1) 0.7, holidays", 200, 0.25, 0.15, 0.7), ("season, holidays", 365, 0.25, 0.15, 0.4),
-    ]  # fmt: skip
+        ("season 25 %", 180, 0.25, 0.0, 0.4),
+        ("season 25 %", 365, 0.25, 0.0, 0.4),
+        ("AR(1), 0.9", 180, 0.0, 0.0, 0.9),
+        ("school holidays ±15 %", 180, 0.0, 0.15, 0.4),
+        ("the same, ending in them", 200, 0.0, 0.15, 0.4),
+        ("season, AR(1) 0.7, holidays", 200, 0.25, 0.15, 0.7),
+        ("season, holidays", 365, 0.25, 0.15, 0.4),
+    ]
     for name, days, season, holidays, correlation in kinds:
         found = 0
         for seed in range(series):

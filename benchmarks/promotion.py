@@ -36,8 +36,11 @@ def unequal_groups(rng: np.random.Generator, n: int) -> Draw:
 
 
 KINDS: dict[str, Callable[[np.random.Generator, int], Draw]] = {
-    "skewed": skewed, "strongly skewed": strongly_skewed, "heavy tails": heavy, "unequal groups": unequal_groups,
-}  # fmt: skip
+    "skewed": skewed,
+    "strongly skewed": strongly_skewed,
+    "heavy tails": heavy,
+    "unequal groups": unequal_groups,
+}
 
 
 def shares(kind: str, n: int, draws: int) -> tuple[float, float, float]:

@@ -41,9 +41,11 @@ def main() -> None:
         seconds = time.perf_counter() - clock
         ndcg = {}
         choices = {
-            "all_time": Choice(method="popularity"), "popularity": found.popularity, "knn": found.knn,
+            "all_time": Choice(method="popularity"),
+            "popularity": found.popularity,
+            "knn": found.knn,
             "ease": found.ease,
-        }  # fmt: skip
+        }
         for name, choice in choices.items():
             model = fit_items.fn(train, *shape, choice, RELEVANT)
             table = per_user_quality(model.ranker(train, shape[0]), train, test, RELEVANT).table

@@ -162,8 +162,9 @@ def compare(frame: pd.DataFrame, sizes: list[int], engines: list[str]) -> int:
                     return 1
                 print(
                     f"| {rows:,} | {engine} | {found['seconds']:.2f} | {rows / found['seconds']:,.0f} |"
-                    f" {found['megabytes']:,.0f} | {found['start']:.1f} |", flush=True,
-                )  # fmt: skip
+                    f" {found['megabytes']:,.0f} | {found['start']:.1f} |",
+                    flush=True,
+                )
             path.unlink()
     return 0
 
@@ -182,8 +183,10 @@ def main() -> int:
     engines = options.engines.split(",")
     if unknown := sorted(set(engines) - set(ENGINES)):
         parser.error(f"no engine {', '.join(unknown)}; there are {', '.join(ENGINES)}")
-    print(f"{platform.processor() or platform.machine()}, {settings().threads} threads, Python "
-          f"{platform.python_version()}, Spark memory {settings().spark_memory}\n")  # fmt: skip
+    print(
+        f"{platform.processor() or platform.machine()}, {settings().threads} threads, Python "
+        f"{platform.python_version()}, Spark memory {settings().spark_memory}\n"
+    )
     return compare(listings(options.file), options.rows or list(SIZES), engines)
 
 

@@ -117,12 +117,19 @@ def measure(folder: Path, rows: np.ndarray, held_out: np.ndarray, millions: floa
                 times.append(time.perf_counter() - start)
         size = sum(file.stat().st_size for file in place.iterdir())
         return {
-            "millions": millions, "shards": len(index.shards), "recall@10": round(float(recall.mean()), 4),
-            "low": round(low, 4), "high": round(high, 4), "tenth_cosine": round(float(np.median(least)), 3),
-            "ms_one_thread": round(float(np.median(times)) * 1000, 1), "ms_in_a_batch": round(batch * 1000, 1),
-            "ms_exact_in_a_batch": round(exact * 1000, 1), "bytes_read_per_vector": index.bytes_per_vector,
-            "bytes_on_disk_per_vector": round(size / len(index), 1), "build_s": round(built),
-        }  # fmt: skip
+            "millions": millions,
+            "shards": len(index.shards),
+            "recall@10": round(float(recall.mean()), 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "tenth_cosine": round(float(np.median(least)), 3),
+            "ms_one_thread": round(float(np.median(times)) * 1000, 1),
+            "ms_in_a_batch": round(batch * 1000, 1),
+            "ms_exact_in_a_batch": round(exact * 1000, 1),
+            "bytes_read_per_vector": index.bytes_per_vector,
+            "bytes_on_disk_per_vector": round(size / len(index), 1),
+            "build_s": round(built),
+        }
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

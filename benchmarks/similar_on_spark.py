@@ -119,15 +119,18 @@ def main() -> None:
                 together["search"] = time.perf_counter() - start
         same = found.ids == expected.ids
         record = {
-            "pictures": len(manifest), "embedder": choice.name, "manifest_equal": bool(theirs.equals(manifest)),
-            "worker_killed": together["killed"], "shards": len(index.shards),
+            "pictures": len(manifest),
+            "embedder": choice.name,
+            "manifest_equal": bool(theirs.equals(manifest)),
+            "worker_killed": together["killed"],
+            "shards": len(index.shards),
             "neighbours_equal": f"{int(same.sum())} of {same.size}",
             "pictures_a_second_a_core": {
                 "one machine": round(len(manifest) / alone["embed"], 1),
                 "cluster": round(len(manifest) / together["embed"] / 2, 1),
             },
             "seconds": {"one machine": rounded(alone), "cluster": rounded(together)},
-        }  # fmt: skip
+        }
         print(json.dumps(record))
 
 

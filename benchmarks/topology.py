@@ -158,10 +158,16 @@ class Shows:
         """Trigger 50 runs of a deployment that may run twice at once."""
         model = self.client.read_deployment_by_name("births/sample")
         made = self.client.create_deployment(
-            flow_id=model.flow_id, name="fifty", entrypoint=model.entrypoint, path=model.path, tags=["casebook"],
-            pull_steps=model.pull_steps, work_pool_name=model.work_pool_name,
-            concurrency_limit=LIMIT, concurrency_options={"collision_strategy": "ENQUEUE"},
-        )  # fmt: skip
+            flow_id=model.flow_id,
+            name="fifty",
+            entrypoint=model.entrypoint,
+            path=model.path,
+            tags=["casebook"],
+            pull_steps=model.pull_steps,
+            work_pool_name=model.work_pool_name,
+            concurrency_limit=LIMIT,
+            concurrency_options={"collision_strategy": "ENQUEUE"},
+        )
         clock = time.monotonic()
         asked = [self.client.create_flow_run_from_deployment(made).id for _ in range(RUNS)]
         most = 0
@@ -174,9 +180,12 @@ class Shows:
             time.sleep(0.2)
         spans = sorted(self._spans(asked))
         return {
-            "runs": RUNS, "states": dict(self._states(made)), "at_once_as_polled": most,
-            "at_once_by_their_times": at_once(spans), "seconds": round(time.monotonic() - clock, 1),
-        }  # fmt: skip
+            "runs": RUNS,
+            "states": dict(self._states(made)),
+            "at_once_as_polled": most,
+            "at_once_by_their_times": at_once(spans),
+            "seconds": round(time.monotonic() - clock, 1),
+        }
 
     def _runs_of(self, deployment: UUID) -> list[Any]:
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
@@ -209,9 +218,12 @@ class Shows:
         failed = [err.decode()[-300:] for child, (_, err) in zip(running, said, strict=True) if child.returncode]
         reports = {out.decode().strip() for out, _ in said}
         return {
-            "commands": len(running), "failed": len(failed), "why": failed, "reports": len(reports),
+            "commands": len(running),
+            "failed": len(failed),
+            "why": failed,
+            "reports": len(reports),
             "seconds": round(time.monotonic() - clock, 1),
-        }  # fmt: skip
+        }
 
     def reruns(self) -> dict[str, Any]:
         """Fill five days, one of them without a file, and start what failed again."""
@@ -223,8 +235,18 @@ class Shows:
         for number, day in enumerate(days):
             if number != 2:
                 write_rows(folder / f"{day}.parquet", 20_000, seed=number)
-        fill = ["backfill", "births", "--from", days[0], "--to", days[-1], "--at-once", "2",
-                "--source", f"{folder}/{{date}}.parquet"]  # fmt: skip
+        fill = [
+            "backfill",
+            "births",
+            "--from",
+            days[0],
+            "--to",
+            days[-1],
+            "--at-once",
+            "2",
+            "--source",
+            f"{folder}/{{date}}.parquet",
+        ]
         clock = time.monotonic()
         told: dict[str, Any] = {"backfill": [self._casebook(*fill), self._casebook(*fill)]}
         made = self.client.read_deployment_by_name("births/backfill").id

@@ -70,9 +70,11 @@ def _webhook() -> str:
     if not address.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         raise UsageError(f"Set {URL} to an https address that takes a POST, or name a block by --block.")
     block = CustomWebhookNotificationBlock(
-        name=BLOCK, url="{{address}}", secrets=SecretDict({"address": address}),
+        name=BLOCK,
+        url="{{address}}",
+        secrets=SecretDict({"address": address}),
         json_data={"text": "{{subject}}\n{{body}}", "subject": "{{subject}}", "body": "{{body}}"},
-    )  # fmt: skip
+    )
     return str(block.save(BLOCK, overwrite=True))
 
 

@@ -35,14 +35,22 @@ def postgres(site: Site) -> Service:
     if not (data / "PG_VERSION").exists():
         _make_cluster(initdb, data, site.passwords["postgres"])
     options = {
-        "listen_addresses": HOST, "port": site.ports["postgres"], "unix_socket_directories": "",
-        "max_connections": 200, "shared_buffers": "64MB",
-    }  # fmt: skip
+        "listen_addresses": HOST,
+        "port": site.ports["postgres"],
+        "unix_socket_directories": "",
+        "max_connections": 200,
+        "shared_buffers": "64MB",
+    }
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     return Service(
-        "postgres", [program, "-D", str(data), *words], {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-        lambda: query(site, "postgres", "SELECT 1"), user="postgres", ending=signal.SIGINT, folder=folder,
-    )  # fmt: skip
+        "postgres",
+        [program, "-D", str(data), *words],
+        {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+        lambda: query(site, "postgres", "SELECT 1"),
+        user="postgres",
+        ending=signal.SIGINT,
+        folder=folder,
+    )
 
 
 def _make_cluster(initdb: str, data: Path, password: str) -> None:
@@ -69,8 +77,9 @@ def query(site: Site, database: str, statement: str) -> bool:
     done = subprocess.run(
         [installed("psql", "postgresql"), "-q", "-X", *place, "-c", statement],
         env=plain() | {"PGPASSWORD": site.passwords["postgres"], "PGCONNECT_TIMEOUT": "5"},
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
     return done.returncode == 0
 
 
@@ -78,14 +87,25 @@ def redis(site: Site) -> Service:
     """Describe Redis; its settings go by standard input, and what was said is on disk before it is answered."""
     data = _owned(site.folder / "redis", "redis")
     lines = [
-        f"bind {HOST}", f"port {site.ports['redis']}", f"requirepass {site.passwords['redis']}", f"dir {data}",
-        "appendonly yes", "appendfsync always", "daemonize no", "maxmemory-policy noeviction",
-    ]  # fmt: skip
+        f"bind {HOST}",
+        f"port {site.ports['redis']}",
+        f"requirepass {site.passwords['redis']}",
+        f"dir {data}",
+        "appendonly yes",
+        "appendfsync always",
+        "daemonize no",
+        "maxmemory-policy noeviction",
+    ]
     given = "\n".join(lines) + "\n"
     return Service(
-        "redis", [installed("redis-server", "redis-server"), "-"], {"PATH": os.environ["PATH"]},
-        lambda: _pong(site), given=given, user="redis", folder=data,
-    )  # fmt: skip
+        "redis",
+        [installed("redis-server", "redis-server"), "-"],
+        {"PATH": os.environ["PATH"]},
+        lambda: _pong(site),
+        given=given,
+        user="redis",
+        folder=data,
+    )
 
 
 def _pong(site: Site) -> bool:

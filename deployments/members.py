@@ -62,17 +62,23 @@ def prefect(site: Site) -> Service:
     _needs("prefect_redis")
     where = ["--host", HOST, "--port", str(site.ports["prefect"])]
     return Service(
-        "prefect", [sys.executable, "-m", "prefect", "server", "start", "--no-services", *where],
-        _prefect_environment(site), lambda: answers(f"{site.api}/ready", site.login("prefect")), folder=site.folder,
-    )  # fmt: skip
+        "prefect",
+        [sys.executable, "-m", "prefect", "server", "start", "--no-services", *where],
+        _prefect_environment(site),
+        lambda: answers(f"{site.api}/ready", site.login("prefect")),
+        folder=site.folder,
+    )
 
 
 def prefect_services(site: Site) -> Service:
     """Describe Prefect's services: scheduler, late runs, automations, task runs."""
     return Service(
-        "prefect-services", [sys.executable, "-m", "prefect", "server", "services", "start"],
-        _prefect_environment(site), lambda: True, folder=site.folder,
-    )  # fmt: skip
+        "prefect-services",
+        [sys.executable, "-m", "prefect", "server", "services", "start"],
+        _prefect_environment(site),
+        lambda: True,
+        folder=site.folder,
+    )
 
 
 def mlflow(site: Site) -> Service:
@@ -95,11 +101,12 @@ def mlflow(site: Site) -> Service:
     ]
     address = f"http://{HOST}:{site.ports['mlflow']}"
     return Service(
-        "mlflow", [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1", *where,
-         *stores],
+        "mlflow",
+        [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1", *where, *stores],
         plain() | {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": site.passwords["flask"]},
-        lambda: answers(f"{address}/api/2.0/mlflow/users/get?username=casebook", site.login("mlflow")), folder=folder,
-    )  # fmt: skip
+        lambda: answers(f"{address}/api/2.0/mlflow/users/get?username=casebook", site.login("mlflow")),
+        folder=folder,
+    )
 
 
 def spark(site: Site, workers: int) -> Service:
@@ -112,25 +119,45 @@ def spark(site: Site, workers: int) -> Service:
     )
     port = site.ports["spark"]
     return Service(
-        "spark", [sys.executable, "-m", "tasks.platform.cluster", "--workers", str(workers), "--port", str(port)],
-        plain() | {"SPARK_CONF_DIR": str(folder)}, lambda: listens(port), folder=folder,
-    )  # fmt: skip
+        "spark",
+        [sys.executable, "-m", "tasks.platform.cluster", "--workers", str(workers), "--port", str(port)],
+        plain() | {"SPARK_CONF_DIR": str(folder)},
+        lambda: listens(port),
+        folder=folder,
+    )
 
 
 def worker(site: Site, name: str) -> Service:
     """Describe a worker of Prefect, as on a machine of its own: it shares the store and the reports, and no more."""
     home = keys.private_folder(site.folder / name)
     own = {
-        "CASEBOOK_HOME": str(home), "CASEBOOK_OUTPUT": str(settings().output.absolute()),
-        "PREFECT_HOME": str(home / "prefect"), "PREFECT_PROFILES_PATH": os.devnull, "CASEBOOK_SERVER_MINUTES": "0",
-    }  # fmt: skip
+        "CASEBOOK_HOME": str(home),
+        "CASEBOOK_OUTPUT": str(settings().output.absolute()),
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_PROFILES_PATH": os.devnull,
+        "CASEBOOK_SERVER_MINUTES": "0",
+    }
     return Service(
         name,
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name,
-         "--limit", "2"],
+        [
+            sys.executable,
+            "-m",
+            "prefect",
+            "worker",
+            "start",
+            "--pool",
+            POOL,
+            "--type",
+            "process",
+            "--name",
+            name,
+            "--limit",
+            "2",
+        ],
         plain() | site.environment() | own,
-        lambda: True, folder=project_root(),
-    )  # fmt: skip
+        lambda: True,
+        folder=project_root(),
+    )
 
 
 def members(site: Site, workers: int, spark_workers: int) -> dict[str, Callable[[], Service]]:
@@ -169,9 +196,13 @@ def command(site: Site, *words: str) -> str:
     """
     own = {"PREFECT_PROFILES_PATH": os.devnull, "CASEBOOK_HOME": str(site.folder / "prefect")}
     done = subprocess.run(
-        [sys.executable, *words], env=plain() | site.environment() | own,
-        capture_output=True, text=True, check=False, cwd=project_root(),
-    )  # fmt: skip
+        [sys.executable, *words],
+        env=plain() | site.environment() | own,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=project_root(),
+    )
     if done.returncode:
         raise CasebookError(f"{shlex.join(words)}: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout

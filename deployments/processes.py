@@ -81,10 +81,17 @@ def start(service: Service, log: Path) -> Noted:
     account = pwd.getpwnam(service.user) if service.user and os.getuid() == 0 else None
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as said:
         child = subprocess.Popen(
-            service.command, env=service.environment, cwd=service.folder, stdout=said, stderr=said,
-            stdin=subprocess.PIPE, start_new_session=True, user=account.pw_uid if account else None,
-            group=account.pw_gid if account else None, extra_groups=[] if account else None,
-        )  # fmt: skip
+            service.command,
+            env=service.environment,
+            cwd=service.folder,
+            stdout=said,
+            stderr=said,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+        )
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
         pipe.write(service.given.encode())

@@ -72,8 +72,18 @@ def draw(counts: Counter[tuple[str, str]], sizes: Counter[str]) -> Figure:
     for (start, end), number in counts.items():
         _arrow(axes, names.index(start), names.index(end), number)
     for place, name in enumerate(names):
-        axes.text(place, place, name, ha="center", va="center", fontsize=9.5, fontweight="bold", color=INK,
-                  bbox={"boxstyle": "round,pad=0.35", "facecolor": PAPER, "edgecolor": INK}, zorder=4)  # fmt: skip
+        axes.text(
+            place,
+            place,
+            name,
+            ha="center",
+            va="center",
+            fontsize=9.5,
+            fontweight="bold",
+            color=INK,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": PAPER, "edgecolor": INK},
+            zorder=4,
+        )
         told = f"{LAYERS[name]}, {sizes[name]} files"
         axes.text(place - 0.6, place, told, ha="right", va="center", fontsize=8, color=MUTED)
     return figure
@@ -82,10 +92,24 @@ def draw(counts: Counter[tuple[str, str]], sizes: Counter[str]) -> Figure:
 def _arrow(axes: Axes, start: int, end: int, number: int) -> None:
     colour = BLUE if end > start else VERMILLION
     axes.plot([start, end], [start, start], color=SOFT, linewidth=1.0, zorder=1)
-    axes.annotate("", (end, end - 0.28 if end > start else end + 0.28), (end, start), zorder=1,
-                  arrowprops={"arrowstyle": "-|>", "color": SOFT, "linewidth": 1.0, "shrinkA": 0})  # fmt: skip
-    axes.text(end, start, str(number), ha="center", va="center", fontsize=8.5, color=PAPER, zorder=2,
-              bbox={"boxstyle": "circle,pad=0.25", "facecolor": colour, "edgecolor": PAPER})  # fmt: skip
+    axes.annotate(
+        "",
+        (end, end - 0.28 if end > start else end + 0.28),
+        (end, start),
+        zorder=1,
+        arrowprops={"arrowstyle": "-|>", "color": SOFT, "linewidth": 1.0, "shrinkA": 0},
+    )
+    axes.text(
+        end,
+        start,
+        str(number),
+        ha="center",
+        va="center",
+        fontsize=8.5,
+        color=PAPER,
+        zorder=2,
+        bbox={"boxstyle": "circle,pad=0.25", "facecolor": colour, "edgecolor": PAPER},
+    )
 
 
 def main(root: Path = ROOT) -> None:

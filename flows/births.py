@@ -68,9 +68,17 @@ def births(
 
     # Deployment
     findings = describe_births(
-        curves.by_age, curves.contrasts, curves.shape, sums.by_weight, weighed.metrics, weighed.told,
-        changed.by_year, changed.gaps, changed.split, bill,
-    )  # fmt: skip
+        curves.by_age,
+        curves.contrasts,
+        curves.shape,
+        sums.by_weight,
+        weighed.metrics,
+        weighed.told,
+        changed.by_year,
+        changed.gaps,
+        changed.split,
+        bill,
+    )
     tables = {
         "ages": curves.by_age,
         "differences": curves.contrasts,

@@ -76,18 +76,42 @@ def cloud_costs(
 
     # Deployment
     findings = describe_costs(
-        counted.totals, counted.currency, data.parts.files, expected, spent.days, spent.daily, spent.groups, spent.tag,
-        ledger.commitments, changes.change, changes.table, forecast, budgets, found.frame, found.series, found.looked,
-        unused, chosen.frame, chosen.best, chosen.unknown, offers.about,
-    )  # fmt: skip
+        counted.totals,
+        counted.currency,
+        data.parts.files,
+        expected,
+        spent.days,
+        spent.daily,
+        spent.groups,
+        spent.tag,
+        ledger.commitments,
+        changes.change,
+        changes.table,
+        forecast,
+        budgets,
+        found.frame,
+        found.series,
+        found.looked,
+        unused,
+        chosen.frame,
+        chosen.best,
+        chosen.unknown,
+        offers.about,
+    )
     return publish(
         findings,
         tables={
-            "days": spent.days, "groups": spent.groups, "resources": spent.resources, "change": changes.table,
-            "anomalies": found.frame, "unused": unused, "budgets": budgets, "choice": chosen.frame,
+            "days": spent.days,
+            "groups": spent.groups,
+            "resources": spent.resources,
+            "change": changes.table,
+            "anomalies": found.frame,
+            "unused": unused,
+            "budgets": budgets,
+            "choice": chosen.frame,
             "commitments": ledger.commitments,
         },
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -104,9 +104,21 @@ def consumer_prices(
     regimes = spread_by_regime(prices, yearly, tests, table.per_year)
     season = season_by_regime(prices, yearly, tests, table.per_year)
     findings = describe_prices(
-        table, prices, fitted.line, fitted.trend, yearly, tests, regimes, season, alarms, errors, choice,
-        coverage_by_step(intervals.covered), ahead, metrics,
-    )  # fmt: skip
+        table,
+        prices,
+        fitted.line,
+        fitted.trend,
+        yearly,
+        tests,
+        regimes,
+        season,
+        alarms,
+        errors,
+        choice,
+        coverage_by_step(intervals.covered),
+        ahead,
+        metrics,
+    )
     answers = {"forecast": ahead, "half_widths": intervals.half_widths}
     return publish(findings, held, model=answers, tables={"forecast": ahead, "prices": prices, "years": yearly})
 

@@ -90,16 +90,29 @@ def demand(
         max_quarantined: stop when a larger share of the rows cannot be read
     """
     # Data understanding
-    asked = {"series": series, "date": date, "quantity": quantity, "price": price, "promotion": promotion,
-             "holiday": holiday, "stock": stock}  # fmt: skip
+    asked = {
+        "series": series,
+        "date": date,
+        "quantity": quantity,
+        "price": price,
+        "promotion": promotion,
+        "holiday": holiday,
+        "stock": stock,
+    }
     data = read_sales(source, asked, date_order)
     frame, roles = check(data, demand_contract(max_quarantined), REMEDY).frame, data.parts.roles
 
     # Data preparation: a grid of series, their sums and periods, with the demand behind stock-outs
     prepared = prepare_panel(frame, horizon, gaps, country)
     panel, names, clock = prepared.panel, prepared.series, prepared.clock
-    defaults = {"lead_time": lead_time, "review": review, "pack": pack, "minimum": minimum, "shelf_life": shelf_life,
-                "service": service}  # fmt: skip
+    defaults = {
+        "lead_time": lead_time,
+        "review": review,
+        "pack": pack,
+        "minimum": minimum,
+        "shelf_life": shelf_life,
+        "service": service,
+    }
     terms = item_terms(read_items(items, roles, defaults), names, frame, clock)
 
     # Modelling: every choice is made at origins whose targets lie before the test
@@ -139,8 +152,15 @@ def demand(
         return score_forecasts(choices(dict(config["ways"]))[2], raw, names, chosen.baseline)
 
     cases = score_forecasts(centre, raw, names, chosen.baseline)
-    held = contest(f"demand-{engine}-{data.name}", {"ways": chosen.ways_used.load(dict[str, str]), "seed": seed}, cases,
-                   on=raw, metric="wape", better="lower", rescore=rescore)  # fmt: skip
+    held = contest(
+        f"demand-{engine}-{data.name}",
+        {"ways": chosen.ways_used.load(dict[str, str]), "seed": seed},
+        cases,
+        on=raw,
+        metric="wape",
+        better="lower",
+        rescore=rescore,
+    )
     simple = simple_quantiles(validation, raw, names, chosen.baseline)
     found = evaluate_forecasts(test, raw, simple, names, chosen.baseline, held.rival)
     rolled = used_forecasts(plan.origins, plan.steps, plan.forecast)
@@ -149,12 +169,35 @@ def demand(
 
     # Deployment
     findings = describe_demand(
-        roles, clock, panel, names, prepared.counts, test, future, chosen.ways, chosen.models, chosen.weights, adding,
-        chosen.baseline, found.models, found.levels, found.coverage, found.gains, played.rules, played.naive,
-        found.metrics, saved, orders, len(plan.drawn),
-    )  # fmt: skip
-    tables = {"orders": list_orders(orders, roles), "forecasts": list_forecasts(future, names, clock, roles),
-              "test": list_forecasts(test, names, clock, roles), "replay": played.items}  # fmt: skip
+        roles,
+        clock,
+        panel,
+        names,
+        prepared.counts,
+        test,
+        future,
+        chosen.ways,
+        chosen.models,
+        chosen.weights,
+        adding,
+        chosen.baseline,
+        found.models,
+        found.levels,
+        found.coverage,
+        found.gains,
+        played.rules,
+        played.naive,
+        found.metrics,
+        saved,
+        orders,
+        len(plan.drawn),
+    )
+    tables = {
+        "orders": list_orders(orders, roles),
+        "forecasts": list_forecasts(future, names, clock, roles),
+        "test": list_forecasts(test, names, clock, roles),
+        "replay": played.items,
+    }
     model = {"weights": chosen.weights, "intervals": intervals, "boosting": boosted[-1]}
     return publish(findings, held, model=model, tables=tables)
 

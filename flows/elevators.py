@@ -69,9 +69,17 @@ def elevators(
     # Deployment
     table = describe_lifts(readings, lifts.frame, estimates)
     findings = describe_elevators(
-        source, data.parts.service, readings, table, outages, network, coverage,
-        tested.by_day if tested else None, tested.metrics if tested else [], forecast,
-    )  # fmt: skip
+        source,
+        data.parts.service,
+        readings,
+        table,
+        outages,
+        network,
+        coverage,
+        tested.by_day if tested else None,
+        tested.metrics if tested else [],
+        forecast,
+    )
     model, held = ({"network": network}, tested.held) if tested else (None, None)
     return publish(findings, held, model=model, tables={"lifts": table, "outages": outages})
 

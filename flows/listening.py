@@ -72,17 +72,37 @@ def listening(
 
     # Deployment
     asked = Asked(
-        zone=zone, export_zone=export_zone, session_gap=session_gap, double_seconds=double_seconds,
-        layouts=read.layouts.load(list[str]), records=records,
-    )  # fmt: skip
+        zone=zone,
+        export_zone=export_zone,
+        session_gap=session_gap,
+        double_seconds=double_seconds,
+        layouts=read.layouts.load(list[str]),
+        records=records,
+    )
     findings = describe_listening(
-        asked, review, plays, counts.by_year, counts.by_month, counts.by_day, ranks,
-        habits.clock, habits.streaks, habits.sessions, sifted.counts, checked.report, metrics,
-    )  # fmt: skip
+        asked,
+        review,
+        plays,
+        counts.by_year,
+        counts.by_month,
+        counts.by_day,
+        ranks,
+        habits.clock,
+        habits.streaks,
+        habits.sessions,
+        sifted.counts,
+        checked.report,
+        metrics,
+    )
     tables = {
-        "years": counts.by_year, "months": counts.by_month, "days": counts.by_day, "top": ranks,
-        "clock": habits.clock, "streaks": habits.streaks, "sessions": habits.sessions,
-    }  # fmt: skip
+        "years": counts.by_year,
+        "months": counts.by_month,
+        "days": counts.by_day,
+        "top": ranks,
+        "clock": habits.clock,
+        "streaks": habits.streaks,
+        "sessions": habits.sessions,
+    }
     return publish(findings, tables=tables)
 
 

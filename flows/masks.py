@@ -90,8 +90,9 @@ def masks(
     if test := test or ("sample" if source == "sample" else ""):
         elsewhere, facts["other"] = engine.judge_elsewhere(ours, test, worn, absent, wrong)
         other = elsewhere.table
-    controls = run_controls(data.frame, crops.faces, engine.plain(), split.y, split.train, split.test, split.naive,
-                            len(classes), seed)  # fmt: skip
+    controls = run_controls(
+        data.frame, crops.faces, engine.plain(), split.y, split.train, split.test, split.naive, len(classes), seed
+    )
     held = contest(
         f"masks-{data.name}",
         {"recipe": ours.choice.recipe.name, "seed": seed},
@@ -101,19 +102,42 @@ def masks(
         rescore=engine.rescore,
     )
     found = measure(
-        judged.table, other, controls.files, controls.crops, controls.colours, controls.naive, chosen.right,
-        select(groups.groups, split.train), split.facts, classes, held.rival, miss_cost, alarm_cost,
-    )  # fmt: skip
+        judged.table,
+        other,
+        controls.files,
+        controls.crops,
+        controls.colours,
+        controls.naive,
+        chosen.right,
+        select(groups.groups, split.train),
+        split.facts,
+        classes,
+        held.rival,
+        miss_cost,
+        alarm_cost,
+    )
 
     # Deployment
     film = (crops.wholes, split.test, crops.table, ours.model.lite8, ours.known)
     speed = measure_speed(*film) if way.detect else None
     seen = look(look_at, ours.model.lite8, ours.known, seconds, window) if look_at else None
     findings = describe_masks(
-        found.metrics, found.classes, found.reliability, chosen.table, ours.choice, ours.known, facts, groups.evidence,
-        judged.table, wrong_faces(judged.table, crops.faces, split.test), way.why, crops.table, data.frame,
-        speed, *((seen.facts, seen.table, seen.tiles) if seen else (None, None, None)),
-    )  # fmt: skip
+        found.metrics,
+        found.classes,
+        found.reliability,
+        chosen.table,
+        ours.choice,
+        ours.known,
+        facts,
+        groups.evidence,
+        judged.table,
+        wrong_faces(judged.table, crops.faces, split.test),
+        way.why,
+        crops.table,
+        data.frame,
+        speed,
+        *((seen.facts, seen.table, seen.tiles) if seen else (None, None, None)),
+    )
     tables = {"faces": list_faces(judged.table, other)} | ({"looked_at": seen.table} if seen else {})
     forms = {"model": ours.model.model, "model_float": ours.model.lite, "model_8bit": ours.model.lite8}
     return publish(findings, held, model=forms | {"recognition": ours.known}, tables=tables)

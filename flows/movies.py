@@ -93,13 +93,29 @@ def movies(
 
     # Deployment
     findings = describe_movies(
-        source, checked.frame, split.test, split.bands, compared.table, name, predictions, filled, found.metrics,
-        found.coverage, found.concentration, lacking.record, lacking.table, level,
-    )  # fmt: skip
+        source,
+        checked.frame,
+        split.test,
+        split.bands,
+        compared.table,
+        name,
+        predictions,
+        filled,
+        found.metrics,
+        found.coverage,
+        found.concentration,
+        lacking.record,
+        lacking.table,
+        level,
+    )
     answers = {
-        "model": fitted.model, "back": fitted.back, "low": ends.low, "high": ends.high, "calibration": ends.calibration,
+        "model": fitted.model,
+        "back": fitted.back,
+        "low": ends.low,
+        "high": ends.high,
+        "calibration": ends.calibration,
         "films": checked.frame,
-    }  # fmt: skip
+    }
     return publish(findings, held, model=answers, tables={"filled": filled})
 
 

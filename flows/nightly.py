@@ -14,10 +14,7 @@ from tasks.publishing.publish import publish
 
 
 @case
-def nightly(
-    cases: list[str] | None = None,
-    minutes: Annotated[float, Field(gt=0, le=1440)] = 240.0,
-) -> Path:
+def nightly(cases: list[str] | None = None, minutes: Annotated[float, Field(gt=0, le=1440)] = 240.0) -> Path:
     """Did every case answer last night, and has anything drifted?
 
     The answer serves whoever looks after the cases: where to look first in the morning. It is good when every case

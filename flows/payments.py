@@ -5,12 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.cases.payments.evaluation import (
-    evaluate_segments,
-    evaluate_truth,
-    score_champion_segments,
-    score_segments,
-)
+from tasks.cases.payments.evaluation import evaluate_segments, evaluate_truth, score_champion_segments, score_segments
 from tasks.cases.payments.features.vendors import vendor_features
 from tasks.cases.payments.features.with_pandas import sum_with_pandas
 from tasks.cases.payments.features.with_spark import sum_with_spark
@@ -89,9 +84,23 @@ def payments(
     # Deployment
     tables = published_tables(cells, vendors, features.vendors, labels, summed.unusual, summed.repeated)
     findings = describe_payments(
-        source, used, lines, cells, vendors, features.vendors, features.scaled, labels, naive, segments.scores,
-        tables.unusual, tables.repeated, summed.counts, segments.judged, metrics, truth,
-    )  # fmt: skip
+        source,
+        used,
+        lines,
+        cells,
+        vendors,
+        features.vendors,
+        features.scaled,
+        labels,
+        naive,
+        segments.scores,
+        tables.unusual,
+        tables.repeated,
+        summed.counts,
+        segments.judged,
+        metrics,
+        truth,
+    )
     asked_with = {"model": segments.model, "raw": features.raw, "learned": features.vendors}
     return publish(findings, held, model=asked_with, tables=dict(tables.parts))
 

@@ -81,22 +81,26 @@ def pedestrians(
     config = {"state": state, "trend": trend}
     scored = backtest_week(merged.days, cases, state, trend)
     held = contest(
-        f"pedestrians-{data.name}",
-        config,
-        scores(config),
-        on=cases,
-        metric=PRIMARY,
-        better="lower",
-        rescore=scores,
+        f"pedestrians-{data.name}", config, scores(config), on=cases, metric=PRIMARY, better="lower", rescore=scores
     )
     chosen = choose_place(found.places, found.changes, place)
     metrics = measure_pedestrians(scored, held.rival, found.changes, found.places, chosen)
 
     # Deployment
     findings = describe_pedestrians(
-        merged.report, merged.hours, merged.days, found.changes, found.places, found.expected,
-        weekday_means(merged.days, found.changes), monthly_means(found.expected), scored, metrics, chosen, false_alarms,
-    )  # fmt: skip
+        merged.report,
+        merged.hours,
+        merged.days,
+        found.changes,
+        found.places,
+        found.expected,
+        weekday_means(merged.days, found.changes),
+        monthly_means(found.expected),
+        scored,
+        metrics,
+        chosen,
+        false_alarms,
+    )
     tables = {"changes": found.changes, "places": found.places, "days": found.expected}
     return publish(findings, held, model={"expected": found.expected, "changes": found.changes}, tables=tables)
 

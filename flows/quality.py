@@ -16,13 +16,7 @@ from tasks.cases.quality.ingestion.table import read_products
 from tasks.cases.quality.report.compose import describe_quality
 from tasks.cases.quality.report.tables import drawn_inputs, list_predictions
 from tasks.cases.quality.training.derive import derive_inputs
-from tasks.cases.quality.training.models import (
-    Calibration,
-    choose_model,
-    compare_models,
-    fit_model,
-    predict_products,
-)
+from tasks.cases.quality.training.models import Calibration, choose_model, compare_models, fit_model, predict_products
 from tasks.cases.quality.training.rules import find_rules, test_rules
 from tasks.cases.quality.validation import REMEDY, quality_contract
 from tasks.evaluation.contest import contest
@@ -122,24 +116,59 @@ def quality(
         rescore=rescore,
     )
     found = evaluate_products(
-        split.y_test, split.groups_test, predictions, baseline, held.rival, roles.kind, bool(roles.time or roles.group),
-        miss_cost, alarm_cost, simple, seed,
-    )  # fmt: skip
+        split.y_test,
+        split.groups_test,
+        predictions,
+        baseline,
+        held.rival,
+        roles.kind,
+        bool(roles.time or roles.group),
+        miss_cost,
+        alarm_cost,
+        simple,
+        seed,
+    )
     importance = measure_importance(split.test, split.y_test, ours.model, recipe, roles.kind, name, classes, seed)
     tested = test_rules(rules, split.test, split.y_test, recipe, names)
     charts = chart_inputs(split.train, split.y_train, recipe, roles.kind, seed)
     asked = ask_what_if(
-        *learn, split.test, ours.model, ours.calibration, name, changes, allowed, goal,
-        drawn_inputs(importance, changes).load(list[str]), seed,
-    )  # fmt: skip
+        *learn,
+        split.test,
+        ours.model,
+        ours.calibration,
+        name,
+        changes,
+        allowed,
+        goal,
+        drawn_inputs(importance, changes).load(list[str]),
+        seed,
+    )
 
     # Deployment
     findings = describe_quality(
-        roles, split.y_train, split.y_test, predictions, choice, compared.table, chosen.aside, derived.tried,
-        found.metrics, found.curve, found.reliability, found.null, importance, tested.table, charts.table,
-        charts.points, charts.limits, asked.table, asked.smallest, asked.search, asked.curves,
+        roles,
+        split.y_train,
+        split.y_test,
+        predictions,
+        choice,
+        compared.table,
+        chosen.aside,
+        derived.tried,
+        found.metrics,
+        found.curve,
+        found.reliability,
+        found.null,
+        importance,
+        tested.table,
+        charts.table,
+        charts.points,
+        charts.limits,
+        asked.table,
+        asked.smallest,
+        asked.search,
+        asked.curves,
         ours.calibration.load(Calibration).way,
-    )  # fmt: skip
+    )
     tables = {
         "predictions": list_predictions(split.test, split.y_test, predictions, roles, tested.rows),
         "rules": tested.table,

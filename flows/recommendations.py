@@ -102,10 +102,27 @@ def recommendations(
 
     # Deployment
     findings = describe_recommendations(
-        ratings, users, films, predicted, by_stars, by_lists, bands, ranked.shown, stars.tried_biases, stars.tried_als,
-        lists.tried_als, lists.tried_items, next_films, similar, metrics, lists.choice, stars.choice,
-        data.parts.replaced, split, relevant,
-    )  # fmt: skip
+        ratings,
+        users,
+        films,
+        predicted,
+        by_stars,
+        by_lists,
+        bands,
+        ranked.shown,
+        stars.tried_biases,
+        stars.tried_als,
+        lists.tried_als,
+        lists.tried_items,
+        next_films,
+        similar,
+        metrics,
+        lists.choice,
+        stars.choice,
+        data.parts.replaced,
+        split,
+        relevant,
+    )
     answers = {"lists": final, "films": films, "recommendations": next_films}
     answers |= {f"stars_{name}": part for name, part in stars.model.parts.items()}
     return publish(findings, held, model=answers, tables={"recommendations": next_films, "similar": similar})

@@ -115,9 +115,21 @@ def rentals(
     # Deployment
     worst = worst_errors(predictions, chosen)
     findings = describe_rentals(
-        source, chosen, prepared.derived, split.table, ours.search, scores, predictions, worst, metrics,
-        money, unpriced, importance, engines, growth,
-    )  # fmt: skip
+        source,
+        chosen,
+        prepared.derived,
+        split.table,
+        ours.search,
+        scores,
+        predictions,
+        worst,
+        metrics,
+        money,
+        unpriced,
+        importance,
+        engines,
+        growth,
+    )
     tables = {"predictions": predictions, "search": ours.search, "scores": scores, "unpriced": unpriced}
     return publish(findings, held, model=ours.artifacts, tables=tables)
 

@@ -112,12 +112,22 @@ def similarity(
     # Deployment
     coordinates = map_coordinates(ours.vectors)
     findings = describe_similarity(
-        Searched(place=place, choice=choice, index=index, keep=keep), manifest, ours.vectors, queries.table,
-        queries.scores, queries.quarantine, found, twice,
-        coordinates, place_on_map(coordinates, ours.vectors, queries.vectors),
-        quality, compare_features({choice.name: retrieval, "handcrafted": evaluate_retrieval(simple)}), scored, metrics,
+        Searched(place=place, choice=choice, index=index, keep=keep),
+        manifest,
+        ours.vectors,
+        queries.table,
+        queries.scores,
+        queries.quarantine,
+        found,
+        twice,
+        coordinates,
+        place_on_map(coordinates, ours.vectors, queries.vectors),
+        quality,
+        compare_features({choice.name: retrieval, "handcrafted": evaluate_retrieval(simple)}),
+        scored,
+        metrics,
         place.collection,
-    )  # fmt: skip
+    )
     answers = {"index": built, "whitening": ours.whitening, "manifest": manifest, "duplicates": duplicates}
     if held.promoted:
         answers["small"] = keep_small(manifest, place.collection)

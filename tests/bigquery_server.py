@@ -20,8 +20,14 @@ import duckdb
 
 Answer = tuple[int, Any]
 TABLE = "some-project.samples.natality"
-KINDS = {"BIGINT": "INTEGER", "DOUBLE": "FLOAT", "BOOLEAN": "BOOLEAN", "VARCHAR": "STRING", "INTEGER": "INTEGER",
-         "HUGEINT": "INTEGER"}  # fmt: skip
+KINDS = {
+    "BIGINT": "INTEGER",
+    "DOUBLE": "FLOAT",
+    "BOOLEAN": "BOOLEAN",
+    "VARCHAR": "STRING",
+    "INTEGER": "INTEGER",
+    "HUGEINT": "INTEGER",
+}
 
 
 def refused(status: int, reason: str, message: str) -> Answer:
@@ -63,10 +69,14 @@ class BigQuery:
     def account(self) -> dict[str, str]:
         """Return the key of a service account whose tokens this server makes."""
         return {
-            "type": "service_account", "project_id": "some-project", "private_key_id": "1", "client_id": "1",
-            "private_key": private_key(), "client_email": "reader@some-project.iam.gserviceaccount.com",
+            "type": "service_account",
+            "project_id": "some-project",
+            "private_key_id": "1",
+            "client_id": "1",
+            "private_key": private_key(),
+            "client_email": "reader@some-project.iam.gserviceaccount.com",
             "token_uri": f"{self.address}/token",
-        }  # fmt: skip
+        }
 
     def expire(self) -> None:
         """Take no token any more that was handed out."""
@@ -120,18 +130,28 @@ class BigQuery:
         ]
         rows = duckdb.connect().execute("SELECT count(*) FROM read_parquet(?)", [str(self.file)]).fetchone()
         return {
-            "tableReference": {"projectId": project, "datasetId": dataset, "tableId": table}, "type": "TABLE",
-            "schema": {"fields": fields}, "numRows": str(rows[0] if rows else 0), "numBytes": str(self.size),
+            "tableReference": {"projectId": project, "datasetId": dataset, "tableId": table},
+            "type": "TABLE",
+            "schema": {"fields": fields},
+            "numRows": str(rows[0] if rows else 0),
+            "numBytes": str(self.size),
             "lastModifiedTime": str(self.modified),
-        }  # fmt: skip
+        }
 
     def _insert(self, body: dict[str, Any]) -> Answer:
         self.sent.append(body)
         asked, reference = body["configuration"]["query"], body["jobReference"]
-        statistics = {"totalBytesProcessed": str(self.scanned),
-                      "query": {"totalBytesProcessed": str(self.scanned), "totalBytesBilled": "0"}}  # fmt: skip
-        resource = {"id": reference["jobId"], "jobReference": {**reference, "location": "US"}, "statistics": statistics,
-                    "configuration": body["configuration"], "status": {"state": "DONE"}}  # fmt: skip
+        statistics = {
+            "totalBytesProcessed": str(self.scanned),
+            "query": {"totalBytesProcessed": str(self.scanned), "totalBytesBilled": "0"},
+        }
+        resource = {
+            "id": reference["jobId"],
+            "jobReference": {**reference, "location": "US"},
+            "statistics": statistics,
+            "configuration": body["configuration"],
+            "status": {"state": "DONE"},
+        }
         if body["configuration"].get("dryRun"):
             return 200, resource
         most = int(asked.get("maximumBytesBilled", 10**18))
@@ -166,17 +186,26 @@ class BigQuery:
         most = min(int(query.get("maxResults", ["1000000"])[0]), self.page)
         rows = job["rows"][start : start + most]
         told = {
-            "jobReference": job["resource"]["jobReference"], "jobComplete": True, "totalRows": str(len(job["rows"])),
-            "schema": {"fields": job["columns"]}, "totalBytesProcessed": str(self.scanned),
+            "jobReference": job["resource"]["jobReference"],
+            "jobComplete": True,
+            "totalRows": str(len(job["rows"])),
+            "schema": {"fields": job["columns"]},
+            "totalBytesProcessed": str(self.scanned),
             "rows": [{"f": [{"v": _text(value)} for value in row]} for row in rows],
-        }  # fmt: skip
+        }
         return told | ({"pageToken": str(start + most)} if start + most < len(job["rows"]) else {})
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(
-        value, float
-    ) else str(value)  # fmt: skip
+    return (
+        None
+        if value is None
+        else str(value).lower()
+        if isinstance(value, bool)
+        else repr(value)
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 @contextmanager

@@ -23,9 +23,16 @@ def ledger_of(costs: pd.DataFrame, currency: str = "") -> Ledger:
 
 def charges(rows: list[dict[str, object]] | pd.DataFrame) -> pd.DataFrame:
     """Return charges in FOCUS columns; what a row leaves out is empty, its currency EUR, its effective cost billed."""
-    usual = dict.fromkeys(COLUMNS, "") | dict.fromkeys(NUMBERS, np.nan) | {
-        "BillingCurrency": "EUR", "ChargeCategory": "Usage", "ProviderName": "Microsoft", "x_Export": "Azure actual",
-    }  # fmt: skip
+    usual = (
+        dict.fromkeys(COLUMNS, "")
+        | dict.fromkeys(NUMBERS, np.nan)
+        | {
+            "BillingCurrency": "EUR",
+            "ChargeCategory": "Usage",
+            "ProviderName": "Microsoft",
+            "x_Export": "Azure actual",
+        }
+    )
     given = pd.DataFrame(rows)
     frame = pd.DataFrame({name: given.get(name, value) for name, value in usual.items()}, index=given.index)
     frame = frame.fillna({name: value for name, value in usual.items() if isinstance(value, str) and name not in DAYS})
@@ -56,11 +63,16 @@ def month_ledger(
     """Return the ledger of a month in which nothing happens: a weekly pattern, persistent and skewed noise."""
     dates, costs = month_costs(seed, days, resources, persistence, skewed)
     number = np.repeat(np.arange(resources), days)
-    frame = pd.DataFrame({
-        "ChargePeriodStart": np.tile(dates, resources), "BilledCost": costs.ravel(), "x_ResourceGroup": "g",
-        "ServiceName": [f"S{n % 3}" for n in number], "ResourceName": [f"r{n}" for n in number],
-        "ResourceId": [f"/r{n}" for n in number],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "ChargePeriodStart": np.tile(dates, resources),
+            "BilledCost": costs.ravel(),
+            "x_ResourceGroup": "g",
+            "ServiceName": [f"S{n % 3}" for n in number],
+            "ResourceName": [f"r{n}" for n in number],
+            "ResourceId": [f"/r{n}" for n in number],
+        }
+    )
     return ledger_of(charges(frame)).frame
 
 

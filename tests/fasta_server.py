@@ -13,10 +13,17 @@ Answer = tuple[int, dict[str, str], bytes]
 
 def facility(equipment: int, station: int = 1, state: str = "ACTIVE", **more: Any) -> dict[str, Any]:
     return {
-        "equipmentnumber": equipment, "type": "ELEVATOR", "description": f"zu Gleis {equipment}", "state": state,
-        "stateExplanation": "available", "stationnumber": station, "operatorname": "DB InfraGO",
-        "geocoordX": 10.0 + station / 50, "geocoordY": 50.0 + equipment / 1000, **more,
-    }  # fmt: skip
+        "equipmentnumber": equipment,
+        "type": "ELEVATOR",
+        "description": f"zu Gleis {equipment}",
+        "state": state,
+        "stateExplanation": "available",
+        "stationnumber": station,
+        "operatorname": "DB InfraGO",
+        "geocoordX": 10.0 + station / 50,
+        "geocoordY": 50.0 + equipment / 1000,
+        **more,
+    }
 
 
 class Api:

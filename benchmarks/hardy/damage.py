@@ -105,8 +105,11 @@ def run(place: Place, trials: int, seed: int, only: Sequence[str] = ()) -> list[
     """Run the trials, as many as there are kinds and ways; return what went wrong."""
     truth = place.warm(FLOWS)
     place.reset()
-    chosen = [(number, *what) for number, what in enumerate(TRIALS[:trials], start=1)
-              if not only or {str(number), *what} & set(only)]  # fmt: skip
+    chosen = [
+        (number, *what)
+        for number, what in enumerate(TRIALS[:trials], start=1)
+        if not only or {str(number), *what} & set(only)
+    ]
     wrong = [trial(place, number, kind, way, seed, truth) for number, kind, way in chosen]
     bad = [text for text in wrong if text]
     print(f"{len(chosen) - len(bad)} of {len(chosen)} trials: right at once, or one sentence and right then")

@@ -16,10 +16,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 LIBRARIES = (
-    "numpy", "pandas", "pyarrow.parquet", "matplotlib.figure", "sklearn.ensemble", "scipy.stats", "jinja2", "prefect",
-    "prefect.artifacts", "prefect.events.worker", "tasks.platform.case", "tasks.platform.orchestration",
-    "tasks.publishing.publish", "tasks.publishing.page", "tasks.evaluation.contest", "tasks.validation.tables",
-)  # fmt: skip
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "matplotlib.figure",
+    "sklearn.ensemble",
+    "scipy.stats",
+    "jinja2",
+    "prefect",
+    "prefect.artifacts",
+    "prefect.events.worker",
+    "tasks.platform.case",
+    "tasks.platform.orchestration",
+    "tasks.publishing.publish",
+    "tasks.publishing.page",
+    "tasks.evaluation.contest",
+    "tasks.validation.tables",
+)
 
 
 def prepare(environment: dict[str, str]) -> None:

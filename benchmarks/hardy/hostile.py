@@ -149,8 +149,11 @@ def trial(place: Place, one: Dealt, seed: int) -> tuple[list[str], str, float]:
     elif said.status and same and not wrong:
         wrong.append(f"refused for what lies beside: {said.sentences[0][:300]}")
     told_ = ended if said.status == 0 else (said.sentences or ["nothing"])[0][:150]
-    print(f"{one.number:>3} {one.case.name:<15} {one.attack:<15} {'; '.join(wrong[:3])[:600] or told_} "
-          f"({took:.0f} s, {peak:,.0f} MB)", flush=True)  # fmt: skip
+    print(
+        f"{one.number:>3} {one.case.name:<15} {one.attack:<15} {'; '.join(wrong[:3])[:600] or told_} "
+        f"({took:.0f} s, {peak:,.0f} MB)",
+        flush=True,
+    )
     if wrong:
         (folder / "said.txt").write_text(f"{said.out}\n{said.err}")
     else:
@@ -162,8 +165,13 @@ def run(place: Place, trials: int, seed: int, only: Sequence[str] = ()) -> list[
     """Run the trials; return what went wrong."""
     os.umask(0o022)
     names = {case.name for case in CASES}
-    chosen = [one for one in dealt(trials, seed) if not only or {str(one.number), one.case.name, one.attack} & set(only)
-              or any(_within(one.number, word) for word in only if word not in names)]  # fmt: skip
+    chosen = [
+        one
+        for one in dealt(trials, seed)
+        if not only
+        or {str(one.number), one.case.name, one.attack} & set(only)
+        or any(_within(one.number, word) for word in only if word not in names)
+    ]
     bad: list[str] = []
     ends: Counter[str] = Counter()
     highest = (0.0, "none")

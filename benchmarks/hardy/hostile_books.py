@@ -134,8 +134,12 @@ def _parquet(table: Table, extra: dict[str, object]) -> Path:
     cells = [[cell.rstrip(";") for cell in row[:width]] for row in rows[1:] if len(row) >= width]
     columns = {name: pa.array([row[at] for row in cells]) for at, name in enumerate(header)}
     index = pa.array([0] * len(cells), pa.int32())  # one value for all rows is held once
-    columns |= {name: pa.DictionaryArray.from_arrays(index, pa.array([value])) if isinstance(value, str)
-                else pa.array([value] * len(cells)) for name, value in extra.items()}  # fmt: skip
+    columns |= {
+        name: pa.DictionaryArray.from_arrays(index, pa.array([value]))
+        if isinstance(value, str)
+        else pa.array([value] * len(cells))
+        for name, value in extra.items()
+    }
     target = table.file.with_suffix(".parquet")
     table.file.unlink()
     pq.write_table(pa.table(columns), target)
@@ -144,8 +148,11 @@ def _parquet(table: Table, extra: dict[str, object]) -> Path:
 
 def hostile_parquet(table: Table, _: random.Random) -> Path:
     """Be a Parquet file of hostile names and cells, with text, bytes and lists."""
-    return _parquet(table, dict(zip(EVERYTHING, reversed(EVERYTHING), strict=True))
-                    | {"bytes": b"\x1b[31m\xff\x00", "list": ["<script>planted()</script>"] * 3})  # fmt: skip
+    return _parquet(
+        table,
+        dict(zip(EVERYTHING, reversed(EVERYTHING), strict=True))
+        | {"bytes": b"\x1b[31m\xff\x00", "list": ["<script>planted()</script>"] * 3},
+    )
 
 
 def parquet_bomb(table: Table, _: random.Random) -> Path:
@@ -166,7 +173,12 @@ def cut_parquet(table: Table, chance: random.Random) -> Path:
 
 
 ATTACKS: dict[str, Attack] = {
-    "laughs": laughs, "entity": entity, "sheet-bomb": sheet_bomb, "far-cells": far_cells, "hostile-book": hostile_book,
-    "hostile-parquet": hostile_parquet, "cut-parquet": cut_parquet,
+    "laughs": laughs,
+    "entity": entity,
+    "sheet-bomb": sheet_bomb,
+    "far-cells": far_cells,
+    "hostile-book": hostile_book,
+    "hostile-parquet": hostile_parquet,
+    "cut-parquet": cut_parquet,
     "parquet-bomb": parquet_bomb,
-}  # fmt: skip
+}

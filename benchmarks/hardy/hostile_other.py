@@ -37,8 +37,11 @@ def odd_json(folder: Path, chance: random.Random) -> Path:
             row[chance.choice(sorted(row))] = chance.choice(odd)
         text = json.dumps(rows)
         number = chance.choice(("1e999", "9" * 4_400, "NaN", "-Infinity", '"\\ud800"', "1" * 30))
-        file.write_text(text.replace('"equipmentnumber": 1', f'"equipmentnumber": {number}, "equipmentnumber": 1', 1)
-                        .replace('"geocoordX": 13', f'"geocoordX": {number}, "old": 13', 2))  # fmt: skip
+        file.write_text(
+            text.replace('"equipmentnumber": 1', f'"equipmentnumber": {number}, "equipmentnumber": 1', 1).replace(
+                '"geocoordX": 13', f'"geocoordX": {number}, "old": 13', 2
+            )
+        )
     return folder
 
 
@@ -82,9 +85,13 @@ def one_bad(folder: Path, chance: random.Random) -> Path:
 
 
 JSON: dict[str, Attack] = {
-    "nested-json": nested_json, "odd-json": odd_json, "told-json": told_json, "huge-json": huge_json,
-    "named-json": named_json, "one-bad": one_bad,
-}  # fmt: skip
+    "nested-json": nested_json,
+    "odd-json": odd_json,
+    "told-json": told_json,
+    "huge-json": huge_json,
+    "named-json": named_json,
+    "one-bad": one_bad,
+}
 
 
 def _text(folder: Path) -> Path:
@@ -140,9 +147,12 @@ def chapters(folder: Path, _: random.Random) -> Path:
 
 
 TEXT: dict[str, Attack] = {
-    "told-text": told_text, "endless-word": endless_word, "odd-bytes": odd_bytes, "named-text": named_text,
+    "told-text": told_text,
+    "endless-word": endless_word,
+    "odd-bytes": odd_bytes,
+    "named-text": named_text,
     "chapters": chapters,
-}  # fmt: skip
+}
 
 
 def _births(folder: Path) -> Path:
@@ -223,6 +233,10 @@ def bomb(folder: Path, _: random.Random) -> Path:
 
 
 WAREHOUSE: dict[str, Attack] = {
-    "sql-names": sql_names, "sql-columns": sql_columns, "cut": cut, "other-types": other_types,
-    "wide-numbers": wide_numbers, "many-rows": bomb,
-}  # fmt: skip
+    "sql-names": sql_names,
+    "sql-columns": sql_columns,
+    "cut": cut,
+    "other-types": other_types,
+    "wide-numbers": wide_numbers,
+    "many-rows": bomb,
+}

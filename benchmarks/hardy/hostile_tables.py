@@ -175,8 +175,12 @@ def deep_json(table: Table, chance: random.Random) -> Path:
 def ragged(table: Table, chance: random.Random) -> Path:
     """Let rows have any number of cells."""
     rows = table.rows()
-    table.write([row if number <= table.header or number % 9 else row[: chance.randrange(len(row))] + EVERYTHING * 3
-                 for number, row in enumerate(map(tuple, rows))])  # type: ignore[misc]  # fmt: skip
+    table.write(
+        [
+            row if number <= table.header or number % 9 else row[: chance.randrange(len(row))] + EVERYTHING * 3
+            for number, row in enumerate(map(tuple, rows))
+        ]
+    )  # type: ignore[misc]
     return table.file
 
 
@@ -225,10 +229,27 @@ def raw_deflate(table: Table, _: random.Random) -> Path:
 
 BESIDE: dict[str, Attack] = {f"beside-{kind}": beside(kind) for kind in KINDS}  # the answer stays
 PLAIN: dict[str, Attack] = {
-    **{f"within-{kind}": within(kind) for kind in KINDS}, "huge-numbers": huge_numbers, "hostile-names": hostile_names,
-    "renamed": renamed, "twice": twice, "million-columns": million_columns, "endless-quote": endless_quote,
-    "huge-cell": huge_cell, "long-line": long_line, "nul": nul, "stray-bytes": stray_bytes, "half-utf16": half_utf16,
-    "gzip-bomb": gzip_bomb, "zip-escapes": zip_escapes, "deep-json": deep_json, "ragged": ragged, "quotes": quotes,
-    "nothing": nothing, "named": named, "device": device, "deep-file": deep_file, "damaged-gzip": raw_deflate,
-}  # fmt: skip
+    **{f"within-{kind}": within(kind) for kind in KINDS},
+    "huge-numbers": huge_numbers,
+    "hostile-names": hostile_names,
+    "renamed": renamed,
+    "twice": twice,
+    "million-columns": million_columns,
+    "endless-quote": endless_quote,
+    "huge-cell": huge_cell,
+    "long-line": long_line,
+    "nul": nul,
+    "stray-bytes": stray_bytes,
+    "half-utf16": half_utf16,
+    "gzip-bomb": gzip_bomb,
+    "zip-escapes": zip_escapes,
+    "deep-json": deep_json,
+    "ragged": ragged,
+    "quotes": quotes,
+    "nothing": nothing,
+    "named": named,
+    "device": device,
+    "deep-file": deep_file,
+    "damaged-gzip": raw_deflate,
+}
 ATTACKS = BESIDE | PLAIN | hostile_books.ATTACKS

@@ -45,8 +45,9 @@ def trial(place: Place, number: int, kind: str, seed: int, truth: dict[str, Any]
     wrong = same_answer(after, truth[flow]) or ("; ".join(moment.wrong) if moment.wrong else "")
     print(
         f"{number:>3} {kind:<10} {flow:<12} {forgotten:>3} forgotten; killed {moment.told}; again:"
-        f" {wrong or 'same answer'} ({time.monotonic() - clock:.0f} s)", flush=True,
-    )  # fmt: skip
+        f" {wrong or 'same answer'} ({time.monotonic() - clock:.0f} s)",
+        flush=True,
+    )
     return wrong
 
 
@@ -201,8 +202,11 @@ def run(place: Place, trials: int, seed: int, only: Sequence[str] = ()) -> list[
         place.reset()
     kinds = KINDS[:]
     random.Random(seed).shuffle(kinds)  # noqa: S311
-    chosen = [(number, kind) for number, kind in enumerate(kinds[:trials], start=1)
-              if not only or {str(number), kind} & set(only)]  # fmt: skip
+    chosen = [
+        (number, kind)
+        for number, kind in enumerate(kinds[:trials], start=1)
+        if not only or {str(number), kind} & set(only)
+    ]
     wrong = [trial(place, number, kind, seed, truth) for number, kind in chosen]
     bad = [text for text in wrong if text]
     print(f"{len(chosen) - len(bad)} of {len(chosen)} trials: the same answer after the kill")

@@ -75,20 +75,31 @@ class Place:
         ours = ("CASEBOOK_", "PREFECT_")
         self.environment = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
         self.environment |= {
-            "CASEBOOK_HOME": str(self.home), "CASEBOOK_OUTPUT": str(self.home / "reports"), "CASEBOOK_OFFLINE": "true",
-            "CASEBOOK_TRACKING": "off", "CASEBOOK_SERVER_MINUTES": "3", "TMPDIR": str(self.temporary),
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), **settings,
-        }  # fmt: skip
+            "CASEBOOK_HOME": str(self.home),
+            "CASEBOOK_OUTPUT": str(self.home / "reports"),
+            "CASEBOOK_OFFLINE": "true",
+            "CASEBOOK_TRACKING": "off",
+            "CASEBOOK_SERVER_MINUTES": "3",
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            **settings,
+        }
 
     def start(self, *command: str, **settings: str) -> Any:
         """Start a Python program of ours in a session of its own; a flow as a fork (hardy/forked.py)."""
         if self.forks and not self.before and command[0].startswith("flows/"):
             return Forked(command, self.environment | settings)
         return subprocess.Popen(
-            [*self.before, sys.executable, *command], cwd=ROOT, env=self.environment | settings,
-            text=True, errors="replace", start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [*self.before, sys.executable, *command],
+            cwd=ROOT,
+            env=self.environment | settings,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
 
     def run(self, *command: str, **settings: str) -> Said:
         """Run a Python program of ours to its end; one that hangs is killed."""
@@ -176,9 +187,11 @@ class Place:
         runs = [item for item in (self.home / "reports").glob("*/*-*") if not (item / "report.html").exists()]
         unfinished = ("scratch", "store/.scratch")
         scratch = [item for folder in unfinished for item in (self.home / folder).glob("*")]
-        return odd + [str(item.relative_to(self.home)) for item in [*runs, *scratch]] + [
-            f"tmp/{item.relative_to(self.temporary)}" for item in sorted(self.temporary.rglob("*"))
-        ]  # fmt: skip
+        return (
+            odd
+            + [str(item.relative_to(self.home)) for item in [*runs, *scratch]]
+            + [f"tmp/{item.relative_to(self.temporary)}" for item in sorted(self.temporary.rglob("*"))]
+        )
 
     def age(self, days: float) -> None:
         """Let everything in the home look as if it had lain there for so many days more."""

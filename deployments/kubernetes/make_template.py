@@ -61,19 +61,24 @@ def manifest() -> dict[str, Any]:
             "limits": {"memory": "{{ memory }}"},
         },
         "securityContext": {
-            "runAsNonRoot": True, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
             *({"name": name, "mountPath": path} for name, path in FOLDERS.items()),
             {"name": "reports", "mountPath": "/reports"},
         ],
-    }  # fmt: skip
+    }
     pod = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "securityContext": {
-            "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001, "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "fsGroup": 10001,
+            "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [run],
@@ -81,7 +86,7 @@ def manifest() -> dict[str, Any]:
             *({"name": name, "emptyDir": {"sizeLimit": "20Gi"}} for name in FOLDERS),
             {"name": "reports", "persistentVolumeClaim": {"claimName": "{{ reports }}"}},
         ],
-    }  # fmt: skip
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -19,10 +19,16 @@ from tests.platform.browser import Browser, browser, executable
 
 BOOT = "b00t"
 PAGES = {
-    "": "What was found", "similar": "Similar pictures", "class": "Which class?", "mask": "A mask?",
-    "flat": "Price of a flat", "films": "What next?", "what-if": "What if?", "marathon": "Marathon",
+    "": "What was found",
+    "similar": "Similar pictures",
+    "class": "Which class?",
+    "mask": "A mask?",
+    "flat": "Price of a flat",
+    "films": "What next?",
+    "what-if": "What if?",
+    "marathon": "Marathon",
     "epidemic": "Epidemic",
-}  # fmt: skip
+}
 SEEN = """(() => {
     const main = document.querySelector('[data-testid="stMain"]');
     const busy = document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]');
@@ -40,8 +46,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
     (run / "report.html").write_text("<!doctype html><p>the whole report</p>", "utf-8")
     answer = "Films earned 3 <script>alert(1)</script> **millions** [here](http://evil.example)"
     answer += " www.evil.example me@evil.example"
-    result = {"flow": "movies", "run": run.name, "started": "2026-01-01T00:00:00+00:00", "answer": answer,
-              "verdict": {"met": True, "sentence": "good"}}  # fmt: skip
+    result = {
+        "flow": "movies",
+        "run": run.name,
+        "started": "2026-01-01T00:00:00+00:00",
+        "answer": answer,
+        "verdict": {"met": True, "sentence": "good"},
+    }
     (run / "result.json").write_text(json.dumps(result), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASEBOOK_HOME", str(folder / "home"))

@@ -9,9 +9,12 @@ from tasks.app.pages.epidemic import PEOPLE, STAGES, course, final_size
 
 
 @given(
-    r0=st.floats(0.5, 8), latent=st.floats(0.5, 14), infectious=st.floats(1, 21), first=st.integers(1, 500),
+    r0=st.floats(0.5, 8),
+    latent=st.floats(0.5, 14),
+    infectious=st.floats(1, 21),
+    first=st.integers(1, 500),
     less=st.floats(0, 1),
-)  # fmt: skip
+)
 @settings(max_examples=15)
 def test_nobody_is_lost_and_nobody_comes_back(
     r0: float, latent: float, infectious: float, first: int, less: float

@@ -77,9 +77,13 @@ def served(server: tuple[Child, Path], monkeypatch: pytest.MonkeyPatch) -> Child
 
 def alerts(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "deployments/alerts.py", *words], cwd=ROOT, env=os.environ | environment,
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "deployments/alerts.py", *words],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def alerts_here(capsys: pytest.CaptureFixture[str], *words: str, **environment: str) -> tuple[int, str]:
@@ -133,8 +137,10 @@ def test_each_trouble_reaches_the_webhook_once(
         wait_for(got, 3)
         time.sleep(5)  # none comes twice, and none too many
         assert sorted(item["subject"] for item in got) == [
-            "Casebook: movies crashed", "Casebook: movies failed", "Casebook: something has drifted",
-        ]  # fmt: skip
+            "Casebook: movies crashed",
+            "Casebook: movies failed",
+            "Casebook: something has drifted",
+        ]
         said = " ".join(item["body"] for item in got)
         for words in ("break their contract: 54 %", "The process died", "Drifted: rmse of movies."):
             assert words in said
@@ -206,8 +212,9 @@ def test_a_crashed_run_of_a_deployment_is_taken_up_again_and_no_other(
         assert other is not None
         assert other.is_crashed()
         assert sorted(item.name for item in client.read_automations()) == [
-            "casebook-recovery-again", "casebook-recovery-silent",
-        ]  # fmt: skip
+            "casebook-recovery-again",
+            "casebook-recovery-silent",
+        ]
         assert alerts_here(capsys, "--off")[0] == 0  # takes away what tells, and not what mends
         assert len(client.read_automations()) == 2
         assert alerts_here(capsys, "--recovery", "off")[0] == 0

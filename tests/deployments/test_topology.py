@@ -143,9 +143,13 @@ def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPat
 
 def command(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "deployments/topology.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=550,
+        [sys.executable, "deployments/topology.py", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=550,
         env=os.environ | {"CASEBOOK_HOME": str(home)},
-    )  # fmt: skip
+    )
 
 
 def test_status_of_what_was_never_started(home: Path) -> None:
@@ -176,8 +180,15 @@ def test_up_and_down_and_up_again(open_home: Path) -> None:
     assert done.returncode == 0, done.stderr
     noted = json.loads((open_home / "topology" / "processes.json").read_text())
     assert list(noted) == [
-        "postgres", "redis", "prefect", "prefect-services", "mlflow", "spark", "worker-1", "worker-2",
-    ]  # fmt: skip
+        "postgres",
+        "redis",
+        "prefect",
+        "prefect-services",
+        "mlflow",
+        "spark",
+        "worker-1",
+        "worker-2",
+    ]
     owners = {name: Path(f"/proc/{entry['pid']}").stat().st_uid for name, entry in noted.items()}
     assert owners["postgres"] != 0
     assert owners["redis"] != 0

@@ -64,9 +64,11 @@ def test_the_same_model_is_known_by_choices_data_metric_and_scores() -> None:
     champion = record(scores=scores, primary="mae", test_data="t")
     assert champion.is_same({"n": 1}, "t", "mae", scores)
     for config, data, metric, given_scores in (
-        ({"n": 2}, "t", "mae", scores), ({"n": 1}, "u", "mae", scores),
-        ({"n": 1}, "t", "rmse", scores), ({"n": 1}, "t", "mae", other),
-    ):  # fmt: skip
+        ({"n": 2}, "t", "mae", scores),
+        ({"n": 1}, "u", "mae", scores),
+        ({"n": 1}, "t", "rmse", scores),
+        ({"n": 1}, "t", "mae", other),
+    ):
         assert not champion.is_same(config, data, metric, given_scores)
 
 

@@ -40,8 +40,12 @@ def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str
     assert first["data"][0]["rows"] == 100_000
     assert first["quarantine"]["total"] == sum(QUIRKS.values())
     page = Path(report).read_text()
-    for title in ("How large is that beside the spread?", "What is behind it?", "How did it change?",
-                  "What did the question take?"):  # fmt: skip
+    for title in (
+        "How large is that beside the spread?",
+        "What is behind it?",
+        "How did it change?",
+        "What did the question take?",
+    ):
         assert title in page
     assert page.count("<svg") >= 6
     assert not re.search(r"<script|src=[\"']https?:|href=[\"']https?:", without_our_script(page))
@@ -52,10 +56,12 @@ def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str
 
 def environment_for(tmp_path: Path, api: BigQuery) -> dict[str, str]:
     return os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"), "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_SERVER_MINUTES": "5", "CASEBOOK_BIGQUERY_ENDPOINT": api.address,
+        "CASEBOOK_HOME": str(tmp_path / "home"),
+        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
+        "CASEBOOK_SERVER_MINUTES": "5",
+        "CASEBOOK_BIGQUERY_ENDPOINT": api.address,
         "CASEBOOK_BIGQUERY_SERVICE_ACCOUNT": json.dumps(api.account()),
-    }  # fmt: skip
+    }
 
 
 def run(tmp_path: Path, api: BigQuery, *options: str, tracking: str = "off") -> subprocess.CompletedProcess[str]:

@@ -45,9 +45,7 @@ def test_the_sample_is_answered_and_the_second_run_is_cached(prefect_server: str
 
 
 def test_hostile_names_do_no_harm_in_page_and_tables(prefect_server: str, tmp_path: Path) -> None:
-    rows = "\n".join(
-        f'{day}.09.2026;"{day},50";EUR;=cmd|calc;"<script>alert(1)</script>"' for day in range(1, 31)
-    )  # fmt: skip
+    rows = "\n".join(f'{day}.09.2026;"{day},50";EUR;=cmd|calc;"<script>alert(1)</script>"' for day in range(1, 31))
     (tmp_path / "costs.csv").write_text(f"Datum;Kosten;Währung;Dienstname;Ressourcengruppe\n{rows}\n")
     report = run(tmp_path, prefect_server, "--source", str(tmp_path / "costs.csv"))
     assert result_of(report)["answer"].startswith("In September 2026 the cloud cost 480.00")

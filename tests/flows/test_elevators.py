@@ -79,8 +79,9 @@ def test_nights_of_a_failing_service_become_a_history(
         first, page, folder = run(source=api.address, requests_per_minute=6000)
         again, _, _ = run(source=api.address, requests_per_minute=6000)
     assert {name: api.asked[0][1][name] for name in ("DB-Client-Id", "DB-Api-Key")} == {
-        "DB-Client-Id": "client-4711-abc", "DB-Api-Key": "key-0815-very-secret"
-    }  # fmt: skip
+        "DB-Client-Id": "client-4711-abc",
+        "DB-Api-Key": "key-0815-very-secret",
+    }
     assert "1 of 27 lifts was out of order" in first["answer"]
     assert "takes more snapshots" in first["answer"]
     assert first["verdict"]["met"] is None

@@ -51,8 +51,11 @@ def test_a_killed_training_goes_on_and_ends_where_it_would_have(
 ) -> None:
     process = subprocess.Popen(
         [sys.executable, "flows/image_classes.py", *TRAINING, "--limit", "500"],
-        cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 240
     while not (left := list((tmp_path / "home" / "checkpoints").rglob("state.npz"))):
         assert process.poll() is None, "the run ended before it could be killed"
@@ -151,9 +154,12 @@ def test_too_little_is_one_sentence(run: Run, tmp_path: Path, folders: dict[str,
 
 @pytest.mark.parametrize(
     ("argv", "words"),
-    [(["--architecture", "resnet"], "there is no resnet"), (["--test", "/no/such"], "no such file"),
-     (["--minutes", "-1"], "greater than or equal to 0")],
-)  # fmt: skip
+    [
+        (["--architecture", "resnet"], "there is no resnet"),
+        (["--test", "/no/such"], "no such file"),
+        (["--minutes", "-1"], "greater than or equal to 0"),
+    ],
+)
 def test_a_wrong_argument_is_one_sentence_and_2(run: Run, argv: list[str], words: str) -> None:
     done = run(*argv)
     assert done.returncode == 2, done.stderr[-2000:]

@@ -35,9 +35,13 @@ LIVE = {
 def start(tmp_path: Path, server: str, *options: str, **more: str) -> "subprocess.Popen[str]":
     environment = environment_of(tmp_path, server)
     return subprocess.Popen(
-        [sys.executable, "flows/masks.py", *options], cwd=ROOT, env=environment | more, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "flows/masks.py", *options],
+        cwd=ROOT,
+        env=environment | more,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def run(tmp_path: Path, server: str, *options: str, status: int = 0, **more: str) -> str:

@@ -61,8 +61,14 @@ def test_a_table_without_signal_says_nothing_found(
 
 @pytest.mark.long
 def test_ai4i_is_answered_without_its_failure_modes(prefect_server: str, tmp_path: Path, shared: Path) -> None:
-    report = run(tmp_path, prefect_server, "--source", str(shared / "data" / "quality" / "ai4i2020.csv"),
-                 "--what-if", "Torque [Nm]=75,Rotational speed [rpm]=2800")  # fmt: skip
+    report = run(
+        tmp_path,
+        prefect_server,
+        "--source",
+        str(shared / "data" / "quality" / "ai4i2020.csv"),
+        "--what-if",
+        "Torque [Nm]=75,Rotational speed [rpm]=2800",
+    )
     metrics = {item["name"]: item["value"] for item in result_of(report)["metrics"]}
     assert metrics["pr_auc"] >= 0.9
     assert metrics["ece"] <= 0.02

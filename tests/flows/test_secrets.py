@@ -55,10 +55,14 @@ def serving(folder: Path) -> Iterator[str]:
 
 def run(tmp_path: Path, source: str) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {
-        "CASEBOOK_HOME": str(tmp_path / "home"), "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
-        "CASEBOOK_TRACKING": "wait", "CASEBOOK_SERVER_MINUTES": "5", "CASEBOOK_LASTFM_KEY": LASTFM,
-        "CASEBOOK_DB_CLIENT_ID": CLIENT, "CASEBOOK_DB_API_KEY": KEY,
-    }  # fmt: skip
+        "CASEBOOK_HOME": str(tmp_path / "home"),
+        "CASEBOOK_OUTPUT": str(tmp_path / "reports"),
+        "CASEBOOK_TRACKING": "wait",
+        "CASEBOOK_SERVER_MINUTES": "5",
+        "CASEBOOK_LASTFM_KEY": LASTFM,
+        "CASEBOOK_DB_CLIENT_ID": CLIENT,
+        "CASEBOOK_DB_API_KEY": KEY,
+    }
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "flows/marathon.py", "--source", source, "--shuffles", "2"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=280)

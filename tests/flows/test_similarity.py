@@ -242,10 +242,16 @@ def test_the_espresso_cup_finds_cups(run: Run, shared: Path, tmp_path: Path) -> 
             if large or category in {"cup", "lamp", "chair", "camera", "ewer"}:
                 archive.extract(name, folder)
     done = run(
-        "--source", str(folder), "--merge", "Faces=Faces,Faces_easy", "--neighbours", "10",
-        "--query", str(shared / "data" / "similarity" / "espresso-cup.jpg"),
+        "--source",
+        str(folder),
+        "--merge",
+        "Faces=Faces,Faces_easy",
+        "--neighbours",
+        "10",
+        "--query",
+        str(shared / "data" / "similarity" / "espresso-cup.jpg"),
         CASEBOOK_MIRROR=str(shared / "models"),
-    )  # fmt: skip
+    )
     result = result_of(done)
     assert "10 show “cup”" in result["answer"]
     assert metric(result, "precision@5") > 0.9

@@ -16,8 +16,14 @@ from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.store import digest_file
 
 WANTED = Wanted(["Title", "Year", "Revenue"], ["Genre"], remedy="give a movies.csv")
-TABLE = pd.DataFrame({"Title": ["Café", "Der Weg; 2", 'Say "no"'], "Year": ["1999", "2004", "2010"],
-                      "Revenue": ["1234.5", "0.75", "12"], "Genre": ["Drama", "", "Crime, War"]})  # fmt: skip
+TABLE = pd.DataFrame(
+    {
+        "Title": ["Café", "Der Weg; 2", 'Say "no"'],
+        "Year": ["1999", "2004", "2010"],
+        "Revenue": ["1234.5", "0.75", "12"],
+        "Genre": ["Drama", "", "Crime, War"],
+    }
+)
 
 
 def text_of(table: pd.DataFrame, sep: str = ",", comma: bool = False) -> str:

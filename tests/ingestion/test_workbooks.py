@@ -17,12 +17,14 @@ def cells(path: Path, table: Any) -> dict[str, list[str]]:
 
 
 def test_nested_values_become_json(tmp_path: Path) -> None:
-    table = pa.table({
-        "texts": [["ab", "cd"], ["<script>planted()</script>"], None],  # no pairs, though each has two letters
-        "map": pa.array([[("a", 1)], [], None], pa.map_(pa.string(), pa.int64())),
-        "odd": pa.array([[({"k": 1}, b"\x1b")], [], None], pa.map_(pa.struct({"k": pa.int64()}), pa.binary())),
-        "record": [{"x": "1", "y": [1]}, {"x": None, "y": []}, None],
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "texts": [["ab", "cd"], ["<script>planted()</script>"], None],  # no pairs, though each has two letters
+            "map": pa.array([[("a", 1)], [], None], pa.map_(pa.string(), pa.int64())),
+            "odd": pa.array([[({"k": 1}, b"\x1b")], [], None], pa.map_(pa.struct({"k": pa.int64()}), pa.binary())),
+            "record": [{"x": "1", "y": [1]}, {"x": None, "y": []}, None],
+        }
+    )
     assert cells(tmp_path, table) == {
         "texts": ['["ab", "cd"]', '["<script>planted()</script>"]', ""],
         "map": ['{"a": 1}', "[]", ""],

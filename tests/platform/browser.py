@@ -47,8 +47,14 @@ class Browser:
 
     def resize(self, width: int, height: int) -> None:
         """Make the page as wide and high as a window or a phone, in pixels."""
-        self._call("Emulation.setDeviceMetricsOverride", self._session, width=width, height=height,
-                   deviceScaleFactor=1, mobile=width < 500)  # fmt: skip
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            self._session,
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 500,
+        )
 
     def run(self, script: str) -> Any:
         """Evaluate an expression in the page, waiting for it when it is a promise; an error becomes its text."""
@@ -63,11 +69,20 @@ def browser() -> Iterator[Browser]:
     """Start a Chromium with an empty profile; nothing of it is left behind."""
     folder = tempfile.mkdtemp(prefix="casebook-chromium-")
     command = [
-        executable() or "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--no-first-run", "--disable-background-networking", "--disable-component-update",
-        f"--host-resolver-rules=MAP {WRONG_HOST} 127.0.0.1", "--no-proxy-server",
-        f"--user-data-dir={folder}", "--remote-debugging-port=0", "about:blank",
-    ]  # fmt: skip
+        executable() or "chromium",
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--host-resolver-rules=MAP {WRONG_HOST} 127.0.0.1",
+        "--no-proxy-server",
+        f"--user-data-dir={folder}",
+        "--remote-debugging-port=0",
+        "about:blank",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         assert process.stderr

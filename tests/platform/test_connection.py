@@ -26,17 +26,35 @@ from tasks.platform.connection.walk import Link, listing, walk
 from tasks.platform.errors import UsageError
 from tasks.platform.settings import settings
 
-SECRETS = {"AWS_ACCESS_KEY_ID": "AKIA5ECRET5ECRET", "AWS_SECRET_ACCESS_KEY": "5ecret/aws/key",
-           "AZURE_STORAGE_ACCOUNT_KEY": base64.b64encode(b"5ecret-of-azure" * 3).decode()}  # fmt: skip
-URLS = {"s3": "s3://bucket/prefix", "gs": "gs://bucket/prefix", "bigquery": "bigquery://some-project",
-        "abfs": "abfs://container@account.dfs.core.windows.net/path"}  # fmt: skip
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "AKIA5ECRET5ECRET",
+    "AWS_SECRET_ACCESS_KEY": "5ecret/aws/key",
+    "AZURE_STORAGE_ACCOUNT_KEY": base64.b64encode(b"5ecret-of-azure" * 3).decode(),
+}
+URLS = {
+    "s3": "s3://bucket/prefix",
+    "gs": "gs://bucket/prefix",
+    "bigquery": "bigquery://some-project",
+    "abfs": "abfs://container@account.dfs.core.windows.net/path",
+}
 STYLES = {"s3": "xml", "gs": "json", "bigquery": "json", "abfs": "azure"}
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 FOREIGN = (
-    "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
-    "GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST", "AZURE_STORAGE_SAS_TOKEN", "SSL_CERT_FILE",
-    "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT",
-)  # fmt: skip
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "STORAGE_EMULATOR_HOST",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "SSL_CERT_FILE",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_ACCOUNT_NAME",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_ACCOUNT",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +74,14 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[[Service], None]:
 
     def set_up(service: Service) -> None:
         account = {
-            "type": "service_account", "project_id": "p", "private_key_id": "1", "client_id": "1",
-            "private_key": private_key(), "client_email": "reader@p.example", "token_uri": f"{service.address}/token",
-        }  # fmt: skip
+            "type": "service_account",
+            "project_id": "p",
+            "private_key_id": "1",
+            "client_id": "1",
+            "private_key": private_key(),
+            "client_email": "reader@p.example",
+            "token_uri": f"{service.address}/token",
+        }
         for name, value in SECRETS.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("CASEBOOK_BIGQUERY_SERVICE_ACCOUNT", json.dumps(account))
@@ -170,20 +193,22 @@ def test_a_bucket_of_another_region_is_named(known: Callable[[Service], None]) -
 
 CREDENTIALS = {
     "s3": [(403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (400, "ExpiredToken")],
-    "gs": [(401, "authError")], "bigquery": [(401, "authError")],
+    "gs": [(401, "authError")],
+    "bigquery": [(401, "authError")],
     "abfs": [(403, "AuthenticationFailed"), (401, "InvalidAuthenticationInfo")],
-}  # fmt: skip
+}
 PERMISSION = {
     "s3": [(403, "AccessDenied"), (404, "NoSuchBucket")],
     "gs": [(403, "forbidden"), (404, "notFound")],
     "bigquery": [(403, "accessDenied"), (404, "notFound")],
     "abfs": [(403, "AuthorizationPermissionMismatch"), (403, "AuthorizationFailure"), (404, "ContainerNotFound")],
-}  # fmt: skip
+}
 QUOTA = {
-    "s3": [(503, "SlowDown"), (429, "")], "gs": [(429, "rateLimitExceeded")],
+    "s3": [(503, "SlowDown"), (429, "")],
+    "gs": [(429, "rateLimitExceeded")],
     "bigquery": [(403, "quotaExceeded"), (403, "rateLimitExceeded"), (503, "backendError")],
     "abfs": [(503, "ServerBusy")],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -324,9 +349,17 @@ def test_a_silent_drop_is_told_from_a_refusal(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     "url",
-    ["https://127.0.0.1:9/", "https://localhost/", "tcp://10.0.0.1:22", "ssh://192.168.1.1", "https://169.254.169.254/",
-     "tcp://169.254.169.254:80", "ssh://[fe80::1]", "https://[::1]:9/"],
-)  # fmt: skip
+    [
+        "https://127.0.0.1:9/",
+        "https://localhost/",
+        "tcp://10.0.0.1:22",
+        "ssh://192.168.1.1",
+        "https://169.254.169.254/",
+        "tcp://169.254.169.254:80",
+        "ssh://[fe80::1]",
+        "https://[::1]:9/",
+    ],
+)
 def test_the_inner_network_is_refused_unless_a_setting_allows_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     connected: list[Any] = []
     monkeypatch.setattr(socket, "create_connection", lambda *args, **rest: connected.append(args))
@@ -344,9 +377,22 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "url",
-    ["", "nonsense", "ftp://host/x", "tcp://host", "https://", "http://example.com/", "s3://UPPER", "bigquery://x",
-     "abfs://container", "tcp://host:99999", "s3://key:secret@bucket", "https://host:x/", "file:///etc/passwd"],
-)  # fmt: skip
+    [
+        "",
+        "nonsense",
+        "ftp://host/x",
+        "tcp://host",
+        "https://",
+        "http://example.com/",
+        "s3://UPPER",
+        "bigquery://x",
+        "abfs://container",
+        "tcp://host:99999",
+        "s3://key:secret@bucket",
+        "https://host:x/",
+        "file:///etc/passwd",
+    ],
+)
 def test_what_is_no_address_is_a_wrong_argument(url: str) -> None:
     with pytest.raises(UsageError):
         walk(url)
@@ -430,11 +476,14 @@ def test_the_services_word_is_read_from_any_answer(content: bytes, code: str) ->
 
 def test_every_cause_has_three_mends() -> None:
     causes = {
-        "name": ("unknown", "silent"), "route": ("refused", "silent", "unreachable"),
-        "TLS": ("untrusted", "name", "date", "none", "silent", "greeting"), "clock": ("off",),
-        "credentials": ("none", "refused", "expired"), "permission": ("denied", "absent"),
+        "name": ("unknown", "silent"),
+        "route": ("refused", "silent", "unreachable"),
+        "TLS": ("untrusted", "name", "date", "none", "silent", "greeting"),
+        "clock": ("off",),
+        "credentials": ("none", "refused", "expired"),
+        "permission": ("denied", "absent"),
         "quota": ("used up", "out of order"),
-    }  # fmt: skip
+    }
     for kind in (*URLS.values(), "https://example.com/", "tcp://example.com:1"):
         for link, found in causes.items():
             for cause in found:
@@ -445,8 +494,13 @@ def test_every_cause_has_three_mends() -> None:
 
 def test_the_command_names_the_first_broken_link_and_its_status(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasks.platform.doctor", "--cloud"]
-    done = subprocess.run([*command, "https://nowhere.invalid/x"], capture_output=True, text=True, timeout=60,
-                          cwd=Path(__file__).resolve().parents[2] / "src")  # fmt: skip
+    done = subprocess.run(
+        [*command, "https://nowhere.invalid/x"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).resolve().parents[2] / "src",
+    )
     assert done.returncode == 1
     assert "the first broken link is: name" in done.stdout
     assert "3. " in done.stdout

@@ -141,7 +141,7 @@ def attack(page: Browser, server: Server) -> dict[str, Any]:
         "socket": f"""new Promise(done => {{
             const socket = new WebSocket('{base.replace("http", "ws")}/api/events/in');
             socket.onopen = () => {{ socket.close(); done('open') }}; socket.onerror = () => done('refused')}})""",
-    }  # fmt: skip
+    }
     return {name: page.run(script) for name, script in scripts.items()}
 
 

@@ -319,8 +319,12 @@ def test_a_deployment_that_runs_once_at_a_time_runs_again_after_a_kill(home: Pat
     limit = ConcurrencyLimitConfig.model_validate({"limit": 1, "collision_strategy": "CANCEL_NEW"})
     with get_client(sync_client=True) as client:
         flow = client.create_flow(Flow(demo))
-        deployment = client.create_deployment(flow_id=flow, name="once", concurrency_options={
-            "collision_strategy": limit.collision_strategy}, concurrency_limit=limit.limit)  # fmt: skip
+        deployment = client.create_deployment(
+            flow_id=flow,
+            name="once",
+            concurrency_options={"collision_strategy": limit.collision_strategy},
+            concurrency_limit=limit.limit,
+        )
         runs = [client.create_flow_run_from_deployment(deployment) for _ in range(3)]
         for state in (Pending(), Running()):
             client.set_flow_run_state(runs[0].id, state)

@@ -148,8 +148,11 @@ def test_a_range_is_filled_once_and_so_many_at_once(asked: Any, capsys: pytest.C
     room = client.read_deployment_by_name("births/backfill")
     found = runs_of(client, room.id)
     assert sorted(run.parameters["source"] for run in found) == [
-        "/d/2026-01-30.csv", "/d/2026-01-31.csv", "/d/2026-02-01.csv", "/d/2026-02-02.csv",
-    ]  # fmt: skip
+        "/d/2026-01-30.csv",
+        "/d/2026-01-31.csv",
+        "/d/2026-02-01.csv",
+        "/d/2026-02-02.csv",
+    ]
     assert room.global_concurrency_limit.limit == 3
     assert room.concurrency_options.collision_strategy.value == "ENQUEUE"
     words[4] = "2026-02-03"

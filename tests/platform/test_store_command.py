@@ -79,8 +79,13 @@ def test_sizes_tell_each_kind_and_the_rest(made: Made):
     Memo("vectors/x").append(__import__("pyarrow").table({"key": ["a"]}))
     found = {size.kind: (size.number, size.bytes) for size in sizes(made.place)}
     assert {kind: count for kind, (count, _) in found.items()} == {
-        "frame": 1, "array": 2, "record": 1, "(records)": 3, "(pedigree)": 4, "(memo)": 1
-    }  # fmt: skip
+        "frame": 1,
+        "array": 2,
+        "record": 1,
+        "(records)": 3,
+        "(pedigree)": 4,
+        "(memo)": 1,
+    }
     assert found["array"][1] == 2 * 128 + 80 + 24
 
 

@@ -14,14 +14,25 @@ def record(night: int = 0, **more: Any) -> dict[str, Any]:
     stages = [{"name": "a", "phase": "Modelling", "state": "ran", "seconds": 2.0}]
     stages += [{"name": name, "phase": "Modelling", "state": "cached", "seconds": 0.0} for name in "bcd"]
     given = {
-        "flow": "rentals", "question": "What should a flat cost?", "answer": "So much.", "seconds": 12.0,
+        "flow": "rentals",
+        "question": "What should a flat cost?",
+        "answer": "So much.",
+        "seconds": 12.0,
         "parameters": {"source": "sample", "seed": 42},
         "data": [{"source": "sample", "sha256": "ab" * 32, "rows": 900}],
-        "metrics": [metric], "stages": stages, "artifacts": {"report": "report.html", "result": "result.json"},
-        "started": (START + timedelta(days=night)).isoformat(), "verdict": {"met": True, "sentence": "Good."},
-        "champion": "It is the champion.", "contract": [], "quarantine": {"total": 3, "reasons": {}}, "command": "",
-        "limits": [], "crowned": False, "prefect": "",
-    }  # fmt: skip
+        "metrics": [metric],
+        "stages": stages,
+        "artifacts": {"report": "report.html", "result": "result.json"},
+        "started": (START + timedelta(days=night)).isoformat(),
+        "verdict": {"met": True, "sentence": "Good."},
+        "champion": "It is the champion.",
+        "contract": [],
+        "quarantine": {"total": 3, "reasons": {}},
+        "command": "",
+        "limits": [],
+        "crowned": False,
+        "prefect": "",
+    }
     return given | more
 
 

@@ -29,8 +29,14 @@ def result(**more: Any) -> Result:
 
 def test_each_case_shows_its_latest_run_and_what_changed(tmp_path: Path) -> None:
     leave(tmp_path, night=0, answer="The old answer.", metrics=mae(25.6))
-    leave(tmp_path, night=1, answer="The new answer.", metrics=mae(24.1, 25.6), crowned=True,
-          data=[{"source": "sample", "sha256": "cd" * 32, "rows": 950}])  # fmt: skip
+    leave(
+        tmp_path,
+        night=1,
+        answer="The new answer.",
+        metrics=mae(24.1, 25.6),
+        crowned=True,
+        data=[{"source": "sample", "sha256": "cd" * 32, "rows": 950}],
+    )
     leave(tmp_path, "movies", 0, verdict={"met": False, "sentence": "Not good."}, metrics=[], prefect="a" * 36)
     write_home(tmp_path)
     text = Page(page(tmp_path)).text
@@ -54,8 +60,13 @@ def test_each_case_shows_its_latest_run_and_what_changed(tmp_path: Path) -> None
 
 def test_a_case_lists_all_its_runs_each_beside_the_one_before_of_its_source(tmp_path: Path) -> None:
     for night, source in enumerate(["sample", "public", "sample"]):
-        leave(tmp_path, night=night, answer=f"Answer {night}.", parameters={"source": source, "seed": night},
-              metrics=mae(20.5 + night))  # fmt: skip
+        leave(
+            tmp_path,
+            night=night,
+            answer=f"Answer {night}.",
+            parameters={"source": source, "seed": night},
+            metrics=mae(20.5 + night),
+        )
     write_home(tmp_path)
     text = Page(page(tmp_path, "rentals/index.html")).text
     assert all(f"Answer {night}." in text for night in range(3))
@@ -67,11 +78,19 @@ def test_a_case_lists_all_its_runs_each_beside_the_one_before_of_its_source(tmp_
 @pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_stays_text(tmp_path: Path, word: str) -> None:
     for night in range(2):
-        leave(tmp_path, night=night, question=word, answer=word, champion=word, verdict={"met": None, "sentence": word},
-              metrics=[{"name": word, "value": 1.0 + night, "unit": word, "champion": 2.0}], prefect="",
-              parameters={"source": word, word: f"{word}{night}"},
-              data=[{"source": word, "sha256": word, "rows": night}],
-              artifacts={word: word, "report": "report.html", "out": "../../x", "js": "javascript:x"})  # fmt: skip
+        leave(
+            tmp_path,
+            night=night,
+            question=word,
+            answer=word,
+            champion=word,
+            verdict={"met": None, "sentence": word},
+            metrics=[{"name": word, "value": 1.0 + night, "unit": word, "champion": 2.0}],
+            prefect="",
+            parameters={"source": word, word: f"{word}{night}"},
+            data=[{"source": word, "sha256": word, "rows": night}],
+            artifacts={word: word, "report": "report.html", "out": "../../x", "js": "javascript:x"},
+        )
     assert keep_home(tmp_path)
     for name in ("index.html", "rentals/index.html"):
         html = page(tmp_path, name)
@@ -89,11 +108,19 @@ def test_damaged_results_are_counted_and_left_out(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(results, "MOST_BYTES", 20_000)
     leave(tmp_path, night=0)
     damaged: list[Any] = [
-        "{", "[]", "null", b"\xff\xfe", "[" * 100_000, json.dumps({"answer": "x"}),
-        '{"started": "yesterday"}', " " * 30_000,
-        json.dumps(record(metrics="none")), json.dumps(record(started=5)), json.dumps(record(answer=None)),
+        "{",
+        "[]",
+        "null",
+        b"\xff\xfe",
+        "[" * 100_000,
+        json.dumps({"answer": "x"}),
+        '{"started": "yesterday"}',
+        " " * 30_000,
+        json.dumps(record(metrics="none")),
+        json.dumps(record(started=5)),
+        json.dumps(record(answer=None)),
         '{"answer": ' + "9" * 6_000 + "}",
-    ]  # fmt: skip
+    ]
     for night, content in enumerate(damaged, 1):
         leave(tmp_path, night=night, content=content)
     secret = tmp_path / "secret.json"

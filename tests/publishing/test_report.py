@@ -325,11 +325,19 @@ def test_result_holds_the_agreed_keys(tmp_path: Path) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=80) | st.datetimes()
-    | st.builds(lambda n: np.float32(n), st.floats(width=32)) | st.just(Path("a/b")) | st.just("caf\udce9"),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary(max_size=80)
+    | st.datetimes()
+    | st.builds(lambda n: np.float32(n), st.floats(width=32))
+    | st.just(Path("a/b"))
+    | st.just("caf\udce9"),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.integers(), inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=20), json_values, max_size=5), st.floats(), st.floats() | st.none())

@@ -101,9 +101,13 @@ def test_width_is_that_of_the_text() -> None:
 
 @pytest.mark.parametrize(
     ("size", "box"),
-    [('width="300px" height="50.5pt"', "0 0 300 50.5"), ('width="80%" height="20"', "0 0 80 20"), ("", "0 0 100 100"),
-     ('viewBox="1 2 3 4" width="9" height="9"', "1 2 3 4")],
-)  # fmt: skip
+    [
+        ('width="300px" height="50.5pt"', "0 0 300 50.5"),
+        ('width="80%" height="20"', "0 0 80 20"),
+        ("", "0 0 100 100"),
+        ('viewBox="1 2 3 4" width="9" height="9"', "1 2 3 4"),
+    ],
+)
 def test_a_figure_keeps_its_shape_with_a_view_box_of_its_own_or_from_its_size(size: str, box: str) -> None:
     root = ElementTree.fromstring(inline_svg(f'<svg {NS} {size} version="1.1"><path d="M0 0"/></svg>', "f1", "x"))
     assert root.get("viewBox") == box

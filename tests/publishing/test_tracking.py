@@ -49,13 +49,26 @@ def note(tmp_path: Path, night: int = 1, **more: Any) -> Note:
     for name in ("report.html", "result.json", "neighbours.csv"):
         (folder / name).write_text(name)
     given: dict[str, Any] = {
-        "flow": "similarity", "run": f"run-{night}", "title": f"mobilenet · sample · night {night}",
-        "question": "Which pictures?", "command": "python flows/similarity.py", "folder": folder,
-        "started": START + timedelta(days=night), "ended": START + timedelta(days=night, seconds=20),
-        "parameters": {"source": "sample", "neighbours": 12}, "findings": store().put(findings), "stages": [],
-        "store": settings().store_url, "model": MODEL, "config": {"features": "mobilenet"}, "primary": "precision@5",
-        "decision": "Because.", "version": night, "fresh": True, "artifacts": {"index": store().put(np.arange(9.0))},
-    }  # fmt: skip
+        "flow": "similarity",
+        "run": f"run-{night}",
+        "title": f"mobilenet · sample · night {night}",
+        "question": "Which pictures?",
+        "command": "python flows/similarity.py",
+        "folder": folder,
+        "started": START + timedelta(days=night),
+        "ended": START + timedelta(days=night, seconds=20),
+        "parameters": {"source": "sample", "neighbours": 12},
+        "findings": store().put(findings),
+        "stages": [],
+        "store": settings().store_url,
+        "model": MODEL,
+        "config": {"features": "mobilenet"},
+        "primary": "precision@5",
+        "decision": "Because.",
+        "version": night,
+        "fresh": True,
+        "artifacts": {"index": store().put(np.arange(9.0))},
+    }
     return Note(**given | more)
 
 

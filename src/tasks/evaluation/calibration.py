@@ -45,8 +45,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return 1.0
     found = minimize_scalar(
         lambda power: log_loss(logits, labels, float(np.exp(power))),
-        bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded",
-    )  # fmt: skip
+        bounds=(np.log(LOWEST), np.log(HIGHEST)),
+        method="bounded",
+    )
     return float(np.exp(found.x))
 
 
@@ -100,6 +101,13 @@ def _reliability(confidence: np.ndarray, right: np.ndarray, parts: np.ndarray) -
     for part in np.unique(parts):
         inside = parts == part
         low, high = exact_binomial(int(right[inside].sum()), int(inside.sum()))
-        rows.append({"told": confidence[inside].mean(), "happened": right[inside].mean(), "low": low, "high": high,
-                     "n": int(inside.sum())})  # fmt: skip
+        rows.append(
+            {
+                "told": confidence[inside].mean(),
+                "happened": right[inside].mean(),
+                "low": low,
+                "high": high,
+                "n": int(inside.sum()),
+            }
+        )
     return pd.DataFrame(rows, columns=["told", "happened", "low", "high", "n"])

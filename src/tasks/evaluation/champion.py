@@ -198,6 +198,12 @@ def decide_promotion(
         higher_is_better: whether a higher score is a better one.
     """
     return decide(
-        scores, champion_scores, primary, minimum_gain, groups,
-        baseline=baseline, version=version, higher_is_better=higher_is_better,
-    )  # fmt: skip
+        scores,
+        champion_scores,
+        primary,
+        minimum_gain,
+        groups,
+        baseline=baseline,
+        version=version,
+        higher_is_better=higher_is_better,
+    )

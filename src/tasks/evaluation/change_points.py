@@ -197,11 +197,17 @@ def _described(years: np.ndarray, series: np.ndarray, found: list[Found], memory
         shown = np.exp if ratio else float
         changes.append(
             Change(
-                year=int(years[item.place]), low=int(years[low]), high=int(years[min(high, len(years) - 1)]),
-                before=float(shown(left.mean())), after=float(shown(right.mean())), difference=float(shown(gap)),
-                difference_low=float(shown(gap - error)), difference_high=float(shown(gap + error)), p=item.p,
+                year=int(years[item.place]),
+                low=int(years[low]),
+                high=int(years[min(high, len(years) - 1)]),
+                before=float(shown(left.mean())),
+                after=float(shown(right.mean())),
+                difference=float(shown(gap)),
+                difference_low=float(shown(gap - error)),
+                difference_high=float(shown(gap + error)),
+                p=item.p,
             )
-        )  # fmt: skip
+        )
     return changes
 
 

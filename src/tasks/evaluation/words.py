@@ -83,7 +83,7 @@ WORDS = {
     "false_findings": "findings where there is nothing",
     "false_findings_any_size": "findings of any size where there is nothing",
     "power": "share of true changes found (power)",
-}  # fmt: skip
+}
 
 LONGEST = 80  # characters of a short name
 _SHORT = re.compile(r"[A-Za-z][A-Za-z0-9]*([_@.-][A-Za-z0-9]+)*\Z")

@@ -59,8 +59,14 @@ def _embed(rows: np.ndarray, seed: int) -> np.ndarray:
         start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
         # Equal vectors on one spot would exert no force on each other, or divide by zero.
         start += np.random.default_rng(seed).normal(scale=1e-6, size=start.shape)
-        tsne = TSNE(perplexity=min(30.0, (len(rows) - 1) / 3), init=start.astype(np.float32), max_iter=ITERATIONS,
-                    angle=0.6, learning_rate="auto", random_state=seed)  # fmt: skip
+        tsne = TSNE(
+            perplexity=min(30.0, (len(rows) - 1) / 3),
+            init=start.astype(np.float32),
+            max_iter=ITERATIONS,
+            angle=0.6,
+            learning_rate="auto",
+            random_state=seed,
+        )
         places = tsne.fit_transform(reduced.astype(np.float32))
     places = places - places.mean(axis=0)
     return places / max(float(np.abs(places).max()), 1e-12)

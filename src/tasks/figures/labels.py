@@ -16,17 +16,31 @@ if TYPE_CHECKING:
 
 # Offset from the point in units of the gap, and which corner of the text lies there.
 BESIDE = (
-    (1, 0, "left", "center"), (-1, 0, "right", "center"), (0, 1, "center", "bottom"), (0, -1, "center", "top"),
-    (0.8, 0.8, "left", "bottom"), (0.8, -0.8, "left", "top"), (-0.8, 0.8, "right", "bottom"),
-    (-0.8, -0.8, "right", "top"), (0, 2.4, "center", "bottom"), (0, -2.4, "center", "top"),
-)  # fmt: skip
+    (1, 0, "left", "center"),
+    (-1, 0, "right", "center"),
+    (0, 1, "center", "bottom"),
+    (0, -1, "center", "top"),
+    (0.8, 0.8, "left", "bottom"),
+    (0.8, -0.8, "left", "top"),
+    (-0.8, 0.8, "right", "bottom"),
+    (-0.8, -0.8, "right", "top"),
+    (0, 2.4, "center", "bottom"),
+    (0, -2.4, "center", "top"),
+)
 # For the name of a group of points: clear of the group, else across it.
 AROUND = (
-    (0, 1, "center", "bottom"), (0, -1, "center", "top"), (1, 0, "left", "center"), (-1, 0, "right", "center"),
-    (0.8, 0.8, "left", "bottom"), (-0.8, 0.8, "right", "bottom"), (0.8, -0.8, "left", "top"),
-    (-0.8, -0.8, "right", "top"), (0, 0, "center", "center"), (0, 0.6, "center", "center"),
+    (0, 1, "center", "bottom"),
+    (0, -1, "center", "top"),
+    (1, 0, "left", "center"),
+    (-1, 0, "right", "center"),
+    (0.8, 0.8, "left", "bottom"),
+    (-0.8, 0.8, "right", "bottom"),
+    (0.8, -0.8, "left", "top"),
+    (-0.8, -0.8, "right", "top"),
+    (0, 0, "center", "center"),
+    (0, 0.6, "center", "center"),
     (0, -0.6, "center", "center"),
-)  # fmt: skip
+)
 
 Candidate = tuple[float, float, str, str]
 

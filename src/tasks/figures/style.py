@@ -37,9 +37,18 @@ MARKERS = ("o", "D", "s", "^", "v", "P")
 
 # What a page with a dark background puts in the place of each colour.
 DARK = {
-    INK: "#e6e8ea", MUTED: "#a3abb3", GRID: "#2f363c", SOFT: "#5b656e", PAPER: "#15181b",
-    BLUE: "#4ea9e0", ORANGE: "#efb23f", GREEN: "#2cc296", VERMILLION: "#ff8b4d", PURPLE: "#e09ac2", SKY: "#8accf3",
-}  # fmt: skip
+    INK: "#e6e8ea",
+    MUTED: "#a3abb3",
+    GRID: "#2f363c",
+    SOFT: "#5b656e",
+    PAPER: "#15181b",
+    BLUE: "#4ea9e0",
+    ORANGE: "#efb23f",
+    GREEN: "#2cc296",
+    VERMILLION: "#ff8b4d",
+    PURPLE: "#e09ac2",
+    SKY: "#8accf3",
+}
 
 SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],
@@ -188,8 +197,15 @@ def set_title(axes: "Axes", finding: str, detail: str = "") -> None:
     if engine is not None:
         engine.set(rect=(0, 0, 1, 1 - room / points))  # type: ignore[call-arg]
     for number, line in enumerate(lines):
-        figure.text(0, 1 - (1 + number * TITLE_SIZE * 1.35) / points, line, va="top", fontsize=TITLE_SIZE,
-                    fontweight="bold", color=INK)  # fmt: skip
+        figure.text(
+            0,
+            1 - (1 + number * TITLE_SIZE * 1.35) / points,
+            line,
+            va="top",
+            fontsize=TITLE_SIZE,
+            fontweight="bold",
+            color=INK,
+        )
     for number, line in enumerate(under):
         top = len(lines) * TITLE_SIZE * 1.35 + 2 + 14 * number
         figure.text(0, 1 - top / points, line, va="top", fontsize=SMALLEST, color=MUTED)

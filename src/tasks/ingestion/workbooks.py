@@ -17,9 +17,18 @@ MOST_BYTES = 2**30  # of a Parquet file, unpacked
 MOST_SHEET_BYTES = 128 * 2**20  # of all that a workbook unpacks to
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 2_000_000, 500, 20_000_000
 DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What openpyxl raises on a workbook that is damaged or hostile."""
 
 Sheet = Iterator[list[str]]

@@ -22,10 +22,21 @@ AGAIN = "what was done is kept, and the same command goes on from there"
 LONGEST = 1_900  # characters of what is said
 FULL = {errno.ENOSPC, errno.EDQUOT}
 SHORT = (
-    "cannot allocate memory", "out of memory", "outofmemory", "bad_alloc", "insufficient memory", "failed to allocate",
-    "can't start new thread", "resource temporarily unavailable", "could not create a primitive", "oom when allocating",
-    "thread constructor failed", "pthread_create", "terminatedworkererror", "unable to allocate",
-)  # fmt: skip
+    "cannot allocate memory",
+    "out of memory",
+    "outofmemory",
+    "bad_alloc",
+    "insufficient memory",
+    "failed to allocate",
+    "can't start new thread",
+    "resource temporarily unavailable",
+    "could not create a primitive",
+    "oom when allocating",
+    "thread constructor failed",
+    "pthread_create",
+    "terminatedworkererror",
+    "unable to allocate",
+)
 OF_THE_SERVER = {"httpx", "httpcore", "websockets"}  # modules
 GONE = {"ObjectNotFound", "Failed to reach API"}
 

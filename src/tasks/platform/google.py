@@ -128,9 +128,15 @@ def bigquery_client(project: str = "") -> "Client":
         """A session that waits no longer than the network timeout, whatever the library asks for."""
 
         def request(  # type: ignore[override]
-            self, method: Any, url: Any, data: Any = None, headers: Any = None, max_allowed_time: Any = None,
-            timeout: Any = None, **rest: Any,
-        ) -> Any:  # fmt: skip
+            self,
+            method: Any,
+            url: Any,
+            data: Any = None,
+            headers: Any = None,
+            max_allowed_time: Any = None,
+            timeout: Any = None,
+            **rest: Any,
+        ) -> Any:
             until = min(timeout or limit, limit)
             return super().request(method, url, data, headers, max_allowed_time, until, **rest)
 

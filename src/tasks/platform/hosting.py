@@ -66,13 +66,23 @@ def data_app(port: int) -> Any:
 
     load_config_options(
         {
-            "browser.gatherUsageStats": False, "browser.serverAddress": "127.0.0.1", "browser.serverPort": port,
-            "server.address": "127.0.0.1", "server.port": port, "server.headless": True,
-            "server.maxUploadSize": UPLOAD_MEGABYTES, "server.maxMessageSize": 50, "server.fileWatcherType": "none",
-            "server.enableXsrfProtection": True, "server.enableCORS": True, "client.showErrorDetails": "none",
-            "client.toolbarMode": "viewer", "theme.primaryColor": "#1b6ca8", "global.developmentMode": False,
+            "browser.gatherUsageStats": False,
+            "browser.serverAddress": "127.0.0.1",
+            "browser.serverPort": port,
+            "server.address": "127.0.0.1",
+            "server.port": port,
+            "server.headless": True,
+            "server.maxUploadSize": UPLOAD_MEGABYTES,
+            "server.maxMessageSize": 50,
+            "server.fileWatcherType": "none",
+            "server.enableXsrfProtection": True,
+            "server.enableCORS": True,
+            "client.showErrorDetails": "none",
+            "client.toolbarMode": "viewer",
+            "theme.primaryColor": "#1b6ca8",
+            "global.developmentMode": False,
         }
-    )  # fmt: skip
+    )
     return App(Path(__file__).resolve().parents[1] / "app" / "main.py")
 
 

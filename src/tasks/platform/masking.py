@@ -10,10 +10,31 @@ from typing import Any
 
 HIDDEN = "•••"
 
-_SECRET_WORDS = frozenset({
-    "password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "key", "apikey", "accesskey", "secretkey",
-    "authkey", "sig", "signature", "credential", "credentials", "auth", "authorization", "bearer", "cookie", "sas",
-})  # fmt: skip
+_SECRET_WORDS = frozenset(
+    {
+        "password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "secret",
+        "secrets",
+        "token",
+        "key",
+        "apikey",
+        "accesskey",
+        "secretkey",
+        "authkey",
+        "sig",
+        "signature",
+        "credential",
+        "credentials",
+        "auth",
+        "authorization",
+        "bearer",
+        "cookie",
+        "sas",
+    }
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Each name is looked for from its first letter only, so that the time grows with the text and not with its square.
 _SCHEME = r"(?<![\w+.-])[a-zA-Z][\w+.-]*://"

@@ -162,12 +162,20 @@ class Reruns:
 
         model = self._model(case)
         return self.client.create_deployment(
-            flow_id=model.flow_id, name="backfill", entrypoint=model.entrypoint, path=model.path,
-            pull_steps=model.pull_steps, work_pool_name=model.work_pool_name, work_queue_name=model.work_queue_name,
-            job_variables=model.job_variables, parameter_openapi_schema=model.parameter_openapi_schema,
-            tags=["casebook", "backfill"], description=model.description, concurrency_limit=at_once,
+            flow_id=model.flow_id,
+            name="backfill",
+            entrypoint=model.entrypoint,
+            path=model.path,
+            pull_steps=model.pull_steps,
+            work_pool_name=model.work_pool_name,
+            work_queue_name=model.work_queue_name,
+            job_variables=model.job_variables,
+            parameter_openapi_schema=model.parameter_openapi_schema,
+            tags=["casebook", "backfill"],
+            description=model.description,
+            concurrency_limit=at_once,
             concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
-        )  # fmt: skip
+        )
 
     def _model(self, case: str) -> "DeploymentResponse":
         from prefect.exceptions import ObjectNotFound
@@ -237,10 +245,11 @@ def retry(words: list[str]) -> int:
 def backfill(words: list[str]) -> int:
     """Carry out `casebook backfill`; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="casebook backfill", allow_abbrev=False,
+        prog="casebook backfill",
+        allow_abbrev=False,
         description="Run a case for each date of a range: {date} stands in its parameters where the date belongs.",
         epilog="All other options are those of the case.",
-    )  # fmt: skip
+    )
     parser.add_argument("case")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")

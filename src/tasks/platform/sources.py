@@ -73,8 +73,12 @@ def _above(file: Path, level: int) -> str:
 @lru_cache(maxsize=1024)
 def imported_files(file: Path) -> tuple[Path, ...]:
     """List the files of the `tasks` modules that a file imports, the packages around them included."""
-    names = {".".join(parts[:end]) for name in imported_names(file) for parts in [name.split(".")]
-             for end in range(1, len(parts) + 1)}  # fmt: skip
+    names = {
+        ".".join(parts[:end])
+        for name in imported_names(file)
+        for parts in [name.split(".")]
+        for end in range(1, len(parts) + 1)
+    }
     return tuple(sorted({path for name in names if not is_plumbing(name) and (path := module_file(name))}))
 
 

@@ -154,8 +154,10 @@ class Folder:
         top = self._path(below) if below else self.root
         if self.remote is not None:
             found = self.remote.find(top, detail=True)
-            listed = [Entry(path[len(self.root) + 1 :], int(info.get("size") or 0), _moment(info))
-                      for path, info in ((str(path), info) for path, info in found.items())]  # fmt: skip
+            listed = [
+                Entry(path[len(self.root) + 1 :], int(info.get("size") or 0), _moment(info))
+                for path, info in ((str(path), info) for path, info in found.items())
+            ]
         else:
             files = (item for item in Path(top).rglob("*") if item.is_file() and not item.is_symlink())
             states = [(item.relative_to(self.root).as_posix(), item.stat()) for item in files]

@@ -157,10 +157,17 @@ def line(runs: Sequence[Result], name: str) -> Line | None:
 
     points = [at(place, value) if value is not None else None for place, value in enumerate(champion)]
     return Line(
-        name, next((item.unit for item, _ in reversed(found) if item), ""), held[0], held[-1], min(held), max(held),
-        _path(points), [at(place, value) for place, value in enumerate(own) if value is not None],
-        [point for point, (_, crowned) in zip(points, found, strict=True) if point and crowned], len(held),
-    )  # fmt: skip
+        name,
+        next((item.unit for item, _ in reversed(found) if item), ""),
+        held[0],
+        held[-1],
+        min(held),
+        max(held),
+        _path(points),
+        [at(place, value) for place, value in enumerate(own) if value is not None],
+        [point for point, (_, crowned) in zip(points, found, strict=True) if point and crowned],
+        len(held),
+    )
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:

@@ -85,10 +85,17 @@ def _render(template: str, **content: Any) -> bytes:
 
     folder = Path(__file__).parent / "templates"
     css = "".join((folder / name).read_text("utf-8") for name in ("report.css", "home.css"))
-    made = environment().get_template(template).render(
-        css=Markup(figure_colours() + css),  # noqa: S704 - the package's own files
-        places=addresses(), figures=figures, parameters=parameters, **content,
-    )  # fmt: skip
+    made = (
+        environment()
+        .get_template(template)
+        .render(
+            css=Markup(figure_colours() + css),  # noqa: S704 - the package's own files
+            places=addresses(),
+            figures=figures,
+            parameters=parameters,
+            **content,
+        )
+    )
     return made.encode()
 
 

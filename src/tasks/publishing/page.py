@@ -215,9 +215,13 @@ def environment() -> "Environment":
 
     folder = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, finalize=shown,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(number=number, cell=cell, duration=duration, when=when, picture=picture_source)
     environment.filters["links"] = with_links
     environment.filters["words"] = metric_words
@@ -236,19 +240,23 @@ def render(report: Shown) -> str:
     folder = Path(__file__).parent / "templates"
     css, script = ((folder / name).read_text("utf-8") for name in ("report.css", "tables.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment().get_template("report.html.j2").render(
-        report=report,
-        css=Markup(figure_colours() + css),  # noqa: S704 - the package's own file
-        script=Markup(script),  # noqa: S704 - the package's own file
-        script_hash=f"sha256-{digest}",
-        sortable=any(_is_sortable(block) for block in _blocks(report)),
-        files=beside(report.artifacts),
-        lineage=drawing(report.lineage[: SHOWN["lineage"]]),
-        draw=_Drawings(),
-        phases=phases(report.stages),
-        longest=max([record.seconds for record in report.stages] or [0]) or 1,
-        total=sum(record.seconds for record in report.stages if math.isfinite(record.seconds)),
-        reasons=Counter(row.reason for row in report.quarantine).most_common(),
-        limit=SHOWN,
-        parameters=list(report.parameters.items()),
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            css=Markup(figure_colours() + css),  # noqa: S704 - the package's own file
+            script=Markup(script),  # noqa: S704 - the package's own file
+            script_hash=f"sha256-{digest}",
+            sortable=any(_is_sortable(block) for block in _blocks(report)),
+            files=beside(report.artifacts),
+            lineage=drawing(report.lineage[: SHOWN["lineage"]]),
+            draw=_Drawings(),
+            phases=phases(report.stages),
+            longest=max([record.seconds for record in report.stages] or [0]) or 1,
+            total=sum(record.seconds for record in report.stages if math.isfinite(record.seconds)),
+            reasons=Counter(row.reason for row in report.quarantine).most_common(),
+            limit=SHOWN,
+            parameters=list(report.parameters.items()),
+        )
+    )

@@ -245,11 +245,13 @@ def last_results(output: Path, names: Iterable[str]) -> list[dict[str, Any]]:
     for name in names:
         found = read_runs(output, name, 1).runs
         last = found[0] if found else None
-        rows.append({
-            "case": name,
-            "answer": last.answer if last else None,
-            "met": last.verdict.met if last and last.verdict else None,
-            "started": last.started.isoformat() if last else None,
-            "report": str(output / name / last.run / "report.html") if last else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "case": name,
+                "answer": last.answer if last else None,
+                "met": last.verdict.met if last and last.verdict else None,
+                "started": last.started.isoformat() if last else None,
+                "report": str(output / name / last.run / "report.html") if last else None,
+            }
+        )
     return rows

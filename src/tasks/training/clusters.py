@@ -110,10 +110,16 @@ def _judge(first: np.ndarray, second: np.ndarray, k: int, chance: np.random.Gene
     smaller = [score[0] < ours for score in theirs]
     told = dict(zip(("one_cloud", "stability"), np.mean(theirs, axis=0).tolist(), strict=True)) if theirs else {}
     return Judged(
-        kinds=k if apart and all(smaller) else 1, candidate=k, cases=len(second), silhouette=ours, **told,
+        kinds=k if apart and all(smaller) else 1,
+        candidate=k,
+        cases=len(second),
+        silhouette=ours,
+        **told,
         beaten=float(np.mean(smaller)) if theirs else None,
-        between=beside[0], beside=beside[1], p_between=beside[2],
-    )  # fmt: skip
+        between=beside[0],
+        beside=beside[1],
+        p_between=beside[2],
+    )
 
 
 def _of_clouds(space: np.ndarray, k: int, chance: np.random.Generator) -> Iterator[tuple[float, float]]:

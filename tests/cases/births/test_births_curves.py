@@ -100,9 +100,17 @@ def sums_by_age(raw: pd.DataFrame, age: np.ndarray) -> pd.DataFrame:
     """Return what the warehouse would sum up if the mothers had these ages."""
     stands, weight = raw["record_weight"], raw["weight_pounds"]
     columns = {
-        "birth_year": raw["year"], "age": age, "records": 1, "births": stands, "squares": stands**2,
-        "pounds": stands * weight, "pounds_squared": stands * weight**2, "low": 0, "dated": 0, "early": 0,
-    }  # fmt: skip
+        "birth_year": raw["year"],
+        "age": age,
+        "records": 1,
+        "births": stands,
+        "squares": stands**2,
+        "pounds": stands * weight,
+        "pounds_squared": stands * weight**2,
+        "low": 0,
+        "dated": 0,
+        "early": 0,
+    }
     return pd.DataFrame(columns).groupby(["birth_year", "age"], as_index=False).sum()
 
 
@@ -143,8 +151,9 @@ def cells(**columns: list[float]) -> pd.DataFrame:
     """Return cells of births that all weigh `mean`, with a variance of 1."""
     frame = pd.DataFrame(columns)
     n, mean = frame["births"], frame.pop("mean")
-    return frame.assign(records=n, squares=n, pounds=n * mean, pounds_squared=n * (mean**2 + 1), low=0.0, dated=n,
-                        early=0.0)  # fmt: skip
+    return frame.assign(
+        records=n, squares=n, pounds=n * mean, pounds_squared=n * (mean**2 + 1), low=0.0, dated=n, early=0.0
+    )
 
 
 @given(

@@ -48,8 +48,18 @@ def test_rises_of_every_length_are_found_in_a_single_month(first: int, last: int
 
 def test_a_resource_that_was_not_there_before_is_named() -> None:
     ledger = month_ledger(3)
-    new = charges([{"ChargePeriodStart": day, "BilledCost": 90.0, "ServiceName": "S1", "ResourceName": "gpu-9",
-                    "ResourceId": "/gpu-9"} for day in pd.date_range("2026-06-17", "2026-06-30")])  # fmt: skip
+    new = charges(
+        [
+            {
+                "ChargePeriodStart": day,
+                "BilledCost": 90.0,
+                "ServiceName": "S1",
+                "ResourceName": "gpu-9",
+                "ResourceId": "/gpu-9",
+            }
+            for day in pd.date_range("2026-06-17", "2026-06-30")
+        ]
+    )
     found = find_anomalies.fn(pd.concat([ledger, ledger_of(new).frame], ignore_index=True)).frame
     assert found["resource"].iloc[0] == "gpu-9"
     assert found["goes_on"].iloc[0]
@@ -57,8 +67,12 @@ def test_a_resource_that_was_not_there_before_is_named() -> None:
 
 def test_purchases_and_credits_are_no_anomaly_and_few_days_tell_nothing() -> None:
     ledger = month_ledger(1)
-    odd = charges([{"ChargePeriodStart": "2026-06-15", "BilledCost": 9e5, "ChargeCategory": kind} for kind in
-                   ("Purchase", "Tax", "Adjustment")])  # fmt: skip
+    odd = charges(
+        [
+            {"ChargePeriodStart": "2026-06-15", "BilledCost": 9e5, "ChargeCategory": kind}
+            for kind in ("Purchase", "Tax", "Adjustment")
+        ]
+    )
     assert find_anomalies.fn(pd.concat([ledger, ledger_of(odd).frame], ignore_index=True)).frame.empty
     assert find_anomalies.fn(month_ledger(1, days=10)).looked["series"] == 0
     free = ledger.assign(BilledCost=0.0, EffectiveCost=0.0)
@@ -104,8 +118,13 @@ def test_a_month_that_is_over_is_known_and_payments_due_are_added() -> None:
     over = forecast_month.fn(days_of(np.ones(31)), NO_COMMITMENTS, NONE_PLANNED)
     assert over is not None
     assert (over.total, over.low, over.days_left) == (31.0, 31.0, 0)
-    paid = pd.DataFrame({"paid_on": pd.to_datetime(["2026-07-20", "2026-08-02"]), "paid": [5.0, 7.0],
-                         "frequency": ["monthly", "monthly"]})  # fmt: skip
+    paid = pd.DataFrame(
+        {
+            "paid_on": pd.to_datetime(["2026-07-20", "2026-08-02"]),
+            "paid": [5.0, 7.0],
+            "frequency": ["monthly", "monthly"],
+        }
+    )
     told = forecast_month.fn(days_of(np.ones(41)), paid, NONE_PLANNED)
     assert told is not None
     assert told.payments == 5.0

@@ -43,12 +43,18 @@ def brute_force(need: Need) -> tuple[float, float]:
 @settings(max_examples=40)
 @given(
     st.builds(
-        Need, name=st.just("x"), cores=st.integers(0, 100), memory=st.integers(0, 700),
+        Need,
+        name=st.just("x"),
+        cores=st.integers(0, 100),
+        memory=st.integers(0, 700),
         disk=st.sampled_from([0, 50, 500]),
-        gpus=st.sampled_from([0, 0, 0, 1, 4]), region=st.sampled_from(["", "westeurope", "northeurope", "moon"]),
-        hours=st.floats(1, 744), count=st.integers(1, 9), os=st.sampled_from(["linux", "linux", "windows"]),
+        gpus=st.sampled_from([0, 0, 0, 1, 4]),
+        region=st.sampled_from(["", "westeurope", "northeurope", "moon"]),
+        hours=st.floats(1, 744),
+        count=st.integers(1, 9),
+        os=st.sampled_from(["linux", "linux", "windows"]),
     )
-)  # fmt: skip
+)
 def test_the_cheapest_is_that_of_brute_force(need: Need) -> None:
     chosen = choose_machines.fn(OFFERS, KNOWN_SIZES, Needs(needs=[need]), "EUR")
     row = chosen.best.iloc[0]
@@ -87,19 +93,39 @@ def test_prices_in_another_currency_are_never_compared() -> None:
 
 
 def test_what_misleads_in_the_list_is_read_right() -> None:
-    item = {"currencyCode": "USD", "armRegionName": "r", "armSkuName": "Standard_X", "serviceName": "Virtual Machines",
-            "productName": "P", "skuName": "X", "unitOfMeasure": "1 Hour", "type": "Consumption",
-            "retailPrice": 1.0}  # fmt: skip
+    item = {
+        "currencyCode": "USD",
+        "armRegionName": "r",
+        "armSkuName": "Standard_X",
+        "serviceName": "Virtual Machines",
+        "productName": "P",
+        "skuName": "X",
+        "unitOfMeasure": "1 Hour",
+        "type": "Consumption",
+        "retailPrice": 1.0,
+    }
     year = item | {"type": "Reservation", "reservationTerm": "1 Year", "retailPrice": 8760.0}
     told = offers_of([item, year, item | {"retailPrice": 0.8}])
     assert told.set_index("model")["hourly"].to_dict() == {"pay-as-you-go": 0.8, "reserved, 1 year": 1.0}
     odd = [
-        item | {"skuName": "X Low Priority"}, item | {"serviceName": "Storage"}, item | {"unitOfMeasure": "1/Month"},
-        item | {"isPrimaryMeterRegion": False}, item | {"type": "DevTestConsumption"}, item | {"retailPrice": "1"},
-        item | {"retailPrice": 0}, item | {"retailPrice": float("nan")}, item | {"armSkuName": ""},
-        year | {"productName": "P Windows"}, year | {"reservationTerm": "9 Years"}, item | {"tierMinimumUnits": 5},
-        item | {"retailPrice": True}, {}, None, 3, "x",
-    ]  # fmt: skip
+        item | {"skuName": "X Low Priority"},
+        item | {"serviceName": "Storage"},
+        item | {"unitOfMeasure": "1/Month"},
+        item | {"isPrimaryMeterRegion": False},
+        item | {"type": "DevTestConsumption"},
+        item | {"retailPrice": "1"},
+        item | {"retailPrice": 0},
+        item | {"retailPrice": float("nan")},
+        item | {"armSkuName": ""},
+        year | {"productName": "P Windows"},
+        year | {"reservationTerm": "9 Years"},
+        item | {"tierMinimumUnits": 5},
+        item | {"retailPrice": True},
+        {},
+        None,
+        3,
+        "x",
+    ]
     assert offers_of(odd).empty
     spot = offers_of([item | {"skuName": "X Spot", "savingsPlan": [{"term": "1 Year", "retailPrice": 0.1}]}])
     assert spot["model"].tolist() == ["spot"]
@@ -128,14 +154,21 @@ def test_needs_are_read_as_text_json_and_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("cores=many", "cores = many"), ("cores=-1", "cores = -1"), ("hours=900", "hours = 900"),
+        ("cores=many", "cores = many"),
+        ("cores=-1", "cores = -1"),
+        ("hours=900", "hours = 900"),
         ("kernels=4", "kernels"),
-        ("cores", "no such .json or .csv"), ("cores=4,memory", "memory has no value"), ("[1", "no JSON"),
+        ("cores", "no such .json or .csv"),
+        ("cores=4,memory", "memory has no value"),
+        ("[1", "no JSON"),
         ("[]", "0 needs"),
-        ("none.csv", "no such"), ("[5]", "Need 1"), ("os=mac", "os = mac"), ('{"needs": 3}', "no list"),
+        ("none.csv", "no such"),
+        ("[5]", "Need 1"),
+        ("os=mac", "os = mac"),
+        ('{"needs": 3}', "no list"),
         ("cores=nan", "cores"),
     ],
-)  # fmt: skip
+)
 def test_wrong_needs_are_refused_in_a_sentence(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         read_needs.fn(text)
@@ -166,8 +199,11 @@ def test_saved_price_lists_are_read_or_refused(tmp_path: Path) -> None:
     assert read_prices.fn("api", "x", Needs(), "EUR").frame.empty
     (tmp_path / "bad.json").write_text("{}")
     (tmp_path / "bad.csv").write_text("size,region,os,model,hourly,currency\na,b,linux,free,0,EUR\n")
-    for name, error, words in (("bad.json", ContractError, "no offer"), ("bad.csv", ContractError, "no offer"),
-                               ("none.json", UsageError, "no such price list")):  # fmt: skip
+    for name, error, words in (
+        ("bad.json", ContractError, "no offer"),
+        ("bad.csv", ContractError, "no offer"),
+        ("none.json", UsageError, "no such price list"),
+    ):
         with pytest.raises(error, match=words):
             read_prices.fn(str(tmp_path / name), "x", needs, "EUR")
     with pytest.raises(UsageError, match="A need without a region"):

@@ -120,9 +120,13 @@ def test_mca_names_its_columns_otherwise(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("extra", "version", "provider"),
-    [("ProviderName", "1.0", "P"), ("ProviderName,SkuMeter", "1.1", "P"), ("ProviderName,InvoiceId", "1.2", "P"),
-     ("ServiceProviderName,HostProviderName", "1.3", "P")],
-)  # fmt: skip
+    [
+        ("ProviderName", "1.0", "P"),
+        ("ProviderName,SkuMeter", "1.1", "P"),
+        ("ProviderName,InvoiceId", "1.2", "P"),
+        ("ServiceProviderName,HostProviderName", "1.3", "P"),
+    ],
+)
 def test_every_version_of_focus_is_read(tmp_path: Path, extra: str, version: str, provider: str) -> None:
     head = f"BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargeCategory,ServiceName,{extra}"
     row = f"1.5,1,USD,2026-09-02T00:00:00Z,Usage,S,{','.join(['P'] * (extra.count(',') + 1))}"
@@ -135,19 +139,25 @@ def test_gzip_and_parquet_hold_what_the_csv_holds(tmp_path: Path) -> None:
     text = 'BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,Tags\n1.5,1,USD,2026-09-02,"{""a"": ""b""}"\n'
     plain = read(written(tmp_path, text)).frame
     (tmp_path / "p.csv.gz").write_bytes(gzip.compress(text.encode()))
-    table = pa.table({
-        "BilledCost": pa.array([1.5]), "EffectiveCost": pa.array([1.0]), "BillingCurrency": ["USD"],
-        "ChargePeriodStart": pa.array([pd.Timestamp("2026-09-02", tz="UTC")]),
-        "Tags": pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string())),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "BilledCost": pa.array([1.5]),
+            "EffectiveCost": pa.array([1.0]),
+            "BillingCurrency": ["USD"],
+            "ChargePeriodStart": pa.array([pd.Timestamp("2026-09-02", tz="UTC")]),
+            "Tags": pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string())),
+        }
+    )
     pq.write_table(table, tmp_path / "p.parquet")
     for name in ("p.csv.gz", "p.parquet"):
         pd.testing.assert_frame_equal(read(tmp_path / name).frame, plain)
 
 
 def test_the_same_costs_count_once(tmp_path: Path) -> None:
-    rows = [f"09/{day:02d}/2026,1,EUR,Storage,/subscriptions/s/resourceGroups/g/providers/a/b/c{day},g,Usage,,s\n"
-            for day in range(1, 11)]  # fmt: skip
+    rows = [
+        f"09/{day:02d}/2026,1,EUR,Storage,/subscriptions/s/resourceGroups/g/providers/a/b/c{day},g,Usage,,s\n"
+        for day in range(1, 11)
+    ]
     first = written(tmp_path, EA + "".join(rows[:6]), "a.csv")
     longer = written(tmp_path, EA + "".join(rows) + rows[0], "b.csv")
     copied = written(tmp_path, first.read_text(), "c.csv")
@@ -221,8 +231,15 @@ def book(folder: Path, rows: list[list[object]], name: str = "costs.xlsx") -> Pa
 
 
 def test_sheets_with_formulas_gaps_and_nameless_columns_are_read(tmp_path: Path) -> None:
-    rows = [["Export"], [], ["UsageDate", "Cost", "Currency", None, "Cost"], ["2026-09-01", 2.5, "EUR", "x", 9],
-            [None] * 5, ["2026-09-02", "=SUM(A1:A9)", "EUR"], ["2026-09-03", "=cmd|' /C calc'!A0", "EUR"]]  # fmt: skip
+    rows = [
+        ["Export"],
+        [],
+        ["UsageDate", "Cost", "Currency", None, "Cost"],
+        ["2026-09-01", 2.5, "EUR", "x", 9],
+        [None] * 5,
+        ["2026-09-02", "=SUM(A1:A9)", "EUR"],
+        ["2026-09-03", "=cmd|' /C calc'!A0", "EUR"],
+    ]
     costs = read(book(tmp_path, rows))
     assert costs.frame["BilledCost"].tolist() == [2.5]
     assert len(costs.quarantine) == 2
@@ -238,8 +255,12 @@ def test_bombs_and_broken_workbooks_are_refused(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "bomb.xlsx").write_bytes(bomb.getvalue())
     with zipfile.ZipFile(tmp_path / "empty.xlsx", "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
-    for name, words in (("cut.xlsx", "damaged"), ("text.xlsx", "damaged"), ("bomb.xlsx", "unpacks to 200 MB"),
-                        ("empty.xlsx", "no whole workbook")):  # fmt: skip
+    for name, words in (
+        ("cut.xlsx", "damaged"),
+        ("text.xlsx", "damaged"),
+        ("bomb.xlsx", "unpacks to 200 MB"),
+        ("empty.xlsx", "no whole workbook"),
+    ):
         with pytest.raises(ContractError, match=words):
             read(tmp_path / name)
     monkeypatch.setattr(workbooks, "MOST_CELLS", 100)
@@ -252,8 +273,11 @@ def test_bombs_and_broken_workbooks_are_refused(tmp_path: Path, monkeypatch: pyt
 @given(places=st.lists(st.integers(0, 10_000), min_size=1, max_size=8), byte=st.integers(0, 255))
 def test_a_workbook_with_wrong_bytes_is_read_or_refused(tmp_path: Path, places: list[int], byte: int) -> None:
     good = tmp_path / "costs.xlsx"
-    content = bytearray(good.read_bytes() if good.is_file() else book(
-        tmp_path, [["UsageDate", "Cost", "Currency"], ["2026-09-01", 1, "EUR"]]).read_bytes())  # fmt: skip
+    content = bytearray(
+        good.read_bytes()
+        if good.is_file()
+        else book(tmp_path, [["UsageDate", "Cost", "Currency"], ["2026-09-01", 1, "EUR"]]).read_bytes()
+    )
     for place in places:
         content[place % len(content)] = byte
     (tmp_path / "odd.xlsx").write_bytes(content)

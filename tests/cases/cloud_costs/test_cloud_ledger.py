@@ -27,10 +27,15 @@ def test_the_focus_sample_equals_a_recount_in_duckdb(shared: Path) -> None:
     assert len(costs.frame) == 1000
     assert groups.days["billed"].sum() == pytest.approx(20.52, abs=0.005)
     assert groups.days["effective"].sum() == pytest.approx(14.98, abs=0.005)
-    recount = duckdb.connect().execute(
-        "SELECT ProviderName, ServiceName, sum(BilledCost::DOUBLE), sum(EffectiveCost::DOUBLE)"
-        " FROM read_csv(?, all_varchar = true) GROUP BY ALL", [str(file)]
-    ).fetchall()  # fmt: skip
+    recount = (
+        duckdb.connect()
+        .execute(
+            "SELECT ProviderName, ServiceName, sum(BilledCost::DOUBLE), sum(EffectiveCost::DOUBLE)"
+            " FROM read_csv(?, all_varchar = true) GROUP BY ALL",
+            [str(file)],
+        )
+        .fetchall()
+    )
     ours = groups.provider_services.set_index(["provider", "service"])
     assert len(ours) == len(recount)
     for provider, service, billed, effective in recount:
@@ -61,11 +66,21 @@ def test_a_payment_at_once_is_spread_over_the_whole_term() -> None:
 @given(st.integers(1, 60), st.floats(0.01, 1e6), st.sampled_from(["12", "36", "P1Y", "3 Years", ""]), st.booleans())
 def test_no_more_is_spread_than_was_paid(after: int, paid: float, term: str, monthly: bool) -> None:
     start = pd.Timestamp(2026, 1, 31)
-    ledger = ledger_of(charges([
-        {"ChargePeriodStart": start, "BilledCost": paid, "ChargeCategory": "Purchase", "PricingCategory": "Committed",
-         "x_Term": term, "ChargeFrequency": "Recurring" if monthly else "OneTime"},
-        {"ChargePeriodStart": start + pd.Timedelta(days=after), "BilledCost": 1.0},
-    ]))  # fmt: skip
+    ledger = ledger_of(
+        charges(
+            [
+                {
+                    "ChargePeriodStart": start,
+                    "BilledCost": paid,
+                    "ChargeCategory": "Purchase",
+                    "PricingCategory": "Committed",
+                    "x_Term": term,
+                    "ChargeFrequency": "Recurring" if monthly else "OneTime",
+                },
+                {"ChargePeriodStart": start + pd.Timedelta(days=after), "BilledCost": 1.0},
+            ]
+        )
+    )
     frame = ledger.frame
     assert frame["BilledCost"].sum() == pytest.approx(paid + 1)
     assert frame["EffectiveCost"].sum() <= paid + 1 + 1e-6 * paid
@@ -151,10 +166,15 @@ def test_a_disk_and_an_address_without_a_machine_are_found_and_no_other() -> Non
     assert found["a_month"].iloc[0] == pytest.approx(0.62 * 365.25 / 12, rel=1e-6)
     assert len(rules_table()) == 7
     group = "/subscriptions/s/resourceGroups/legacy/providers/Microsoft.Compute/virtualMachines/vm"
-    machine = {"ChargePeriodStart": "2026-09-24", "BilledCost": 1.0,
-               "ResourceType": "microsoft.compute/virtualmachines",
-               "ResourceId": group, "ResourceName": "vm", "x_ResourceGroup": "legacy",
-               "SubAccountId": "00000000-0000-4000-8000-000000000001"}  # fmt: skip
+    machine = {
+        "ChargePeriodStart": "2026-09-24",
+        "BilledCost": 1.0,
+        "ResourceType": "microsoft.compute/virtualmachines",
+        "ResourceId": group,
+        "ResourceName": "vm",
+        "x_ResourceGroup": "legacy",
+        "SubAccountId": "00000000-0000-4000-8000-000000000001",
+    }
     extra = ledger_of(charges([machine])).frame
     assert find_unused.fn(pd.concat([sample_ledger(), extra], ignore_index=True)).empty
 

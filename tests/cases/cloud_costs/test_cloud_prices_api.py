@@ -64,9 +64,12 @@ def test_all_pages_arrive_and_what_is_asked_is_said(api: Prices) -> None:
 
 def test_faults_that_pass_are_met_with_patience(api: Prices) -> None:
     faults: dict[int, Answer | float] = {
-        1: (429, {"Retry-After": "7"}, b""), 2: (503, {}, b""), 3: (200, {}, b"<html>busy</html>"), 4: 0.5,
+        1: (429, {"Retry-After": "7"}, b""),
+        2: (503, {}, b""),
+        3: (200, {}, b"<html>busy</html>"),
+        4: 0.5,
         6: (500, {}, b""),
-    }  # fmt: skip
+    }
     api.fault = lambda number, path: faults.get(number)
     waits: list[float] = []
     asking = RetailPrices(f"{api.address}/prices", sleep=waits.append)
@@ -95,13 +98,14 @@ def test_faults_that_stay_end_in_a_sentence(api: Prices, fault: Answer | float, 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, {}, b"[]"), "holds no Items"), ((200, {}, b'{"Items": 5}'), "holds no Items"),
+        ((200, {}, b"[]"), "holds no Items"),
+        ((200, {}, b'{"Items": 5}'), "holds no Items"),
         ((404, {}, b""), "HTTP 404"),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), "HTTP 302"),
         ((200, {}, b'{"Items": [], "NextPageLink": "https://other.example/x"}'), "another server"),
         ((200, {}, b'{"Items": [], "NextPageLink": "file:///etc/passwd"}'), "another server"),
     ],
-)  # fmt: skip
+)
 def test_answers_that_are_no_price_list_are_refused_at_once(api: Prices, answer: Answer, words: str) -> None:
     api.fault = lambda number, path: answer
     with pytest.raises(CasebookError, match=words):

@@ -46,18 +46,24 @@ def told(change: Change, **more: Any) -> str:
     [
         ({}, "In September 2026 the cloud cost 1,234 € (effective 1,100 €)."),
         ({"before": 1101.8, "before_month": "2026-08"}, "(effective 1,100 €), 12 % more than in August."),
-        ({"before": 1101.8, "before_month": "2026-08", "culprit": "orders-db", "service": "Azure SQL", "share": 0.8},
-         "12 % more than in August; most of the rise is the database `orders-db`."),
-        ({"before": 2468.0, "before_month": "2026-08", "culprit": "x", "service": "Odd", "share": 1.2},
-         "50 % less than in August; more than all of the fall is `x`."),
+        (
+            {"before": 1101.8, "before_month": "2026-08", "culprit": "orders-db", "service": "Azure SQL", "share": 0.8},
+            "12 % more than in August; most of the rise is the database `orders-db`.",
+        ),
+        (
+            {"before": 2468.0, "before_month": "2026-08", "culprit": "x", "service": "Odd", "share": 1.2},
+            "50 % less than in August; more than all of the fall is `x`.",
+        ),
         ({"before": 1234.5, "before_month": "2026-08"}, ", as much as in August."),
         ({"before": 0.0, "before_month": "2026-08"}, "(effective 1,100 €)."),
-        ({"whole": False, "days": 24, "before": 617.0, "before_month": "2026-08"},
-         "From 7 to 30 September 2026 the cloud cost 1,234 € (effective 1,100 €), 100 % more than on the same days of"
-         " August"),
+        (
+            {"whole": False, "days": 24, "before": 617.0, "before_month": "2026-08"},
+            "From 7 to 30 September 2026 the cloud cost 1,234 € (effective 1,100 €), "
+            "100 % more than on the same days of August",
+        ),
         ({"whole": False, "days": 1}, "On 30 September 2026 the cloud cost"),
     ],
-)  # fmt: skip
+)
 def test_the_first_sentence_says_what_the_figures_say(more: dict[str, Any], words: str) -> None:
     assert words in told(WHOLE.model_copy(update=more))
 
@@ -74,9 +80,15 @@ def test_further_sentences_stand_only_where_there_is_something_to_say() -> None:
     budgets = budgets.assign(day_80="", day_100="")
     assert "The budget of 90.00 € will be exceeded." in told(WHOLE, budgets=budgets)
     assert "budget" not in told(WHOLE, budgets=budgets.assign(alert="kept so far"))
-    event = dict.fromkeys(COLUMNS, "x") | {"usual": 2.0, "cost": 5.0, "excess": 9.0, "a_month": 91.3, "goes_on": True,
-                                           "first": pd.Timestamp("2026-09-12"),
-                                           "last": pd.Timestamp("2026-09-14")}  # fmt: skip
+    event = dict.fromkeys(COLUMNS, "x") | {
+        "usual": 2.0,
+        "cost": 5.0,
+        "excess": 9.0,
+        "a_month": 91.3,
+        "goes_on": True,
+        "first": pd.Timestamp("2026-09-12"),
+        "last": pd.Timestamp("2026-09-14"),
+    }
     going = told(WHOLE, anomalies=pd.DataFrame([event]))
     assert "`x` costs 5.00 € a day since 12 September, 2.00 € before: 91.30 € more a month if it goes on." in going
     ended = told(WHOLE, anomalies=pd.DataFrame([event | {"goes_on": False}]))
@@ -91,12 +103,18 @@ def test_further_sentences_stand_only_where_there_is_something_to_say() -> None:
         "currency": "EUR",
     }
     assert "For n the cheapest is S, reserved, 1 year: 5.00 € a month, instead of 7.00 € for T by the hour." in told(
-        WHOLE, summary=pd.DataFrame([need]))  # fmt: skip
+        WHOLE, summary=pd.DataFrame([need])
+    )
 
 
 def test_amounts_have_the_digits_that_they_need() -> None:
     assert [plain(money(amount, "EUR")) for amount in (1234.5, 20.52, 0.0031, 0, -3)] == [
-        "1,234 €", "20.52 €", "0.0031 €", "0.00 €", "-3.00 €"]  # fmt: skip
+        "1,234 €",
+        "20.52 €",
+        "0.0031 €",
+        "0.00 €",
+        "-3.00 €",
+    ]
     assert plain(money(5, "CHF")) == "5.00 CHF"
 
 
@@ -134,12 +152,14 @@ def test_figures_draw_few_days_and_odd_names(days: int) -> None:
         "goes_on": False,
     }
     drawn = [
-        figures.cumulated_figure(few, HALF, 20.0, "EUR"), figures.cumulated_figure(few, None, 0.0, "EUR"),
-        figures.daily_figure(daily, "EUR"), figures.groups_figure(groups, "EUR"),
+        figures.cumulated_figure(few, HALF, 20.0, "EUR"),
+        figures.cumulated_figure(few, None, 0.0, "EUR"),
+        figures.daily_figure(daily, "EUR"),
+        figures.groups_figure(groups, "EUR"),
         figures.change_figure(parts, "2026-08", "2026-09", "EUR"),
         figures.change_figure(parts.head(0), "2026-08", "2026-09", "EUR"),
         figures.anomaly_figure(few.assign(cost=1.0, usual=0.0), event, "EUR"),
-    ]  # fmt: skip
+    ]
     assert all("<svg" in figure_to_svg(drawing) for drawing in drawn)
 
 

@@ -26,8 +26,17 @@ from tasks.figures.style import figure_to_svg
 PERIOD = pd.date_range("2000-01", periods=60, freq="MS").astype("datetime64[us]")
 SERIES = pd.DataFrame({"period": PERIOD, "value": np.linspace(80, 100, 60), "absolute": np.r_[np.nan, np.ones(59)]})
 YEARLY = pd.DataFrame({"year": range(1990, 2010), "spread": np.r_[np.full(10, 0.2), np.full(10, 0.4)]})
-CHANGE = Change(year=2000, low=1998, high=2001, before=0.2, after=0.4, difference=2.0, difference_low=1.6,
-                difference_high=2.5, p=0.0004)  # fmt: skip
+CHANGE = Change(
+    year=2000,
+    low=1998,
+    high=2001,
+    before=0.2,
+    after=0.4,
+    difference=2.0,
+    difference_low=1.6,
+    difference_high=2.5,
+    p=0.0004,
+)
 
 
 def texts(figure: Any) -> str:

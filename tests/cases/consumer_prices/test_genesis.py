@@ -102,7 +102,7 @@ PLAIN = "Verbraucherpreisindex;;\r\n;;Bayern\r\n"
         (PLAIN, ("0.998", "1.000", "1.001", "1.002"), (0.998, 1, 1.001, 1.002)),  # no thousands begin with 0
         (PLAIN, ("99,876", "100,123", "100,456", "101,000"), (99.876, 100.123, 100.456, 101)),  # German, by a comma
     ],
-)  # fmt: skip
+)
 def test_the_column_decides_what_its_marks_mean(
     tmp_path: Path, head: str, values: tuple[str, ...], expected: tuple[float, ...]
 ) -> None:
@@ -146,9 +146,12 @@ def test_what_cannot_be_read_is_in_quarantine_with_its_line(tmp_path: Path) -> N
     assert export.quarantine["path"].tolist()[0].startswith("prices.csv, line ")
     assert len(export.quarantine) == 10
     assert set(export.quarantine["reason"]) == {
-        "no year, or no month or quarter", "value cannot be read", "another frequency than most rows",
-        "the same month twice", "row after the footer",
-    }  # fmt: skip
+        "no year, or no month or quarter",
+        "value cannot be read",
+        "another frequency than most rows",
+        "the same month twice",
+        "row after the footer",
+    }
     assert export.table.skipped == 1
     assert export.table.notes == ["© Amt"]
 

@@ -32,8 +32,15 @@ def written(path: Path, text: str) -> Path:
 def test_the_sample_is_read_with_every_role_and_its_broken_rows(tmp_path: Path) -> None:
     write_sales(tmp_path)
     sales = read(tmp_path / "sales.csv")
-    assert sales.roles == Roles(series=["item", "store"], date="week", quantity="units", price="price",
-                                promotion="promotion", holiday="holiday", stock="stock")  # fmt: skip
+    assert sales.roles == Roles(
+        series=["item", "store"],
+        date="week",
+        quantity="units",
+        price="price",
+        promotion="promotion",
+        holiday="holiday",
+        stock="stock",
+    )
     assert len(sales.quarantine) == NO_NUMBER
     assert set(sales.quarantine["reason"]) == {"units is no number"}
     assert sales.quarantine["path"].iloc[0] == "sales.csv, line 13"

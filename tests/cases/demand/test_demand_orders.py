@@ -107,18 +107,22 @@ def test_the_service_level_follows_from_the_costs() -> None:
 
 def intervals_for(n: int, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(seed)
-    series = pd.DataFrame({"number": range(n), "series": [f"i{number}" for number in range(n)], "level": "series",
-                           "kind": "steady"})  # fmt: skip
-    table = pd.DataFrame([(i, o, s) for i in range(n) for o in range(40) for s in range(8)],
-                         columns=["number", "origin", "step"])  # fmt: skip
+    series = pd.DataFrame(
+        {"number": range(n), "series": [f"i{number}" for number in range(n)], "level": "series", "kind": "steady"}
+    )
+    table = pd.DataFrame(
+        [(i, o, s) for i in range(n) for o in range(40) for s in range(8)], columns=["number", "origin", "step"]
+    )
     centre = table.assign(t=0, known=True, value=100.0, actual=rng.normal(100, 10, len(table)))
     return fit_intervals.fn(centre, series), series
 
 
 def test_an_order_lifts_to_the_quantile_of_the_demand_it_covers() -> None:
     intervals, series = intervals_for(5)
-    future = pd.DataFrame([(i, 60, s, 60 + s, 100.0) for i in range(5) for s in range(8)],
-                          columns=["number", "origin", "step", "t", "value"])  # fmt: skip
+    future = pd.DataFrame(
+        [(i, 60, s, 60 + s, 100.0) for i in range(5) for s in range(8)],
+        columns=["number", "origin", "step", "t", "value"],
+    )
     terms = terms_of(5, lead_time=3, service=0.95, pack=0).assign(stock=[0, 150, 1000, 390, 420.0], stock_known=True)
     orders = make_orders.fn(future, terms, intervals, series, CLOCK)
     true = 400 + 1.645 * 10 * 2  # four independent weeks of a normal demand

@@ -45,8 +45,11 @@ def test_the_pinball_loss_is_least_at_the_quantile() -> None:
 
 
 def test_the_saving_is_that_of_the_sums() -> None:
-    table = [(rule, n, cost, 1.0, 100.0) for n in range(20) for rule, cost in
-             (("forecast quantiles", 8.0 + n), ("moving average", 10.0 + n), ("perfect knowledge", 1.0))]  # fmt: skip
+    table = [
+        (rule, n, cost, 1.0, 100.0)
+        for n in range(20)
+        for rule, cost in (("forecast quantiles", 8.0 + n), ("moving average", 10.0 + n), ("perfect knowledge", 1.0))
+    ]
     items = pd.DataFrame(table, columns=["rule", "number", "cost", "lost", "demand"])
     saved, fill = evaluate_orders.fn(items, {"name": "moving average"})
     assert saved.value == pytest.approx(100 * 40 / 390)

@@ -132,8 +132,9 @@ def test_intervals_cover_new_errors_as_often_as_they_say() -> None:
     series = pd.DataFrame({"number": range(40), "kind": "steady", "level": "series"})
 
     def drawn(origins: range) -> pd.DataFrame:
-        table = pd.DataFrame([(n, o, s) for n in range(40) for o in origins for s in range(6)],
-                             columns=["number", "origin", "step"])  # fmt: skip
+        table = pd.DataFrame(
+            [(n, o, s) for n in range(40) for o in origins for s in range(6)], columns=["number", "origin", "step"]
+        )
         scale = (1 + table["number"] % 5) * (1 + table["step"])
         error = scale * rng.standard_exponential(len(table)) * rng.choice([-1, 3], len(table))
         return table.assign(t=table["origin"] + table["step"], known=True, value=1000.0, actual=1000.0 + error)
@@ -176,10 +177,16 @@ def test_days_months_and_short_histories_are_forecast(frequency: str, periods: i
     days = pd.date_range("2022-01-01", periods=periods, freq=frequency)
     place = days.dayofweek.to_numpy() if frequency == "D" else days.month.to_numpy()
     parts = [
-        pd.DataFrame({"series": name, "key_1": name, "date": days,
-                      "quantity": level * (1 + 0.3 * np.sin(place)) * np.exp(rng.normal(0, 0.05, periods))})
+        pd.DataFrame(
+            {
+                "series": name,
+                "key_1": name,
+                "date": days,
+                "quantity": level * (1 + 0.3 * np.sin(place)) * np.exp(rng.normal(0, 0.05, periods)),
+            }
+        )
         for name, level in (("a", 100.0), ("b", 30.0))
-    ]  # fmt: skip
+    ]
     grid = prepared(pd.concat(parts, ignore_index=True), 0)
     assert grid.clock.season == season
     with quiet():

@@ -123,9 +123,13 @@ def test_rubbish_to_the_end_is_a_contract_error_that_names_the_answer() -> None:
 
 @pytest.mark.parametrize(
     ("status", "error", "words"),
-    [(401, CasebookError, "CASEBOOK_DB_API_KEY"), (403, CasebookError, "refuses"), (404, NotFoundError, "404"),
-     (302, CasebookError, "302")],
-)  # fmt: skip
+    [
+        (401, CasebookError, "CASEBOOK_DB_API_KEY"),
+        (403, CasebookError, "refuses"),
+        (404, NotFoundError, "404"),
+        (302, CasebookError, "302"),
+    ],
+)
 def test_a_refusal_for_good_is_not_tried_again_and_tells_no_secret(status: int, error: type, words: str) -> None:
     api = Api([facility(1)])
     api.fault = lambda number, path: (status, {"Location": "http://127.0.0.1:1/steal"}, b"key-0815-very-secret")

@@ -20,11 +20,15 @@ def words(figure: object) -> str:
 def now() -> pd.DataFrame:
     chance = np.random.default_rng(1)
     station = np.repeat(np.arange(12), 3)
-    return pd.DataFrame({
-        "station": station, "name": [f"Ort <{number}> & Co $x$" for number in station],
-        "longitude": 7 + station * 0.5, "latitude": 48 + chance.random(36) * 5,
-        "state": ["INACTIVE", "INACTIVE", "UNKNOWN"] + ["ACTIVE"] * 33,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "station": station,
+            "name": [f"Ort <{number}> & Co $x$" for number in station],
+            "longitude": 7 + station * 0.5,
+            "latitude": 48 + chance.random(36) * 5,
+            "state": ["INACTIVE", "INACTIVE", "UNKNOWN"] + ["ACTIVE"] * 33,
+        }
+    )
 
 
 def test_the_map_says_how_many_are_out_of_order(now: pd.DataFrame) -> None:
@@ -54,10 +58,15 @@ def test_places_are_counted(now: pd.DataFrame) -> None:
 
 def reliability(count: int) -> pd.DataFrame:
     share = np.linspace(0.7, 0.99, count)
-    return pd.DataFrame({
-        "label": [f"lift {i}" for i in range(count)], "shrunk": share, "up": share, "low": share - 0.05,
-        "high": np.minimum(share + 0.01, 1),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "label": [f"lift {i}" for i in range(count)],
+            "shrunk": share,
+            "up": share,
+            "low": share - 0.05,
+            "high": np.minimum(share + 0.01, 1),
+        }
+    )
 
 
 def test_least_reliable_counts_what_lies_below() -> None:
@@ -85,10 +94,17 @@ def test_the_network_over_time_names_its_worst_night() -> None:
 
 def test_outages_open_at_both_ends_are_drawn() -> None:
     times = pd.to_datetime(["2025-03-01", "2025-04-01"])
-    table = pd.DataFrame({
-        "label": ["a", "b"], "start": times, "end": times + pd.Timedelta(days=9), "after": pd.NaT, "before": pd.NaT,
-        "at_least": 9.0, "ongoing": [False, True],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "label": ["a", "b"],
+            "start": times,
+            "end": times + pd.Timedelta(days=9),
+            "after": pd.NaT,
+            "before": pd.NaT,
+            "at_least": 9.0,
+            "ongoing": [False, True],
+        }
+    )
     text = words(longest_outages(table))
     assert "The longest outage, at least 9 days: a" in text
     assert "b (still)" in text

@@ -17,10 +17,19 @@ OTHERWISE = {"observed": "time", "equipmentnumber": "lift", "stationnumber": "st
 def table() -> pd.DataFrame:
     times = pd.date_range("2026-03-01 02:15", periods=4, freq="D", tz="UTC")
     rows = [
-        {"observed": f"{time:%Y-%m-%dT%H:%M:%SZ}", "equipmentnumber": lift, "stationnumber": lift // 10, "state": state,
-         "stateExplanation": "said", "geocoordX": 9.5, "geocoordY": 52.25, "description": "zu Gleis 1"}
-        for time in times for lift, state in ((101, "ACTIVE"), (102, "inactive"), (201, "UNKNOWN"))
-    ]  # fmt: skip
+        {
+            "observed": f"{time:%Y-%m-%dT%H:%M:%SZ}",
+            "equipmentnumber": lift,
+            "stationnumber": lift // 10,
+            "state": state,
+            "stateExplanation": "said",
+            "geocoordX": 9.5,
+            "geocoordY": 52.25,
+            "description": "zu Gleis 1",
+        }
+        for time in times
+        for lift, state in ((101, "ACTIVE"), (102, "inactive"), (201, "UNKNOWN"))
+    ]
     return pd.DataFrame(rows)
 
 

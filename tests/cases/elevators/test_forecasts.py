@@ -38,14 +38,18 @@ def test_scores_of_raw_share_and_last_state_equal_a_recount(
         until(readings, 14),
         readings[readings["observed"] > readings["observed"].max() - pd.Timedelta(days=14)],
     )
-    expected = duckdb.connect().sql("""
+    expected = (
+        duckdb.connect()
+        .sql("""
         with past as (select equipment, avg((state = 'ACTIVE')::double) raw,
                              arg_max((state = 'ACTIVE')::double, observed) last
                       from before where state <> 'UNKNOWN' group by equipment)
         select equipment, count(*) n, avg(((state = 'ACTIVE')::double - raw) ** 2) raw,
                avg(((state = 'ACTIVE')::double - last) ** 2) as_now
         from held join past using (equipment) where state <> 'UNKNOWN' group by equipment order by equipment
-    """).df()  # fmt: skip
+    """)
+        .df()
+    )
     assert len(before) + len(held) == len(readings)
     found = scored[0].sort_values("equipment")
     assert found["n"].tolist() == expected["n"].tolist()

@@ -115,8 +115,12 @@ def test_damaged_files_are_named_and_the_others_read(tmp_path: Path) -> None:
     (tmp_path / "notes.parquet").write_bytes(b"x")
     found = list(read_history(folder))
     assert {item.name for item in found if isinstance(item, Damaged)} == {
-        files[0].name, files[1].name, files[2].name, "20300101T00Z.parquet", "notes.parquet"
-    }  # fmt: skip
+        files[0].name,
+        files[1].name,
+        files[2].name,
+        "20300101T00Z.parquet",
+        "notes.parquet",
+    }
     assert [slot_of(item.observed) for item in found if isinstance(item, Snapshot)] == ["20250301T06Z"]
 
 
@@ -224,17 +228,26 @@ def read(files: list[Path], most: float = 0.05) -> stages.Observed:
 
 @pytest.mark.parametrize(
     ("name", "time"),
-    [("facilities-20250301T021407Z.json", "2025-03-01T02:14:07"), ("f-2025-03-01_02-14.json", "2025-03-01T02:14:00"),
-     ("2025-03-01.json", "2025-03-01T00:00:00"), ("2025-03-01T02:14:07Z.json", "2025-03-01T02:14:07"),
-     ("2025-02-31.json", None), ("latest.json", None),
-     ("2025-03-01T02:15:00+01:00.json", "2025-03-01T01:15:00"),
-     ("2025-03-01T02:15:00-05:00.json", "2025-03-01T07:15:00"),
-     ("20250301T0215+0530.json", "2025-02-28T20:45:00"),
-     ("2025-03-01T02:15:00.123456+00:00.json", "2025-03-01T02:15:00"),
-     ("2025-03-01T02:15:00+99:00.json", None), ("1740787200.json", "2025-03-01T00:00:00"),
-     ("facilities-1720200315000.json", "2024-07-05T17:25:15"), ("1720200315.json", "2024-07-05T17:25:15"),
-     ("2025030102.json", None), ("202503010215001.json", None), ("12025-03-01.json", None)],
-)  # fmt: skip
+    [
+        ("facilities-20250301T021407Z.json", "2025-03-01T02:14:07"),
+        ("f-2025-03-01_02-14.json", "2025-03-01T02:14:00"),
+        ("2025-03-01.json", "2025-03-01T00:00:00"),
+        ("2025-03-01T02:14:07Z.json", "2025-03-01T02:14:07"),
+        ("2025-02-31.json", None),
+        ("latest.json", None),
+        ("2025-03-01T02:15:00+01:00.json", "2025-03-01T01:15:00"),
+        ("2025-03-01T02:15:00-05:00.json", "2025-03-01T07:15:00"),
+        ("20250301T0215+0530.json", "2025-02-28T20:45:00"),
+        ("2025-03-01T02:15:00.123456+00:00.json", "2025-03-01T02:15:00"),
+        ("2025-03-01T02:15:00+99:00.json", None),
+        ("1740787200.json", "2025-03-01T00:00:00"),
+        ("facilities-1720200315000.json", "2024-07-05T17:25:15"),
+        ("1720200315.json", "2024-07-05T17:25:15"),
+        ("2025030102.json", None),
+        ("202503010215001.json", None),
+        ("12025-03-01.json", None),
+    ],
+)
 def test_the_time_is_in_the_name(name: str, time: str | None) -> None:
     found = stages.file_time(name)
     assert (found.replace(tzinfo=None).isoformat() if found else None) == time

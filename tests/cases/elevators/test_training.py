@@ -139,9 +139,9 @@ def test_a_lift_that_never_changed_has_a_wide_interval_up_to_the_end(state: str)
 
 
 def test_lifts_that_never_told_have_no_estimate_and_one_reading_is_enough_to_begin() -> None:
-    frame = pd.DataFrame({
-        "observed": pd.Timestamp("2025-01-01"), "equipment": [1, 2], "state": ["UNKNOWN", "INACTIVE"]
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {"observed": pd.Timestamp("2025-01-01"), "equipment": [1, 2], "state": ["UNKNOWN", "INACTIVE"]}
+    )
     _, found = analysed(frame)
     assert found["shrunk"].isna().tolist() == [True, False]
     with pytest.raises(ContractError, match="no lift"):

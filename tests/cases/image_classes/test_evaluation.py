@@ -46,9 +46,21 @@ def evaluated(count: int = 200, classes: int = 4, wrong: int = 7, leaks: int = 0
     leaked = pd.DataFrame({"test": manifest["path"].tail(leaks), "training": manifest["path"].head(leaks).to_numpy()})
     simple, none = np.zeros(count // 2), np.zeros((0, classes), np.float32)
     return evaluate_answers.fn(
-        manifest, np.arange(count), logits, none, labels, parts, np.arange(count), names, leaked, simple, None, 1.0,
-        FACTS, 0,
-    )  # fmt: skip
+        manifest,
+        np.arange(count),
+        logits,
+        none,
+        labels,
+        parts,
+        np.arange(count),
+        names,
+        leaked,
+        simple,
+        None,
+        1.0,
+        FACTS,
+        0,
+    )
 
 
 def test_figures_are_those_of_the_planted_answers() -> None:
@@ -180,7 +192,9 @@ def test_small_figures_hold() -> None:
     scored = [{"name": "a", "accuracy": 0.5, "seconds": 0.01}, {"name": "b", "accuracy": 0.4, "seconds": 0.01}]
     reliable = pd.DataFrame({"told": [1.0], "happened": [1.0], "low": [0.9], "high": [1.0], "n": [40]})
     for figure in (
-        scores_figure(rows, "cup.jpg"), curves_figure({"classic": history}), compared_figure(scored, 0.1),
+        scores_figure(rows, "cup.jpg"),
+        curves_figure({"classic": history}),
+        compared_figure(scored, 0.1),
         reliability_figure(reliable, 0.0, "told chance of the answer", "share that was right", zoomed=True),
-    ):  # fmt: skip
+    ):
         assert "mathdefault" not in figure_to_svg(figure)

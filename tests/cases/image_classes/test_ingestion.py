@@ -85,8 +85,10 @@ def test_test_pictures_of_unknown_classes_go_aside_and_rules_hold_for_both() -> 
         ["test: dog/1.png", "dog", 1, "dog/1.png"],
     ]
     assert dict(zip(joined.quarantine["path"], joined.quarantine["reason"], strict=True)) == {
-        "stray.png": "no-class", "test: owl/1.png": "unknown-class", "test: 2.png": "no-class",
-    }  # fmt: skip
+        "stray.png": "no-class",
+        "test: owl/1.png": "unknown-class",
+        "test: 2.png": "no-class",
+    }
     counts = joined.classes.set_index("class")
     assert counts.loc["empty"].tolist() == [0, 0]
     assert counts.loc["owl", "unusable"] == 1

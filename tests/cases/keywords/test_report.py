@@ -16,5 +16,7 @@ def test_the_table_of_documents_is_in_reading_order_and_names_those_without_key_
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == documents["document"].tolist()
     assert [row[1] for row in table.rows[1:4]] == [
-        "whale, sea", "none: it shares all its words with too many others", "whale, sea"
-    ]  # fmt: skip
+        "whale, sea",
+        "none: it shares all its words with too many others",
+        "whale, sea",
+    ]

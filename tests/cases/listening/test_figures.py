@@ -28,8 +28,9 @@ def by_day(first: str, last: str, plays: int = 2) -> pd.DataFrame:
 
 def by_month(first: str, count: int, **more: Any) -> pd.DataFrame:
     months = pd.date_range(first, periods=count, freq="MS")
-    frame = pd.DataFrame({"month": months, "plays": range(10, 10 + count), "before": np.nan, "new_artists": 1,
-                          "new_tracks": 2})  # fmt: skip
+    frame = pd.DataFrame(
+        {"month": months, "plays": range(10, 10 + count), "before": np.nan, "new_artists": 1, "new_tracks": 2}
+    )
     return frame.assign(**more)
 
 
@@ -89,8 +90,9 @@ def test_every_year_fits_into_its_calendar(year: int) -> None:
 
 
 def test_top_bars_bear_hostile_names_and_name_the_first() -> None:
-    ranks = pd.DataFrame({"name": ["Harbour", EVIL], "artist": ["X", EVIL], "plays": [9, 1], "share": [0.9, 0.1],
-                          "before": [np.nan, 4]})  # fmt: skip
+    ranks = pd.DataFrame(
+        {"name": ["Harbour", EVIL], "artist": ["X", EVIL], "plays": [9, 1], "share": [0.9, 0.1], "before": [np.nan, 4]}
+    )
     for kind in ("artist", "album"):
         text = words(top_bars(ranks, 2024, kind))
         assert f"Harbour leads the {kind}s of 2024 with 9 plays" in text
@@ -108,7 +110,12 @@ def test_discoveries_tell_what_was_new() -> None:
 def test_a_year_without_plays_is_said_and_not_drawn() -> None:
     days, months = by_day("2023-01-01", "2023-01-02"), by_month("2023-01-01", 1)
     nothing = pd.DataFrame({name: [] for name in ("name", "artist", "plays", "share", "before")})
-    for figure in (calendar_heat(days, 2024), plays_by_month(months, 2024), top_bars(nothing, 2024, "artist"),
-                   listening_clock(clock(), 2024, "UTC"), week_heat(clock(), 2024, "UTC")):  # fmt: skip
+    for figure in (
+        calendar_heat(days, 2024),
+        plays_by_month(months, 2024),
+        top_bars(nothing, 2024, "artist"),
+        listening_clock(clock(), 2024, "UTC"),
+        week_heat(clock(), 2024, "UTC"),
+    ):
         assert "no " in words(figure)
     assert "No plays in 2025" in words(plays_by_day(days, 2025))

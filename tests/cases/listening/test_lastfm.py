@@ -87,8 +87,12 @@ class Handler(BaseHTTPRequestHandler):
 
 def as_track(play: tuple[int, str, str, str]) -> dict[str, Any]:
     second, artist, album, track = play
-    return {"artist": {"#text": artist, "mbid": ""}, "album": {"#text": album}, "name": track,
-            "date": {"uts": str(second), "#text": "some day"}}  # fmt: skip
+    return {
+        "artist": {"#text": artist, "mbid": ""},
+        "album": {"#text": album},
+        "name": track,
+        "date": {"uts": str(second), "#text": "some day"},
+    }
 
 
 @pytest.fixture

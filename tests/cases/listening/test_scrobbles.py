@@ -207,16 +207,28 @@ def played(separator: str, order: str, date: str) -> str:
     lines = []
     for number in range(36):
         at = number % 18
-        values = {"artist": f"Band {at // 6}", "album": f"Record {at // 3}", "track": f"Song {at}", "-": "",
-                  "date": (pd.Timestamp(FIRST) + pd.Timedelta(days=number)).strftime(date)}  # fmt: skip
+        values = {
+            "artist": f"Band {at // 6}",
+            "album": f"Record {at // 3}",
+            "track": f"Song {at}",
+            "-": "",
+            "date": (pd.Timestamp(FIRST) + pd.Timedelta(days=number)).strftime(date),
+        }
         lines.append(separator.join(values[name] for name in order.split()))
     return "\n".join(lines)
 
 
 @pytest.mark.parametrize(
-    "order", ["date artist track album", "date track artist album", "artist album track date - -",
-              "track artist album date", "date artist track", "track artist date"],
-)  # fmt: skip
+    "order",
+    [
+        "date artist track album",
+        "date track artist album",
+        "artist album track date - -",
+        "track artist album date",
+        "date artist track",
+        "track artist date",
+    ],
+)
 @pytest.mark.parametrize("date", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S +00:00"])
 def test_columns_without_header_are_told_by_what_repeats(tmp_path: Path, order: str, date: str) -> None:
     result = read(tmp_path, played(",", order, date))

@@ -141,9 +141,16 @@ def real() -> dict[str, Any]:
     read = read_scrobbles.fn([path])
     sifted = sift_plays.fn(read.frame, read.quarantine, LATEST)
     plays = mark_plays.fn(sifted.frame, AMERICA, 30)
-    return {"path": path, "read": read, "sifted": sifted, "plays": plays, "sql": sql(path),
-            "counts": count_plays.fn(plays), "ranks": rank_plays.fn(plays, 10), "habits": describe_habits.fn(plays),
-            }  # fmt: skip
+    return {
+        "path": path,
+        "read": read,
+        "sifted": sifted,
+        "plays": plays,
+        "sql": sql(path),
+        "counts": count_plays.fn(plays),
+        "ranks": rank_plays.fn(plays, 10),
+        "habits": describe_habits.fn(plays),
+    }
 
 
 def test_every_line_is_accounted_for(real: dict[str, Any]) -> None:
@@ -255,10 +262,14 @@ def python_sessions(
             sessions.append([])
         sessions[-1].append(play)
     return [
-        (part[0][1].replace(tzinfo=None), (part[-1][0] - part[0][0]).total_seconds() / 60, len(part),
-         len({play[2] for play in part}))
+        (
+            part[0][1].replace(tzinfo=None),
+            (part[-1][0] - part[0][0]).total_seconds() / 60,
+            len(part),
+            len({play[2] for play in part}),
+        )
         for part in sessions
-    ]  # fmt: skip
+    ]
 
 
 def test_clock_streaks_and_sessions_equal_plain_python(real: dict[str, Any]) -> None:
@@ -399,9 +410,13 @@ def test_all_views_count_the_same_plays(rows: list[tuple[int, str, str, str | No
     plays = mark_plays.fn(frame, zone, 30)
     counts, habits = count_plays.fn(plays), describe_habits.fn(plays)
     sums: list[Callable[[], int]] = [
-        counts.by_year["plays"].sum, counts.by_month["plays"].sum, counts.by_day["plays"].sum,
-        habits.clock["plays"].sum, habits.streaks["plays"].sum, habits.sessions["plays"].sum,
-    ]  # fmt: skip
+        counts.by_year["plays"].sum,
+        counts.by_month["plays"].sum,
+        counts.by_day["plays"].sum,
+        habits.clock["plays"].sum,
+        habits.streaks["plays"].sum,
+        habits.sessions["plays"].sum,
+    ]
     assert {int(total()) for total in sums} == {len(rows)}
     assert counts.by_month["new_artists"].sum() == frame["artist"].nunique()
     assert (habits.streaks["days"].sum(), len(habits.sessions)) == (plays["day"].nunique(), plays["session"].nunique())

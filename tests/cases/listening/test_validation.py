@@ -40,16 +40,32 @@ def reasons(sifted: object) -> dict[str, str]:
 
 def test_each_reason_is_told() -> None:
     table = frame(
-        (0, "A", "T"), (0, "A", "T"), (9, "a", "t"), (100, "A", "T"), (115, "A", "T"), (131, "A", "T"), (131, "A", "U"),
-        ("1970-01-01", "A", "T"), ("2001-12-31 23:59:59", "A", "T"), ("2002-01-01", "A", "T"),
-        ("2026-01-01", "A", "T"), ("2025-12-31 23:59:59", "A", "T"), (500, None, "T"), (501, "A", None),
-    )  # fmt: skip
+        (0, "A", "T"),
+        (0, "A", "T"),
+        (9, "a", "t"),
+        (100, "A", "T"),
+        (115, "A", "T"),
+        (131, "A", "T"),
+        (131, "A", "U"),
+        ("1970-01-01", "A", "T"),
+        ("2001-12-31 23:59:59", "A", "T"),
+        ("2002-01-01", "A", "T"),
+        ("2026-01-01", "A", "T"),
+        ("2025-12-31 23:59:59", "A", "T"),
+        (500, None, "T"),
+        (501, "A", None),
+    )
     sifted = sift_plays.fn(table, NOTHING, LATEST, 15)
     assert reasons(sifted) == {
-        "3": "counted twice", "4": "counted twice", "6": "counted twice",
-        "9": "impossible date: before there was Last.fm", "10": "impossible date: before there was Last.fm",
-        "12": "impossible date: in the future", "14": "no artist or track", "15": "no artist or track",
-    }  # fmt: skip
+        "3": "counted twice",
+        "4": "counted twice",
+        "6": "counted twice",
+        "9": "impossible date: before there was Last.fm",
+        "10": "impossible date: before there was Last.fm",
+        "12": "impossible date: in the future",
+        "14": "no artist or track",
+        "15": "no artist or track",
+    }
     assert len(sifted.frame) + len(sifted.quarantine) == len(table)
     assert sifted.frame["moment"].is_monotonic_increasing
     assert sum(sifted.counts.values()) == len(sifted.quarantine)

@@ -153,11 +153,27 @@ def test_what_the_untouched_data_do_not_show_is_taken_back() -> None:
     people = population(measure_runners.fn(runners((), 3_000, 14)))
     kinds = [("location", 3.0), ("spread", 0.5), ("share", 0.3), ("relation difference", 0.4), ("relation", 0.4)]
     rows = [
-        Row(kind, "all" if kind == "share" else stratum, "" if kind == "relation" else "nationality",
-            "" if kind == "relation" else "DE", "women" if kind == "share" else "age",
-            "height" if kind.startswith("relation") else "", 100, 100, value, 0, 1, value, 0.0, 0.0, "finding")
-        for kind, value in kinds for stratum in ("men", "all") if stratum == "men" or kind in {"location", "spread"}
-    ]  # fmt: skip
+        Row(
+            kind,
+            "all" if kind == "share" else stratum,
+            "" if kind == "relation" else "nationality",
+            "" if kind == "relation" else "DE",
+            "women" if kind == "share" else "age",
+            "height" if kind.startswith("relation") else "",
+            100,
+            100,
+            value,
+            0,
+            1,
+            value,
+            0.0,
+            0.0,
+            "finding",
+        )
+        for kind, value in kinds
+        for stratum in ("men", "all")
+        if stratum == "men" or kind in {"location", "spread"}
+    ]
     passes = lambda effect, p: p < 1e-4 and abs(effect) > 0.2  # noqa: E731 - one line says it
     assert {row.state for row in confirm(rows, people, 1, lambda row: passes)} == {"none"}
 

@@ -25,8 +25,15 @@ def test_exactly_the_impossible_runners_of_the_sample_are_put_aside(tmp_path: Pa
 
 
 def test_foreign_codes_are_put_aside_and_too_many_stop_the_run() -> None:
-    row = {"age": 33.0, "gender": "M", "split": 5000.0, "final": 12_000.0, "nationality": "DE", "size": 180.0,
-           "weight": 80.0}  # fmt: skip
+    row = {
+        "age": 33.0,
+        "gender": "M",
+        "split": 5000.0,
+        "final": 12_000.0,
+        "nationality": "DE",
+        "size": 180.0,
+        "weight": 80.0,
+    }
     frame = pd.DataFrame([row] * 150)
     frame.loc[3, "gender"] = "X"
     frame.loc[4, "nationality"] = "DE\n"
@@ -38,8 +45,15 @@ def test_foreign_codes_are_put_aside_and_too_many_stop_the_run() -> None:
 
 
 def test_too_many_unreadable_lines_stop_the_run() -> None:
-    row = {"age": 33.0, "gender": "M", "split": 5000.0, "final": 12_000.0, "nationality": "DE", "size": 180.0,
-           "weight": 80.0}  # fmt: skip
+    row = {
+        "age": 33.0,
+        "gender": "M",
+        "split": 5000.0,
+        "final": 12_000.0,
+        "nationality": "DE",
+        "size": 180.0,
+        "weight": 80.0,
+    }
     frame = pd.DataFrame([row] * 180)
     aside = pd.DataFrame([("a.csv, line 3", "size missing", "")] * 20, columns=["path", "reason", "detail"])
     enforce(check_table(frame, runners_contract(0.1), aside).report)

@@ -60,20 +60,34 @@ def test_eight_turns_are_all_different() -> None:
 
 
 def test_persons_are_words_before_numbers_that_are_no_kind_of_file() -> None:
-    paths = ["a/0_0_anhu_0162_jpg.jpg", "a/1_0_anhu_0004_jpg.jpg", "a/augmented_image_12_jpg.jpg",
-             "b/augmented_image_13.jpg",
-             "b/with_mask_1157_jpg.jpg", "b/with_mask_12_jpg.jpg", "b/0_0_0 copy 10_jpg.jpg",
-             "b/0_0_0 copy 11.png",
-             "b/person12_3.jpg", "b/Person_12-4.jpg", "c/lonely_0001.jpg",
-             *[f"c/{n}.jpg" for n in range(9)]]  # fmt: skip
+    paths = [
+        "a/0_0_anhu_0162_jpg.jpg",
+        "a/1_0_anhu_0004_jpg.jpg",
+        "a/augmented_image_12_jpg.jpg",
+        "b/augmented_image_13.jpg",
+        "b/with_mask_1157_jpg.jpg",
+        "b/with_mask_12_jpg.jpg",
+        "b/0_0_0 copy 10_jpg.jpg",
+        "b/0_0_0 copy 11.png",
+        "b/person12_3.jpg",
+        "b/Person_12-4.jpg",
+        "c/lonely_0001.jpg",
+        *[f"c/{n}.jpg" for n in range(9)],
+    ]
     assert persons(paths) == ["anhu", "anhu", *[""] * 6, "person 12", "person 12", *[""] * 10]
     assert persons([f"series_{n:03d}.jpg" for n in range(50)]) == [""] * 50  # a word in every name is no person
 
 
 def test_styles_forget_numbers_persons_and_copies() -> None:
-    paths = ["0_0_anhu_0162_jpg.jpg", "1_0_lizi_0004_jpg.jpg", "0_0_0 copy 10_jpg.jpg", "0_0_13_jpg.jpg",
-             "with_mask12_jpg.jpg",
-             "12_jpg.jpg", "0_0_0066ichXly3gbb630i4w6j30u00tzjtk_jpg.jpg"]  # fmt: skip
+    paths = [
+        "0_0_anhu_0162_jpg.jpg",
+        "1_0_lizi_0004_jpg.jpg",
+        "0_0_0 copy 10_jpg.jpg",
+        "0_0_13_jpg.jpg",
+        "with_mask12_jpg.jpg",
+        "12_jpg.jpg",
+        "0_0_0066ichXly3gbb630i4w6j30u00tzjtk_jpg.jpg",
+    ]
     found = styles(paths, ["anhu", "lizi", *[""] * 5])
     assert found[0] == found[1]
     assert found[2] == found[3]
@@ -152,13 +166,25 @@ def test_copies_of_learning_pictures_are_dropped_from_another_source() -> None:
     theirs = np.stack([scene(100), turned_by(known[4], -8), scene(101), known[2][:, ::-1]])
     none, bound = pd.DataFrame({"found": np.zeros(10)}), {"bound": 0.93, "bound_faces": 0.93}
     manifest = manifest_of(4).assign(id=[f"f{n:031x}" for n in range(4)])
-    kept = drop_known.fn(manifest, np.arange(4), theirs, theirs, none[:4], manifest_of(10), known, known, none,
-                         [WITHOUT, WITH], bound)  # fmt: skip
+    kept = drop_known.fn(
+        manifest, np.arange(4), theirs, theirs, none[:4], manifest_of(10), known, known, none, [WITHOUT, WITH], bound
+    )
     assert kept.rows.tolist() == [0, 2]
     assert kept.facts["copies"] == 2
     with pytest.raises(ContractError, match="Nothing to test on is left of the 2"):
-        drop_known.fn(manifest[:2], np.arange(2), known[:2], known[:2], none[:2], manifest_of(10), known, known, none,
-                      [WITHOUT, WITH], bound)  # fmt: skip
+        drop_known.fn(
+            manifest[:2],
+            np.arange(2),
+            known[:2],
+            known[:2],
+            none[:2],
+            manifest_of(10),
+            known,
+            known,
+            none,
+            [WITHOUT, WITH],
+            bound,
+        )
 
 
 def test_one_drawn_person_turned_is_one_picture_and_two_people_are_two() -> None:

@@ -147,8 +147,21 @@ def test_figures_controls_and_the_8_bit_form_hang_together() -> None:
     controls = run_controls.fn(manifest, faces, features["whole0"], y, train, test, naive, 2, 0)
     assert (controls.files == y[test]).mean() > 0.95
     assert (controls.crops == y[test]).mean() < 0.65
-    found = measure.fn(judged.table, judged.table, controls.files, controls.crops, controls.colours, controls.naive,
-                       np.ones(120, bool), np.arange(120), {"by_source": 1.0}, CLASSES, None, 2.0, 1.0)  # fmt: skip
+    found = measure.fn(
+        judged.table,
+        judged.table,
+        controls.files,
+        controls.crops,
+        controls.colours,
+        controls.naive,
+        np.ones(120, bool),
+        np.arange(120),
+        {"by_source": 1.0},
+        CLASSES,
+        None,
+        2.0,
+        1.0,
+    )
     metrics = {metric.name: metric for metric in found.metrics}
     assert metrics["accuracy"].value == pytest.approx(expected.mean())
     assert metrics["accuracy"].low <= metrics["accuracy"].value <= metrics["accuracy"].high
@@ -163,8 +176,9 @@ def test_figures_controls_and_the_8_bit_form_hang_together() -> None:
 
 
 def test_one_source_in_a_class_is_not_taken_for_two() -> None:
-    manifest = pd.DataFrame({"path": [f"x/{n}.jpg" for n in range(40)], "id": [f"{n:032x}" for n in range(40)],
-                             "label": CLASSES * 20})  # fmt: skip
+    manifest = pd.DataFrame(
+        {"path": [f"x/{n}.jpg" for n in range(40)], "id": [f"{n:032x}" for n in range(40)], "label": CLASSES * 20}
+    )
     pictures = np.random.default_rng(0).integers(0, 255, (40, 96, 96, 3), np.uint8)
     grouped = group_faces.fn(manifest, pictures, pictures, pd.DataFrame({"found": np.zeros(40)}))
     assert len(set(grouped.sources)) == 2

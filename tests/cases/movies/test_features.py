@@ -82,8 +82,18 @@ def test_no_revenue_enters_a_feature() -> None:
 
 
 def test_features_of_one_film() -> None:
-    film = {"rank": 1, "title": "Toy Story 3", "year": 2010, "score": 8.3, "metascore": np.nan, "votes": 700_000,
-            "genres": "Animation, Sci-Fi, Unheard-of", "director": "", "runtime": 103, "revenue": 415.0}  # fmt: skip
+    film = {
+        "rank": 1,
+        "title": "Toy Story 3",
+        "year": 2010,
+        "score": 8.3,
+        "metascore": np.nan,
+        "votes": 700_000,
+        "genres": "Animation, Sci-Fi, Unheard-of",
+        "director": "",
+        "runtime": 103,
+        "revenue": 415.0,
+    }
     table = pd.DataFrame([film, film | {"title": "Toy Story", "director": "J. L."}])
     row = describe_films.fn(table, table).iloc[0]
     assert (row["Animation"], row["Sci-Fi"], row["Drama"]) == (1, 1, 0)
@@ -98,9 +108,16 @@ def test_features_of_one_film() -> None:
 
 @pytest.mark.parametrize(
     ("title", "series"),
-    [("The Matrix", "matrix"), ("Rocky IV", "rocky"), ("Avengers: Infinity War", "avengers"), ("2012", "2012"),
-     ("The Godfather: Part II", "godfather"), ("A 3", "a"), ("", "")],
-)  # fmt: skip
+    [
+        ("The Matrix", "matrix"),
+        ("Rocky IV", "rocky"),
+        ("Avengers: Infinity War", "avengers"),
+        ("2012", "2012"),
+        ("The Godfather: Part II", "godfather"),
+        ("A 3", "a"),
+        ("", ""),
+    ],
+)
 def test_series(title: str, series: str) -> None:
     assert series_of(pd.Series([title]))[0] == series
 

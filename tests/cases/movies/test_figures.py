@@ -24,8 +24,16 @@ def test_titles_state_what_the_data_say() -> None:
 
 
 def test_a_broken_promise_is_not_called_kept() -> None:
-    rows = pd.DataFrame({"by": ["predicted revenue"] * 2, "group": ["0 to 7 M$", "7 to 99 M$"], "films": [500, 500],
-                         "coverage": [0.8, 0.6], "low": [0.76, 0.55], "high": [0.84, 0.65]})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "by": ["predicted revenue"] * 2,
+            "group": ["0 to 7 M$", "7 to 99 M$"],
+            "films": [500, 500],
+            "coverage": [0.8, 0.6],
+            "low": [0.76, 0.55],
+            "high": [0.84, 0.65],
+        }
+    )
     assert "do not hold" in figure_to_svg(coverage_figure(rows, 0.8)).replace("\n", " ")
     assert "hold for films" in figure_to_svg(coverage_figure(rows.head(1), 0.8))
     assert "no intervals" in figure_to_svg(coverage_figure(rows.head(0), 0.8))

@@ -40,10 +40,13 @@ def test_the_sample_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
 
 def test_missing_values_and_quoted_line_breaks(tmp_path: Path) -> None:
     file = written(
-        tmp_path, '1,"A, B\nC",1994,9.3,NA,"Crime, Drama",2011509,NA,142,NA,"x\ny"', "",
+        tmp_path,
+        '1,"A, B\nC",1994,9.3,NA,"Crime, Drama",2011509,NA,142,NA,"x\ny"',
+        "",
         "2,D,1994,9,80,Drama,10,E,90,.5,",
-        "3,F,1994,inf,80,Drama,10,E,90,1e9,", "4,G,1994.5,1,80,Drama,10,E,90,1,",
-    )  # fmt: skip
+        "3,F,1994,inf,80,Drama,10,E,90,1e9,",
+        "4,G,1994.5,1,80,Drama,10,E,90,1,",
+    )
     films = read_movies.fn(file)
     assert films.frame["title"].tolist() == ["A, B\nC", "D"]
     assert films.frame["revenue"].isna().tolist() == [True, False]

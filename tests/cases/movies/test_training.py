@@ -115,8 +115,10 @@ def test_models_survive_the_store(trained: Trained, tmp_path: Path) -> None:
     from tasks.platform.store import Store
 
     place = Store(str(tmp_path / "store"))
-    models = [place.load(place.put(model, "test", str(i) * 40), Any) for i, model in enumerate(
-        (trained.fitted.model, trained.ends.low, trained.ends.high))]  # fmt: skip
+    models = [
+        place.load(place.put(model, "test", str(i) * 40), Any)
+        for i, model in enumerate((trained.fitted.model, trained.ends.low, trained.ends.high))
+    ]
     again = predict_revenue.fn(
         trained.test, models[0], trained.fitted.back, models[1], models[2], trained.ends.calibration
     )
@@ -144,25 +146,35 @@ def test_missing_not_at_random_is_seen(trained: Trained) -> None:
     missing = describe_films.fn(trained.split.missing, trained.split.missing)
     columns = {"films_of_director", "director_log_votes", "films_of_series"}  # they depend on the list
     told = compare_missing.fn(
-        trained.split.test, trained.split.missing, trained.test.assign(**dict.fromkeys(columns, 0.0)),
-        missing.assign(**dict.fromkeys(columns, 0.0)), trained.predictions, 1,
-    )  # fmt: skip
+        trained.split.test,
+        trained.split.missing,
+        trained.test.assign(**dict.fromkeys(columns, 0.0)),
+        missing.assign(**dict.fromkeys(columns, 0.0)),
+        trained.predictions,
+        1,
+    )
     assert told.record.auc > 0.65
     assert told.record.weighted_mean < trained.split.test["revenue"].mean()
     assert told.record.effective_films <= len(trained.test)
     half = len(trained.test) // 2
     same = compare_missing.fn(
-        trained.split.test[:half], trained.split.test[half:], trained.test[:half], trained.test[half:],
-        trained.predictions[:half], 1,
-    )  # fmt: skip
+        trained.split.test[:half],
+        trained.split.test[half:],
+        trained.test[:half],
+        trained.test[half:],
+        trained.predictions[:half],
+        1,
+    )
     assert 0.4 < same.record.auc < 0.6
 
 
 def test_coverage_by_size_counts_every_film_once_in_each_way(trained: Trained) -> None:
     table = coverage_by_size(trained.split.test, trained.predictions)
     revenue = trained.split.test["revenue"].to_numpy()
-    inside = [low - 0.005 <= value <= high + 0.005 for value, low, high in
-              zip(revenue, trained.predictions["low"], trained.predictions["high"], strict=True)]  # fmt: skip
+    inside = [
+        low - 0.005 <= value <= high + 0.005
+        for value, low, high in zip(revenue, trained.predictions["low"], trained.predictions["high"], strict=True)
+    ]
     for _, rows in table.groupby("by"):
         assert rows["films"].sum() == len(revenue)
         assert (rows["coverage"] * rows["films"]).sum() == pytest.approx(sum(inside))

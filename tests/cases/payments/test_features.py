@@ -93,9 +93,12 @@ def test_what_was_planted_is_found(summary: Summary) -> None:
         listed = set(table[["vendor", "account", "quarter", "cents"]].itertuples(index=False, name=None))
         mine = extra[extra["what"] == what]
         wanted = zip(
-            people["number"].to_numpy()[mine["vendor"]], account_names(mine["account"].to_numpy()),
-            mine["quarter"] + 4 * FIRST_YEAR, mine["cents"], strict=True,
-        )  # fmt: skip
+            people["number"].to_numpy()[mine["vendor"]],
+            account_names(mine["account"].to_numpy()),
+            mine["quarter"] + 4 * FIRST_YEAR,
+            mine["cents"],
+            strict=True,
+        )
         assert set(wanted) <= listed
         assert len(listed) <= len(mine) + 8, "and little else"
 
@@ -122,12 +125,17 @@ def test_an_amount_is_unusual_for_its_vendor_only() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.integers(8000, 8010), st.sampled_from("AB"), st.sampled_from("xyz"), st.sampled_from(["N", "M"]),
-            st.sampled_from(["", "r"]), st.integers(-500, 500),
+            st.integers(8000, 8010),
+            st.sampled_from("AB"),
+            st.sampled_from("xyz"),
+            st.sampled_from(["N", "M"]),
+            st.sampled_from(["", "r"]),
+            st.integers(-500, 500),
         ),
-        min_size=1, max_size=60,
+        min_size=1,
+        max_size=60,
     )
-)  # fmt: skip
+)
 @hypothesis_settings(max_examples=15, deadline=None)
 def test_nothing_is_lost_whatever_the_payments(rows: list[tuple[Any, ...]]) -> None:
     result = summed(frame(rows))

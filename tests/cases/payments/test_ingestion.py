@@ -71,7 +71,7 @@ LINES: list[tuple[bytes, str | int]] = [
     (b'"' * LONGEST_LINE, "fields"),
     ("12/31/2015,Health,1,0004,line\u2028separator\u0085,1,Rent".encode(), 100),
     (b"12/31/2015,Health,1,0004,=cmd|'/c'!A1,1,Rent", 100),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +203,17 @@ def by_decimal(text: str) -> int | None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("3/31/2015", 2015 * 4), ("12/31/1999", 1999 * 4 + 3), ("2015-06-30 00:00:00", 8061), ("06/31/2015", 0), ("", 0),
-     ("2015-06-30T00:00:01", 0), ("06/30/15", 0), ("06/30/2015\n", 0)],
-)  # fmt: skip
+    [
+        ("3/31/2015", 2015 * 4),
+        ("12/31/1999", 1999 * 4 + 3),
+        ("2015-06-30 00:00:00", 8061),
+        ("06/31/2015", 0),
+        ("", 0),
+        ("2015-06-30T00:00:01", 0),
+        ("06/30/15", 0),
+        ("06/30/2015\n", 0),
+    ],
+)
 def test_quarters(text: str, number: int) -> None:
     assert quarter_number(text) == number
 

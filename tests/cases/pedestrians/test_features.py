@@ -80,8 +80,13 @@ def test_an_hourly_export_never_counts_beside_minutes() -> None:
 
 
 def test_silence_counts_zero_and_an_outage_does_not() -> None:
-    table = pd.concat([records("a", "2020-01-01", [1] * 60), records("a", "2020-01-01 12:00", [1] * 60),
-                       records("a", "2020-01-02 06:00", [1] * 9)])  # fmt: skip
+    table = pd.concat(
+        [
+            records("a", "2020-01-01", [1] * 60),
+            records("a", "2020-01-01 12:00", [1] * 60),
+            records("a", "2020-01-02 06:00", [1] * 9),
+        ]
+    )
     hours = merge_exports.fn(table, ZONE).hours.set_index("utc")
     assert hours.loc["2020-01-01 08:00", "count"] == 0
     assert not hours.loc["2020-01-01 20:00":"2020-01-02 05:00", "measured"].any()

@@ -18,9 +18,18 @@ HOURS = HOURS.assign(count=50.0 + HOURS["local"].dt.hour, incident=HOURS.index =
 BARS = pd.DataFrame({"period": ["before"] * 7 + ["since"] * 7, "weekday": [*range(7)] * 2})
 BARS = BARS.assign(mean=[100.0] * 7 + [90, 80, 70, 60, 50, 40, 30.0], low=20.0, high=120.0)
 BARS.loc[3, ["low", "high"]] = np.nan
-PLACES = pd.DataFrame({"place": [NAME, "B"], "p_value": [0.001, 0.6], "value": [-0.5, np.nan], "low": [-0.6, np.nan],
-                       "high": [-0.4, np.nan], "recent_value": [-0.1, np.nan], "recent_low": [-0.2, np.nan],
-                       "recent_high": [0.05, np.nan]})  # fmt: skip
+PLACES = pd.DataFrame(
+    {
+        "place": [NAME, "B"],
+        "p_value": [0.001, 0.6],
+        "value": [-0.5, np.nan],
+        "low": [-0.6, np.nan],
+        "high": [-0.4, np.nan],
+        "recent_value": [-0.1, np.nan],
+        "recent_low": [-0.2, np.nan],
+        "recent_high": [0.05, np.nan],
+    }
+)
 DRAWINGS: dict[str, Callable[..., object]] = {
     "daily": lambda change, rows: figures.daily_counts(DAYS[:rows], NAME, change, "finding"),
     "deviation": lambda change, rows: figures.deviation(DAYS[:rows], NAME, change, change),

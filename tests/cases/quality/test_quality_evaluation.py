@@ -51,9 +51,20 @@ def test_what_lies_outside_of_the_data_is_flagged_and_the_smallest_change_reache
     )
     changes = [{"force [N]": "1.9", "speed [m/s]": "0.95"}, {"force [N]": "0.5"}, {"heat [K]": "40"}]
     found = ask_what_if.fn(
-        split.train, split.y_train, recipe, roles.kind, split.test, model, Calibration(), "boosting", changes, "", 0.1,
-        ["force [N]"], 0,
-    )  # fmt: skip
+        split.train,
+        split.y_train,
+        recipe,
+        roles.kind,
+        split.test,
+        model,
+        Calibration(),
+        "boosting",
+        changes,
+        "",
+        0.1,
+        ["force [N]"],
+        0,
+    )
     table = found.table
     assert table["outside"].tolist() == [False, False, False, True]
     assert "heat [K] was never like that" in table["why"].iloc[3]

@@ -93,8 +93,14 @@ def _rows_of(frame: pd.DataFrame, part: pd.DataFrame) -> list[int]:
 
 
 def test_pairs_have_names_units_and_no_ratio_to_nothing() -> None:
-    frame = pd.DataFrame({"Torque [Nm]": [1.0, 2.0], "Rotational speed [rpm]": [60.0, 0.0], "Heat [K]": [1.0, 2.0],
-                          "Cold [K]": [0.5, 0.5]})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "Torque [Nm]": [1.0, 2.0],
+            "Rotational speed [rpm]": [60.0, 0.0],
+            "Heat [K]": [1.0, 2.0],
+            "Cold [K]": [0.5, 0.5],
+        }
+    )
     found = {item.name: item for item in pairs(list(frame), frame)}
     power = found["Torque × Rotational speed [W]"]
     table = prepare(frame, Recipe(numbers=list(frame), texts={}, derived=[power]))

@@ -14,10 +14,21 @@ from tasks.figures.style import figure_to_svg
 
 ROLES = roles_of(process(100))
 RULES = pd.DataFrame(
-    {"rule": ["heat above 2 K", "wear $x$ & <b>"], "of": "faulty", "train_n": 9, "train_hits": 8, "n": [10, 4],
-     "hits": [9, 1], "precision": [0.9, 0.25], "low": [0.5, 0.01], "high": [1.0, 0.8], "base": 0.1, "recall": 0.5,
-     "told": [True, False]}
-)  # fmt: skip
+    {
+        "rule": ["heat above 2 K", "wear $x$ & <b>"],
+        "of": "faulty",
+        "train_n": 9,
+        "train_hits": 8,
+        "n": [10, 4],
+        "hits": [9, 1],
+        "precision": [0.9, 0.25],
+        "low": [0.5, 0.01],
+        "high": [1.0, 0.8],
+        "base": 0.1,
+        "recall": 0.5,
+        "told": [True, False],
+    }
+)
 METRICS = {
     "recall_at_cost": Metric(name="recall_at_cost", value=0.8, n=10),
     "precision_at_cost": Metric(name="precision_at_cost", value=0.5, n=16),
@@ -48,9 +59,19 @@ def test_only_rules_that_hold_are_told() -> None:
 
 
 def test_what_lies_outside_is_warned_of_and_no_cause_is_claimed() -> None:
-    asked = pd.DataFrame({"change": ["nothing", "heat [K] = 40"], "before": 0.1, "after": [0.1, 0.9], "low": 0.05,
-                          "high": 0.95, "distance": [0.1, 9.0], "limit": 1.0, "outside": [False, True],
-                          "why": ["", "heat [K] was never like that"]})  # fmt: skip
+    asked = pd.DataFrame(
+        {
+            "change": ["nothing", "heat [K] = 40"],
+            "before": 0.1,
+            "after": [0.1, 0.9],
+            "low": 0.05,
+            "high": 0.95,
+            "distance": [0.1, 9.0],
+            "limit": 1.0,
+            "outside": [False, True],
+            "why": ["", "heat [K] was never like that"],
+        }
+    )
     empty = pd.DataFrame({"input": [], "value": [], "product": [], "answer": []})
     search: dict[str, float | str | bool] = {"before": 0.9, "goal": 0.05, "reached": False}
     told = what_if_section(asked, pd.DataFrame(), search, empty, ROLES).model_dump_json()
@@ -60,8 +81,16 @@ def test_what_lies_outside_is_warned_of_and_no_cause_is_claimed() -> None:
 
 
 def test_a_chart_is_told_to_announce_failures_only_when_it_does() -> None:
-    row = {"input": "heat [K]", "alarms": 0.5, "expected": 0.02, "autocorrelation": 0.9, "before": 0.5,
-           "by_chance": 0.4, "lead": 3.0, "p": 0.3}  # fmt: skip
+    row = {
+        "input": "heat [K]",
+        "alarms": 0.5,
+        "expected": 0.02,
+        "autocorrelation": 0.9,
+        "before": 0.5,
+        "by_chance": 0.4,
+        "lead": 3.0,
+        "p": 0.3,
+    }
     points = pd.DataFrame({"row": [1, 2], "value": [1.0, np.nan], "alarm": [False, True], "faulty": [True, False]})
     limits: dict[str, float | str] = {"input": "heat [K]", "centre": 1.0, "low": 0.0, "high": 2.0}
     assert charts_section(pd.DataFrame([row]), points, limits, ROLES).intro.startswith(

@@ -15,9 +15,13 @@ def _ratings(seed: int, rows: int = 300) -> pd.DataFrame:
     chance = np.random.default_rng(seed)
     keys = chance.permutation(30 * 40)[:rows]
     return pd.DataFrame(
-        {"user": keys // 40, "item": keys % 40, "rating": chance.integers(1, 11, rows) / 2,
-         "timestamp": chance.integers(0, 60, rows)}
-    )  # fmt: skip
+        {
+            "user": keys // 40,
+            "item": keys % 40,
+            "rating": chance.integers(1, 11, rows) / 2,
+            "timestamp": chance.integers(0, 60, rows),
+        }
+    )
 
 
 @settings(max_examples=30, deadline=None)

@@ -47,8 +47,10 @@ def test_the_sample_comes_back_and_its_broken_rows_are_named():
     drawn = sample_ratings()
     assert len(read.quarantine) == PLANTED["unreadable"]
     assert read.quarantine["reason"].tolist() == [
-        "rating is no number", "timestamp is no whole number", "user is no whole number",
-    ]  # fmt: skip
+        "rating is no number",
+        "timestamp is no whole number",
+        "user is no whole number",
+    ]
     assert read.quarantine["path"].iloc[0] == f"ratings.csv, line {len(drawn.ratings) + 2}"
     assert read.replaced == REPLACED
     kept = read.ratings.iloc[: len(drawn.ratings)]
@@ -160,9 +162,12 @@ BARE = {
     "ml-1m/ratings.dat": "1::10::4::964982703\n2::20::3::964982704\n",
     "ml-1m/movies.dat": "10::Signal, The (1999)::Drama|War\n20::Pok\xe9mon: One|Two (1998)::Comedy\n",
     "ml-100k/u.data": "1\t10\t4\t964982703\n2\t20\t3\t964982704\n",
-    "ml-100k/u.item": "10|Signal, The (1999)|01-Jan-1999||http://x|" + "|".join("0" * 8 + "1" + "0" * 8 + "1" + "0")
-    + "\n20|Pok\xe9mon: One (1998)|01-Jan-1998||http://x|" + "|".join("0" * 5 + "1" + "0" * 13) + "\n",
-}  # fmt: skip
+    "ml-100k/u.item": "10|Signal, The (1999)|01-Jan-1999||http://x|"
+    + "|".join("0" * 8 + "1" + "0" * 8 + "1" + "0")
+    + "\n20|Pok\xe9mon: One (1998)|01-Jan-1998||http://x|"
+    + "|".join("0" * 5 + "1" + "0" * 13)
+    + "\n",
+}
 
 
 @pytest.mark.parametrize("size", ["ml-1m", "ml-100k"])
@@ -182,8 +187,11 @@ def test_files_without_a_header_are_read_by_their_names(tmp_path: Path, size: st
     read = read_rating_files.fn(located(str(source)).files)
     assert read.quarantine.empty
     assert read.ratings.to_dict("list") == {
-        "user": [1, 2], "film": [10, 20], "rating": [4.0, 3.0], "timestamp": [964982703, 964982704]
-    }  # fmt: skip
+        "user": [1, 2],
+        "film": [10, 20],
+        "rating": [4.0, 3.0],
+        "timestamp": [964982703, 964982704],
+    }
     assert read.films["title"].tolist()[0] == "Signal, The (1999)"
     assert read.films["title"].tolist()[1].startswith("Pok\xe9mon: One")
     assert read.films["genres"].tolist() == ["Drama|War", "Comedy"]

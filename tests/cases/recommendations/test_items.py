@@ -38,9 +38,13 @@ def _ratings(seed: int, users: int, items: int, rows: int = 150) -> pd.DataFrame
     chance = np.random.default_rng(seed)
     keys = chance.permutation(users * items)[:rows]
     return pd.DataFrame(
-        {"user": keys // items, "item": keys % items, "rating": chance.integers(1, 11, rows) / 2,
-         "timestamp": chance.integers(1, 900, rows) * DAY}
-    )  # fmt: skip
+        {
+            "user": keys // items,
+            "item": keys % items,
+            "rating": chance.integers(1, 11, rows) / 2,
+            "timestamp": chance.integers(1, 900, rows) * DAY,
+        }
+    )
 
 
 def _steck(dense: np.ndarray, strength: float) -> np.ndarray:

@@ -16,8 +16,11 @@ def _random(seed: int, users: int = 12, items: int = 30) -> tuple[pd.DataFrame, 
     keys = chance.permutation(users * items)[:150]
     table = pd.DataFrame({"user": keys // items, "item": keys % items, "rating": chance.integers(1, 11, 150) / 2})
     # Few different scores: ties have to be settled.
-    ranker = Ranker(chance.integers(-2, 3, (users, 2)).astype(float), chance.integers(-2, 3, (items, 2)).astype(float),
-                    np.zeros(items))  # fmt: skip
+    ranker = Ranker(
+        chance.integers(-2, 3, (users, 2)).astype(float),
+        chance.integers(-2, 3, (items, 2)).astype(float),
+        np.zeros(items),
+    )
     return table.iloc[:90].reset_index(drop=True), table.iloc[90:].reset_index(drop=True), ranker
 
 

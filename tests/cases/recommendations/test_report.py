@@ -36,9 +36,14 @@ def test_the_criterion_can_be_missed(best: str, gain_low: float, saved_low: floa
 
 def test_new_users_and_films_are_counted_each_with_its_error():
     predicted = pd.DataFrame(
-        {"user": [0, 1, 2, 2], "rating": 4.0, "als": [4.0, 3.0, 2.0, 4.0], "new_user": [False, False, True, True],
-         "new_film": [False, True, False, False]}
-    )  # fmt: skip
+        {
+            "user": [0, 1, 2, 2],
+            "rating": 4.0,
+            "als": [4.0, 3.0, 2.0, 4.0],
+            "new_user": [False, False, True, True],
+            "new_film": [False, True, False, False],
+        }
+    )
     section = cold_section(predicted, "als")
     rows = section.blocks[0].rows  # type: ignore[union-attr]
     assert [row[1] for row in rows] == [1, 1, 2, 0]

@@ -32,15 +32,34 @@ def test_only_published_coordinates_were_moved() -> None:
 
 
 def test_captions_say_what_was_compared() -> None:
-    search = pd.DataFrame({"model": ["linear"], "parameters": ["{}"], "rmse": [1.0], "rmse_sd": [1.0], "mae": [1.0],
-                           "mae_sd": [1.0], "seconds": [1.0], "chosen": [True]})  # fmt: skip
+    search = pd.DataFrame(
+        {
+            "model": ["linear"],
+            "parameters": ["{}"],
+            "rmse": [1.0],
+            "rmse_sd": [1.0],
+            "mae": [1.0],
+            "mae_sd": [1.0],
+            "seconds": [1.0],
+            "chosen": [True],
+        }
+    )
     told = models_section(search, "€").model_dump_json()
     assert "mean absolute error chooses" in told
     assert "aims at" in told
     assert "RMSE (€)" in told
     assert "€" not in models_section(search, "").model_dump_json()
-    engines = pd.DataFrame({"model": ["linear"] * 2, "engine": ["pandas", "spark"], "rmse": [1.0, 1], "mae": [1.0, 1],
-                            "median_ae": [1.0, 1], "seconds": [1.0, 1], "megabytes": [1.0, 1]})  # fmt: skip
+    engines = pd.DataFrame(
+        {
+            "model": ["linear"] * 2,
+            "engine": ["pandas", "spark"],
+            "rmse": [1.0, 1],
+            "mae": [1.0, 1],
+            "median_ae": [1.0, 1],
+            "seconds": [1.0, 1],
+            "megabytes": [1.0, 1],
+        }
+    )
     growth = Scaling(rows=[10, 20], pandas=[1, 2], spark=[3, 4], pandas_megabytes=[1, 1], spark_megabytes=[1, 1])
     assert "vectors that were prepared before" in engines_section(engines, growth, "€").model_dump_json()
 

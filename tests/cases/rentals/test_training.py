@@ -151,9 +151,12 @@ def test_the_best_model_is_stored_and_comes_back(searched: tuple[pd.DataFrame, F
 
 
 def test_hosts_and_kinds_never_seen_get_a_price(searched: tuple[pd.DataFrame, Fitted], sample: pd.DataFrame) -> None:
-    probe = parts_of(sample).test[list(FEATURES)].head(5).assign(
-        host_id=10**12, neighbourhood="Nowhere", room_type="Tent", neighbourhood_group=""
-    )  # fmt: skip
+    probe = (
+        parts_of(sample)
+        .test[list(FEATURES)]
+        .head(5)
+        .assign(host_id=10**12, neighbourhood="Nowhere", room_type="Tent", neighbourhood_group="")
+    )
     price = searched[1].best.predict(probe)
     assert np.isfinite(price).all()
     assert (price > 0).all()
@@ -174,9 +177,16 @@ def test_errors_scale_with_the_prices(pairs: list[tuple[float, float]], factor: 
 
 def test_scores_are_recomputed_by_hand() -> None:
     table = pd.DataFrame(
-        {"id": range(4), "name": list("abcd"), "host_id": [1, 1, 2, 3], "seen": [True, True, False, True],
-         "price": [10.0, 20, 30, 40], "median": [25.0, 25, 25, 25], "tree": [10.0, 20, 33, 36]}
-    )  # fmt: skip
+        {
+            "id": range(4),
+            "name": list("abcd"),
+            "host_id": [1, 1, 2, 3],
+            "seen": [True, True, False, True],
+            "price": [10.0, 20, 30, 40],
+            "median": [25.0, 25, 25, 25],
+            "tree": [10.0, 20, 33, 36],
+        }
+    )
     scores = score_models.fn(table).set_index("model")
     assert scores.loc["tree", "rmse"] == pytest.approx(2.5)
     assert scores.loc["tree", "mae"] == pytest.approx(1.75)
@@ -216,9 +226,14 @@ def test_the_ranges_hold_the_share_that_they_promise(searched: tuple[pd.DataFram
 
 def test_each_measure_gets_the_model_that_is_best_at_it() -> None:
     search = pd.DataFrame(
-        {"model": ["mean", "forest", "forest", "forest_log"], "parameters": "{}", "chosen": [True, True, False, True],
-         "mae": [0.0, 3, 4, 2], "rmse": [0.0, 5, 1, 9]}
-    )  # fmt: skip
+        {
+            "model": ["mean", "forest", "forest", "forest_log"],
+            "parameters": "{}",
+            "chosen": [True, True, False, True],
+            "mae": [0.0, 3, 4, 2],
+            "rmse": [0.0, 5, 1, 9],
+        }
+    )
     choice = choose_model.fn(search, "pandas")
     assert choice == {"engine": "pandas", "kind": "forest_log", "parameters": {}, "mean": "forest"}
 

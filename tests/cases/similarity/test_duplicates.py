@@ -63,8 +63,10 @@ def test_the_largest_is_kept_and_a_link_is_never_extra(collection: Path) -> None
 def test_the_oldest_or_a_folder_can_be_kept(collection: Path) -> None:
     oldest = listed(collection, "oldest")
     assert oldest.iloc[0][["path", "what_to_do", "modified"]].tolist() == [
-        "best/small.png", "keep", "2001-09-09 01:46:40",
-    ]  # fmt: skip
+        "best/small.png",
+        "keep",
+        "2001-09-09 01:46:40",
+    ]
     for keep in ("best", "best/", str(collection / "best")):
         assert listed(collection, keep).iloc[0]["path"] == "best/small.png"
     assert actions(listed(collection, "best"))["a.png"] == ("copy", "extra")

@@ -97,9 +97,14 @@ def test_pages_of_text_are_not_versions_of_each_other() -> None:
 
 
 def test_pictures_without_details_are_told_by_their_colours() -> None:
-    one, other, same = (Image.new("RGB", size, colour) for size, colour in (
-        ((40, 30), (200, 30, 30)), ((40, 30), (30, 110, 30)), ((90, 90), (201, 30, 29)),
-    ))  # fmt: skip
+    one, other, same = (
+        Image.new("RGB", size, colour)
+        for size, colour in (
+            ((40, 30), (200, 30, 30)),
+            ((40, 30), (30, 110, 30)),
+            ((90, 90), (201, 30, 29)),
+        )
+    )
     pictures = comparer(one, other, same, scene(1))
     assert [pictures.is_even(number) for number in range(4)] == [True, True, True, False]
     assert pictures.is_same(0, 2)

@@ -20,8 +20,21 @@ from tasks.platform.settings import settings
 
 QUESTION = births_question(1900, 2100)
 LIMITS = Limits(cost=1.0)
-BY = ["without_year", "without_sex", "without_bin", "broken", "birth_year", "decade", "age", "age_group", "sex",
-      "plural", "birth_order", "smoker", "bin"]  # fmt: skip
+BY = [
+    "without_year",
+    "without_sex",
+    "without_bin",
+    "broken",
+    "birth_year",
+    "decade",
+    "age",
+    "age_group",
+    "sex",
+    "plural",
+    "birth_order",
+    "smoker",
+    "bin",
+]
 
 
 @pytest.fixture(scope="module")
@@ -217,9 +230,19 @@ def test_a_table_that_is_not_there_is_named(api: BigQuery) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["natality", "a.b", "some-project.samples.natality`; DROP TABLE x; --", "some-project.sam ples.t", "p.d.t",
-     "some-project.samples.nata`lity", "some-project.samples.natality\n", "SOME-project.d.t", "", "../../etc/passwd"],
-)  # fmt: skip
+    [
+        "natality",
+        "a.b",
+        "some-project.samples.natality`; DROP TABLE x; --",
+        "some-project.sam ples.t",
+        "p.d.t",
+        "some-project.samples.nata`lity",
+        "some-project.samples.natality\n",
+        "SOME-project.d.t",
+        "",
+        "../../etc/passwd",
+    ],
+)
 def test_table_names_are_checked_by_their_pattern(name: str) -> None:
     with pytest.raises(UsageError, match="names no table"):
         bigquery.table_name(name)

@@ -32,10 +32,15 @@ def test_the_sums_are_those_of_the_raw_rows(tmp_path: Path) -> None:
     told = good(ask(tmp_path / "b.parquet")).set_index(["birth_year", "age"]).sort_index()
     weight, stands = raw["weight_pounds"], raw["record_weight"]
     rows = raw.assign(
-        records=1, births=stands, squares=stands**2, pounds=stands * weight, pounds_squared=stands * weight**2,
-        low=stands * (weight < LOW), dated=stands * raw["gestation_weeks"].between(17, 47),
+        records=1,
+        births=stands,
+        squares=stands**2,
+        pounds=stands * weight,
+        pounds_squared=stands * weight**2,
+        low=stands * (weight < LOW),
+        dated=stands * raw["gestation_weeks"].between(17, 47),
         early=stands * raw["gestation_weeks"].between(17, 36),
-    )  # fmt: skip
+    )
     names = ["records", "births", "squares", "pounds", "pounds_squared", "low", "dated", "early"]
     wanted = rows.groupby(["year", "mother_age"])[names].sum()
     assert len(told) == len(wanted)
@@ -49,8 +54,10 @@ def test_broken_rows_are_counted_by_reason_and_listed(tmp_path: Path) -> None:
     assert broken.set_index("broken")["records"].to_dict() == QUIRKS
     assert len(told.quarantine) == sum(QUIRKS.values())
     assert set(told.quarantine["reason"]) == {
-        "The weight is known.", "The weight lies between 0.2 and 20 pounds.", "The mother's age is known.",
-    }  # fmt: skip
+        "The weight is known.",
+        "The weight lies between 0.2 and 20 pounds.",
+        "The mother's age is known.",
+    }
 
 
 def test_only_the_columns_that_are_asked_are_read(tmp_path: Path) -> None:
@@ -66,8 +73,20 @@ def test_csv_and_parquet_give_the_same_and_a_folder_is_one_table(tmp_path: Path)
     frame.to_parquet(tmp_path / "whole.parquet")
     frame.iloc[:2_500].to_csv(tmp_path / "a.csv", index=False)
     frame.iloc[2_500:, ::-1].to_csv(tmp_path / "b.csv", index=False)
-    by = ["without_year", "without_sex", "without_bin", "birth_year", "decade", "age", "age_group", "sex", "plural",
-          "birth_order", "smoker", "bin"]  # fmt: skip
+    by = [
+        "without_year",
+        "without_sex",
+        "without_bin",
+        "birth_year",
+        "decade",
+        "age",
+        "age_group",
+        "sex",
+        "plural",
+        "birth_order",
+        "smoker",
+        "bin",
+    ]
     one, other = (
         answer.frame.sort_values(by, ignore_index=True)
         for answer in (ask(tmp_path / "whole.parquet"), ask(tmp_path / "a.csv", tmp_path / "b.csv"))

@@ -18,8 +18,21 @@ from tasks.platform.errors import CasebookError, ContractError
 from tasks.platform.settings import settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark")]
-BY = ["without_year", "without_sex", "without_bin", "broken", "birth_year", "decade", "age", "age_group", "sex",
-      "plural", "birth_order", "smoker", "bin"]  # fmt: skip
+BY = [
+    "without_year",
+    "without_sex",
+    "without_bin",
+    "broken",
+    "birth_year",
+    "decade",
+    "age",
+    "age_group",
+    "sex",
+    "plural",
+    "birth_order",
+    "smoker",
+    "bin",
+]
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:

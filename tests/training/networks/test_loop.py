@@ -126,9 +126,7 @@ def test_weights_of_the_views_add_up() -> None:
         assert sum(weight for weight, _ in shown) == pytest.approx(1)
 
 
-@given(
-    pictures=st.integers(2, 60_000), epochs=st.floats(0.1, 50), architecture=st.sampled_from(ARCHITECTURES)
-)  # fmt: skip
+@given(pictures=st.integers(2, 60_000), epochs=st.floats(0.1, 50), architecture=st.sampled_from(ARCHITECTURES))
 def test_any_plan_has_steps_and_a_batch_that_the_pictures_fill(pictures: int, epochs: float, architecture: Any) -> None:
     plan = make_plan(architecture, 32, 10, pictures, epochs)
     assert 1 <= plan.batch <= pictures
@@ -164,8 +162,12 @@ def test_a_checkpoint_belongs_to_one_plan_and_one_set_of_pictures() -> None:
     assert here == checkpoint_folder(plan, pictures.copy(), labels)
     other = pictures.copy()
     other[9, 0, 0, 0] ^= 1
-    places = {here, checkpoint_folder(plan, other, labels), checkpoint_folder(plan, pictures, 1 - labels),
-              checkpoint_folder(plan.model_copy(update={"seed": 9}), pictures, labels)}  # fmt: skip
+    places = {
+        here,
+        checkpoint_folder(plan, other, labels),
+        checkpoint_folder(plan, pictures, 1 - labels),
+        checkpoint_folder(plan.model_copy(update={"seed": 9}), pictures, labels),
+    }
     assert len(places) == 4
 
 

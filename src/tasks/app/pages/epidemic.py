@@ -21,9 +21,14 @@ STAGES = ("susceptible", "exposed", "infectious", "recovered")
 
 
 def course(
-    r0: float, latent: float, infectious: float, first: int, days: int, less: float = 0.0,
+    r0: float,
+    latent: float,
+    infectious: float,
+    first: int,
+    days: int,
+    less: float = 0.0,
     between: tuple[int, int] = (0, 0),
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Return the course of an epidemic among `PEOPLE`, a row per day.
 
     Args:
@@ -52,9 +57,15 @@ def course(
     for start, end in pairwise(changes):  # piece by piece: the rates jump where the contacts change
         beta = r0 * gamma * (1 - less if between[0] <= start < between[1] else 1.0)
         solved = solve_ivp(
-            rates, (start, end), found[:, start], t_eval=np.arange(start, end + 1), args=(beta,), max_step=0.5,
-            rtol=1e-6, atol=1e-3,
-        )  # fmt: skip
+            rates,
+            (start, end),
+            found[:, start],
+            t_eval=np.arange(start, end + 1),
+            args=(beta,),
+            max_step=0.5,
+            rtol=1e-6,
+            atol=1e-3,
+        )
         found[:, start : end + 1] = solved.y
     return pd.DataFrame({"day": np.arange(days + 1), **dict(zip(STAGES, found, strict=True))})
 

@@ -49,16 +49,27 @@ def weigh_age(by_age: pd.DataFrame) -> Weighed:
     shown = curve[curve["age"].between(*CRITICAL_AGES)]
     later = foresee(by_age)
     metrics = [
-        Metric(name="mean_weight_pounds", value=float(whole["mean"]), unit="pounds", low=float(whole["low"]),
-               high=float(whole["high"]), n=n),
+        Metric(
+            name="mean_weight_pounds",
+            value=float(whole["mean"]),
+            unit="pounds",
+            low=float(whole["low"]),
+            high=float(whole["high"]),
+            n=n,
+        ),
         Metric(name="low_weight_share", value=low_share, low=low, high=high, n=n, note="below 2,500 g"),
         Metric(name="explained_share", value=explained, n=n, note="of the variance of weights, by the mother's age"),
-    ]  # fmt: skip
+    ]
     if later["rmse"] is not None:
         metrics.append(
-            Metric(name="rmse", value=float(later["rmse"] or 0), unit="pounds", baseline=later["baseline"],
-                   note="weights of later births foretold by age; baseline: the mean of the years before")
-        )  # fmt: skip
+            Metric(
+                name="rmse",
+                value=float(later["rmse"] or 0),
+                unit="pounds",
+                baseline=later["baseline"],
+                note="weights of later births foretold by age; baseline: the mean of the years before",
+            )
+        )
     widest = float((shown["high"] - shown["low"]).max() / 2) if len(shown) else None
     return Weighed(metrics, {"explained": explained, "widest": widest, "spread": float(whole["sd"]), **later})
 
@@ -94,9 +105,12 @@ def foresee(cells: pd.DataFrame) -> dict[str, float | None]:
     gain = float(first.sum() / total)
     half = Z * float(np.sqrt(max(second.sum() / total - gain**2, 0.0) / effective))
     return {
-        "rmse": ours**0.5, "baseline": simple**0.5, "gain": gain / simple,
-        "gain_low": (gain - half) / simple, "gain_high": (gain + half) / simple,
-    }  # fmt: skip
+        "rmse": ours**0.5,
+        "baseline": simple**0.5,
+        "gain": gain / simple,
+        "gain_low": (gain - half) / simple,
+        "gain_high": (gain + half) / simple,
+    }
 
 
 @stage(phase="Evaluation")
@@ -171,8 +185,11 @@ def split_change(cells: pd.DataFrame) -> dict[str, float]:
     for at, name in enumerate(("total", "ages", "weights")):
         record |= {name: float(found[at]), f"{name}_low": float(low[at]), f"{name}_high": float(high[at])}
     for name, count, (years, _) in zip(("first", "last"), births, parts, strict=True):
-        record |= {f"age_{name}": float(count @ ages.to_numpy(float) / count.sum()),
-                   f"{name}_from": float(years[0]), f"{name}_to": float(years[-1])}  # fmt: skip
+        record |= {
+            f"age_{name}": float(count @ ages.to_numpy(float) / count.sum()),
+            f"{name}_from": float(years[0]),
+            f"{name}_to": float(years[-1]),
+        }
     return record
 
 

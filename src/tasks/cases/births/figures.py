@@ -67,8 +67,13 @@ def curve_figure(curve: pd.DataFrame, title: str, births: int) -> "Figure":
     axes.fill_between(shown["age"], shown["low"], shown["high"], color=BLUE, alpha=0.2, linewidth=0)
     axes.plot(shown["age"], shown["mean"], "o-", color=BLUE, markersize=3.5, label="as it is")
     known = shown.dropna(subset=["adjusted"])
-    axes.plot(known["age"], known["adjusted"], "--", color=VERMILLION,
-              label="with decade, sex, twins, order and smoking held equal")  # fmt: skip
+    axes.plot(
+        known["age"],
+        known["adjusted"],
+        "--",
+        color=VERMILLION,
+        label="with decade, sex, twins, order and smoking held equal",
+    )
     axes.set_xlabel("age of the mother, years")
     axes.set_ylabel("mean weight at birth, pounds")
     _kilograms(axes)

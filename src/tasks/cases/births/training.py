@@ -73,9 +73,14 @@ def means_by(cells: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     effective = births**2 / sums["squares"]
     half = Z * np.sqrt(variance / effective)
     return sums[[*by, "births"]].assign(
-        effective=effective, mean=mean, low=mean - half, high=mean + half, sd=np.sqrt(variance),
-        low_share=sums["low"] / births, early_share=(sums["early"] / sums["dated"].where(sums["dated"] > 0)),
-    )  # fmt: skip
+        effective=effective,
+        mean=mean,
+        low=mean - half,
+        high=mean + half,
+        sd=np.sqrt(variance),
+        low_share=sums["low"] / births,
+        early_share=(sums["early"] / sums["dated"].where(sums["dated"] > 0)),
+    )
 
 
 def share_interval(share: float, effective: float) -> tuple[float, float]:
@@ -143,10 +148,16 @@ def shape_of(cells: pd.DataFrame) -> Shape:
     turn = float(np.clip(inner, *_tenths(seek)))
     before, after = _two_lines(test, turn)
     return Shape(
-        word=word_of(before, after), peak=peak[0], peak_low=peak[1], peak_high=peak[2],
-        before=list(before), after=list(after), turn=turn, held_out=apart,
+        word=word_of(before, after),
+        peak=peak[0],
+        peak_low=peak[1],
+        peak_high=peak[2],
+        before=list(before),
+        after=list(after),
+        turn=turn,
+        held_out=apart,
         clustered=test["birth_year"].nunique() >= FEWEST_GROUPS,
-    )  # fmt: skip
+    )
 
 
 def _tenths(cells: pd.DataFrame) -> tuple[float, float]:

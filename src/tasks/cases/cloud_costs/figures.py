@@ -148,8 +148,11 @@ def groups_figure(groups: pd.DataFrame, code: str) -> "Figure":
     axes.legend(loc="lower right", labelcolor=MUTED)
     _amounts(axes, code, horizontal=True)
     top = shown.iloc[0]
-    set_title(axes, f"{cut(str(top['name']), 40)} was billed {money(top['billed'], code)}",
-              f"the {len(shown)} dearest of {len(groups)}" if len(groups) > len(shown) else "")  # fmt: skip
+    set_title(
+        axes,
+        f"{cut(str(top['name']), 40)} was billed {money(top['billed'], code)}",
+        f"the {len(shown)} dearest of {len(groups)}" if len(groups) > len(shown) else "",
+    )
     return figure
 
 
@@ -179,8 +182,11 @@ def change_figure(parts: pd.DataFrame, before: str, now: str, code: str) -> "Fig
     axes.set_xlabel(f"billed in {month_name(now)} more than in {month_name(before)} ({code})")
     top = shown.iloc[0]
     rose = "more" if top["change"] > 0 else "less"
-    set_title(axes, f"{cut(str(top['resource']), 40)} cost {money(abs(top['change']), code)} {rose}",
-              "the same days of both months")  # fmt: skip
+    set_title(
+        axes,
+        f"{cut(str(top['resource']), 40)} cost {money(abs(top['change']), code)} {rose}",
+        "the same days of both months",
+    )
     return figure
 
 
@@ -223,9 +229,14 @@ def choice_figure(offers: pd.DataFrame, hours: float, words: str, code: str) -> 
     """
     figure, axes = new_figure(WIDTH, 2.9)
     use = np.array([0.0, FULL_MONTH])
-    looks = {"pay-as-you-go": (BLUE, "-"), "spot": (SOFT, ":"), "reserved, 1 year": (VERMILLION, "--"),
-             "reserved, 3 years": (GREEN, "--"), "savings plan, 1 year": (ORANGE, "-."),
-             "savings plan, 3 years": (SKY, "-.")}  # fmt: skip
+    looks = {
+        "pay-as-you-go": (BLUE, "-"),
+        "spot": (SOFT, ":"),
+        "reserved, 1 year": (VERMILLION, "--"),
+        "reserved, 3 years": (GREEN, "--"),
+        "savings plan, 1 year": (ORANGE, "-."),
+        "savings plan, 3 years": (SKY, "-."),
+    }
     for row in offers.to_dict("records"):
         colour, line = looks[str(row["model"])]
         fixed = row["model"] not in {"pay-as-you-go", "spot"}

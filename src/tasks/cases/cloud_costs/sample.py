@@ -23,11 +23,30 @@ RESERVATION, RESERVED = "VM_RI_07-03-2026", 876.0  # paid at once for twelve mon
 UNUSED = ("old-web_OsDisk_1_5f3c", "old-web-ip")
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 HEADER = (
-    "SubscriptionId", "SubscriptionName", "Date", "Product", "MeterCategory", "MeterName", "Quantity",
-    "EffectivePrice", "Cost", "BillingCurrency", "ResourceLocation", "ConsumedService", "ResourceId", "ResourceName",
-    "Tags", "ResourceGroup", "ReservationId", "ReservationName", "ProductOrderName", "Term", "ChargeType", "Frequency",
+    "SubscriptionId",
+    "SubscriptionName",
+    "Date",
+    "Product",
+    "MeterCategory",
+    "MeterName",
+    "Quantity",
+    "EffectivePrice",
+    "Cost",
+    "BillingCurrency",
+    "ResourceLocation",
+    "ConsumedService",
+    "ResourceId",
+    "ResourceName",
+    "Tags",
+    "ResourceGroup",
+    "ReservationId",
+    "ReservationName",
+    "ProductOrderName",
+    "Term",
+    "ChargeType",
+    "Frequency",
     "PricingModel",
-)  # fmt: skip
+)
 
 
 class Thing(NamedTuple):
@@ -168,29 +187,58 @@ def _rows(thing: Thing, days: pd.DatetimeIndex, cost: np.ndarray) -> pd.DataFram
     tags = f'"team": "{thing.team}","env": "{"test" if "test" in thing.group else "prod"}"' if thing.team else ""
     return pd.DataFrame(
         {
-            "Day": days, "SubscriptionId": SUBSCRIPTION, "SubscriptionName": "Shop", "Date": days.strftime("%m/%d/%Y"),
-            "Product": f"{thing.service} - {thing.meter}", "MeterCategory": thing.service, "MeterName": thing.meter,
-            "Quantity": 24, "EffectivePrice": np.round(cost / 24, 6), "Cost": cost, "BillingCurrency": "EUR",
-            "ResourceLocation": "westeurope", "ConsumedService": thing.kind.partition("/")[0], "ResourceId": place,
-            "ResourceName": thing.name, "Tags": tags, "ResourceGroup": thing.group,
-            "ReservationId": RESERVATION if reserved else "", "ReservationName": RESERVATION if reserved else "",
-            "ProductOrderName": "", "Term": "", "ChargeType": "Usage", "Frequency": "UsageBased",
+            "Day": days,
+            "SubscriptionId": SUBSCRIPTION,
+            "SubscriptionName": "Shop",
+            "Date": days.strftime("%m/%d/%Y"),
+            "Product": f"{thing.service} - {thing.meter}",
+            "MeterCategory": thing.service,
+            "MeterName": thing.meter,
+            "Quantity": 24,
+            "EffectivePrice": np.round(cost / 24, 6),
+            "Cost": cost,
+            "BillingCurrency": "EUR",
+            "ResourceLocation": "westeurope",
+            "ConsumedService": thing.kind.partition("/")[0],
+            "ResourceId": place,
+            "ResourceName": thing.name,
+            "Tags": tags,
+            "ResourceGroup": thing.group,
+            "ReservationId": RESERVATION if reserved else "",
+            "ReservationName": RESERVATION if reserved else "",
+            "ProductOrderName": "",
+            "Term": "",
+            "ChargeType": "Usage",
+            "Frequency": "UsageBased",
             "PricingModel": "Reservation" if reserved else "OnDemand",
         }
-    )  # fmt: skip
+    )
 
 
 def _purchase() -> pd.DataFrame:
     row = dict.fromkeys(HEADER, "") | {
-        "Day": pd.Timestamp(2026, 7, 3), "SubscriptionId": SUBSCRIPTION, "SubscriptionName": "Shop",
-        "Date": "07/03/2026", "Product": "Virtual Machines Dsv5 Series - D4s v5", "MeterCategory": "Virtual Machines",
-        "MeterName": "D4s v5", "Quantity": 1, "EffectivePrice": RESERVED, "Cost": RESERVED, "BillingCurrency": "EUR",
-        "ResourceLocation": "westeurope", "ConsumedService": "Microsoft.Capacity",
+        "Day": pd.Timestamp(2026, 7, 3),
+        "SubscriptionId": SUBSCRIPTION,
+        "SubscriptionName": "Shop",
+        "Date": "07/03/2026",
+        "Product": "Virtual Machines Dsv5 Series - D4s v5",
+        "MeterCategory": "Virtual Machines",
+        "MeterName": "D4s v5",
+        "Quantity": 1,
+        "EffectivePrice": RESERVED,
+        "Cost": RESERVED,
+        "BillingCurrency": "EUR",
+        "ResourceLocation": "westeurope",
+        "ConsumedService": "Microsoft.Capacity",
         "ResourceId": f"/providers/Microsoft.Capacity/reservationOrders/{RESERVATION}",
-        "ReservationId": RESERVATION, "ReservationName": RESERVATION,
-        "ProductOrderName": "Reserved VM Instance, Standard_D4s_v5, West Europe, 1 Year", "Term": "12",
-        "ChargeType": "Purchase", "Frequency": "OneTime", "PricingModel": "Reservation",
-    }  # fmt: skip
+        "ReservationId": RESERVATION,
+        "ReservationName": RESERVATION,
+        "ProductOrderName": "Reserved VM Instance, Standard_D4s_v5, West Europe, 1 Year",
+        "Term": "12",
+        "ChargeType": "Purchase",
+        "Frequency": "OneTime",
+        "PricingModel": "Reservation",
+    }
     return pd.DataFrame([row])
 
 
@@ -217,20 +265,34 @@ def sample_prices(seed: int = SEED) -> list[dict[str, Any]]:
 
 
 def _offers(size: str, region: str, hourly: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-    common = {"currencyCode": "EUR", "armRegionName": region, "armSkuName": size, "serviceName": "Virtual Machines",
-              "productName": "Virtual Machines Series", "skuName": size.removeprefix("Standard_").replace("_", " "),
-              "unitOfMeasure": "1 Hour", "isPrimaryMeterRegion": True, "tierMinimumUnits": 0.0}  # fmt: skip
-    plans = [{"term": "1 Year", "retailPrice": round(0.76 * hourly, 5)},
-             {"term": "3 Years", "retailPrice": round(0.57 * hourly, 5)}]  # fmt: skip
+    common = {
+        "currencyCode": "EUR",
+        "armRegionName": region,
+        "armSkuName": size,
+        "serviceName": "Virtual Machines",
+        "productName": "Virtual Machines Series",
+        "skuName": size.removeprefix("Standard_").replace("_", " "),
+        "unitOfMeasure": "1 Hour",
+        "isPrimaryMeterRegion": True,
+        "tierMinimumUnits": 0.0,
+    }
+    plans = [
+        {"term": "1 Year", "retailPrice": round(0.76 * hourly, 5)},
+        {"term": "3 Years", "retailPrice": round(0.57 * hourly, 5)},
+    ]
     year, three = rng.uniform(0.58, 0.68), rng.uniform(0.36, 0.45)
     return [
         common | {"type": "Consumption", "retailPrice": hourly, "savingsPlan": plans},
         common | {"type": "Consumption", "retailPrice": round(hourly * 1.8, 5), "productName": "VM Series Windows"},
-        common | {"type": "Consumption", "retailPrice": round(hourly * rng.uniform(0.1, 0.4), 5),
-                  "skuName": f"{common['skuName']} Spot"},
+        common
+        | {
+            "type": "Consumption",
+            "retailPrice": round(hourly * rng.uniform(0.1, 0.4), 5),
+            "skuName": f"{common['skuName']} Spot",
+        },
         common | {"type": "Reservation", "reservationTerm": "1 Year", "retailPrice": round(hourly * 8760 * year, 2)},
         common | {"type": "Reservation", "reservationTerm": "3 Years", "retailPrice": round(hourly * 26280 * three, 2)},
-    ]  # fmt: skip
+    ]
 
 
 def write_prices(folder: Path) -> None:

@@ -95,10 +95,17 @@ def forecast_month(days: pd.DataFrame, commitments: pd.DataFrame, planned: pd.Da
     due, half = _due(commitments, last, end), interval(usage, index, errors[method], len(ahead))
     total = so_far + float(daily.sum()) + due
     return Forecast(
-        **known, method=method, total=total, low=max(total - half, so_far + due) if usage.min() >= 0 else total - half,
-        high=total + half, payments=due, origins=len(errors[method]), error=means.get(method),
-        baseline_error=means.get(BASELINE), daily=daily.tolist(),
-    )  # fmt: skip
+        **known,
+        method=method,
+        total=total,
+        low=max(total - half, so_far + due) if usage.min() >= 0 else total - half,
+        high=total + half,
+        payments=due,
+        origins=len(errors[method]),
+        error=means.get(method),
+        baseline_error=means.get(BASELINE),
+        daily=daily.tolist(),
+    )
 
 
 def _best(errors: dict[str, np.ndarray], usage: np.ndarray) -> tuple[str, dict[str, float]]:
@@ -113,13 +120,15 @@ def backtest(usage: np.ndarray, index: pd.DatetimeIndex, ahead: int) -> dict[str
     """Return the errors of the sum over `ahead` days (forecast minus truth), of each guess from each earlier day."""
     origins = range(max(FEWEST_DAYS, min(28, len(usage) - ahead - FEWEST_ORIGINS)), len(usage) - ahead + 1)
     return {
-        name: np.array([
-            guess(usage[:origin], index[:origin], index[origin : origin + ahead]).sum()
-            - usage[origin : origin + ahead].sum()
-            for origin in origins
-        ])
+        name: np.array(
+            [
+                guess(usage[:origin], index[:origin], index[origin : origin + ahead]).sum()
+                - usage[origin : origin + ahead].sum()
+                for origin in origins
+            ]
+        )
         for name, guess in GUESSES.items()
-    }  # fmt: skip
+    }
 
 
 def interval(usage: np.ndarray, index: pd.DatetimeIndex, errors: np.ndarray, ahead: int) -> float:

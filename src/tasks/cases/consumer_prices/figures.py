@@ -37,8 +37,15 @@ class Step(NamedTuple):
 
 
 def _legend(axes: "Axes", columns: int = 3) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, labelcolor=MUTED, borderaxespad=0.3,
-                columnspacing=1.4, handlelength=1.8)  # fmt: skip
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=columns,
+        labelcolor=MUTED,
+        borderaxespad=0.3,
+        columnspacing=1.4,
+        handlelength=1.8,
+    )
 
 
 @styled
@@ -99,10 +106,21 @@ def yearly_levels(
     figure, axes = new_figure(WIDTH, 2.3)
     for number, step in enumerate(steps):
         if number:
-            axes.axvspan(step.low, step.high, color=ORANGE, alpha=0.22, linewidth=0,
-                         label="95 % interval of the change" if number == 1 else None)  # fmt: skip
-        axes.plot([step.first - 0.4, step.last + 0.4], [step.level] * 2, color=VERMILLION, linewidth=2.4,
-                  label="level" if number == 0 else None)  # fmt: skip
+            axes.axvspan(
+                step.low,
+                step.high,
+                color=ORANGE,
+                alpha=0.22,
+                linewidth=0,
+                label="95 % interval of the change" if number == 1 else None,
+            )
+        axes.plot(
+            [step.first - 0.4, step.last + 0.4],
+            [step.level] * 2,
+            color=VERMILLION,
+            linewidth=2.4,
+            label="level" if number == 0 else None,
+        )
     axes.plot(yearly["year"], yearly[column], color=BLUE, marker="o", markersize=3.2, linewidth=0.9, label="each year")
     if yearly[column].min() >= 0:
         axes.set_ylim(bottom=0)
@@ -176,8 +194,14 @@ def backtest_errors(by_step: pd.DataFrame, chosen: str, finding: str, label: str
     figure, axes = new_figure(WIDTH, 2.6)
     looks = [("naive", SOFT, ":"), ("seasonal_naive", MUTED, "-."), ("drift", ORANGE, "--"), (chosen, BLUE, "-")]
     for name, colour, line in {look[0]: look for look in looks}.values():
-        axes.plot(by_step["step"], by_step[name], color=colour, linestyle=line, linewidth=2.4 - 0.8 * (name != chosen),
-                  label=name.replace("_", " "))  # fmt: skip
+        axes.plot(
+            by_step["step"],
+            by_step[name],
+            color=colour,
+            linestyle=line,
+            linewidth=2.4 - 0.8 * (name != chosen),
+            label=name.replace("_", " "),
+        )
     axes.set_ylim(bottom=0)
     axes.set_xlabel(label)
     axes.set_ylabel("mean absolute error, %")

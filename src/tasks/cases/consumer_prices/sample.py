@@ -12,9 +12,19 @@ from typing import NamedTuple
 import numpy as np
 
 MONTHS = (
-    "Januar", "Februar", "März", "April", "Mai", "Juni",
-    "Juli", "August", "September", "Oktober", "November", "Dezember",
-)  # fmt: skip
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+)
 QUARTERS = tuple(f"{number}. Quartal" for number in range(1, 5))
 FIRST_YEAR, KNOWN, DECIMALS = 1959, 203, 3
 """Of the sample: its first year, how many quarters are known, and to how many decimals."""

@@ -94,16 +94,18 @@ def count_changes(readings: pd.DataFrame, leave_out: float = 0.0) -> Changes:
     seen = kept.groupby("equipment").size().reindex(matrix.equipment).to_numpy()
     first, last = _ends(matrix, told)
     with np.errstate(invalid="ignore", divide="ignore"):
-        lifts = pd.DataFrame({
-            "equipment": matrix.equipment,
-            "readings": n,
-            "unknown": seen - n,
-            "up": up / n,
-            "up_if_unknown_down": up / seen,
-            "first": first[0],
-            "last": last[0],
-            "last_day": last[1],
-        })  # fmt: skip
+        lifts = pd.DataFrame(
+            {
+                "equipment": matrix.equipment,
+                "readings": n,
+                "unknown": seen - n,
+                "up": up / n,
+                "up_if_unknown_down": up / seen,
+                "first": first[0],
+                "last": last[0],
+                "last_day": last[1],
+            }
+        )
     return Changes(_counted(matrix), lifts)
 
 
@@ -176,12 +178,19 @@ def _outages_of(matrix: Matrix, lift: int) -> list[tuple[object, ...]]:
         low, high = _neighbour(days, run[0], -1), _neighbour(days, run[-1], 1)
         least = float(days[run[-1]] - days[run[0]])
         most = float(days[high] - days[low]) if low is not None and high is not None else np.nan
-        rows.append((
-            matrix.equipment[lift], matrix.times[told[run[0]]], matrix.times[told[run[-1]]],
-            matrix.times[told[low]] if low is not None else np.datetime64("NaT"),
-            matrix.times[told[high]] if high is not None else np.datetime64("NaT"),
-            least, most, len(run), bool(run[-1] == len(told) - 1 and matrix.days[-1] - days[-1] <= LONGEST_GAP),
-        ))  # fmt: skip
+        rows.append(
+            (
+                matrix.equipment[lift],
+                matrix.times[told[run[0]]],
+                matrix.times[told[run[-1]]],
+                matrix.times[told[low]] if low is not None else np.datetime64("NaT"),
+                matrix.times[told[high]] if high is not None else np.datetime64("NaT"),
+                least,
+                most,
+                len(run),
+                bool(run[-1] == len(told) - 1 and matrix.days[-1] - days[-1] <= LONGEST_GAP),
+            )
+        )
     return rows
 
 

@@ -171,9 +171,13 @@ def fit_network(counts: pd.DataFrame, lifts: pd.DataFrame, outages: pd.DataFrame
     likely = np.exp(likelihoods(counts, chosen, factor).log)
     up, down, mean, spread = _fit(likely)
     return Network(
-        up=float(np.exp(up)), down=float(np.exp(down)), repair_log_mean=float(mean),
-        repair_log_sd=float(np.exp(spread)), dispersion=factor, lifts=len(chosen),
-    )  # fmt: skip
+        up=float(np.exp(up)),
+        down=float(np.exp(down)),
+        repair_log_mean=float(mean),
+        repair_log_sd=float(np.exp(spread)),
+        dispersion=factor,
+        lifts=len(chosen),
+    )
 
 
 @stage(phase="Modelling")
@@ -203,13 +207,15 @@ def _estimated(likely: Likelihoods, network: Network) -> pd.DataFrame:
     joint = grid * (share_weights(network.up, network.down)[:, None] * repairs[None, :])
     joint /= joint.sum(axis=(1, 2), keepdims=True)
     low, high = interval(own)
-    return pd.DataFrame({
-        "equipment": likely.equipment,
-        "low": low,
-        "high": high,
-        "shrunk": joint.sum(axis=2) @ SHARES,
-        "repair_days": np.exp(joint.sum(axis=1) @ np.log(REPAIRS)),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "equipment": likely.equipment,
+            "low": low,
+            "high": high,
+            "shrunk": joint.sum(axis=2) @ SHARES,
+            "repair_days": np.exp(joint.sum(axis=1) @ np.log(REPAIRS)),
+        }
+    )
 
 
 def interval(weights: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:

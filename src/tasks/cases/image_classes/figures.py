@@ -39,10 +39,12 @@ def confused_pairs(confusion: np.ndarray, classes: list[str]) -> pd.DataFrame:
     total = confusion.sum(axis=1)
     frame = pd.DataFrame(
         {
-            "given": names[rows], "told": names[columns], "count": confusion[rows, columns],
+            "given": names[rows],
+            "told": names[columns],
+            "count": confusion[rows, columns],
             "share": confusion[rows, columns] / np.maximum(total[rows], 1),
         }
-    )  # fmt: skip
+    )
     return frame.sort_values("count", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -68,8 +70,9 @@ def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*np.nonzero(confusion), strict=True):
         dark = shares[row, column] > 0.5
-        axes.text(column, row, f"{confusion[row, column]:,}", ha="center", va="center",
-                  color="#ffffff" if dark else "#1f2328")  # fmt: skip
+        axes.text(
+            column, row, f"{confusion[row, column]:,}", ha="center", va="center", color="#ffffff" if dark else "#1f2328"
+        )
     names = [shorten(name, LONGEST) for name in classes]
     axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), names)
@@ -115,11 +118,24 @@ def curves_figure(histories: dict[str, pd.DataFrame]) -> "Figure":
     finding = []
     for number, (name, rows) in enumerate(histories.items()):
         colour = CATEGORICAL[number % len(CATEGORICAL)]
-        axes.plot(rows["epoch"], rows["accuracy"], color=colour, linestyle=":", marker=MARKERS[number], markersize=3,
-                  label=f"{name}, learned from (augmented)")  # fmt: skip
+        axes.plot(
+            rows["epoch"],
+            rows["accuracy"],
+            color=colour,
+            linestyle=":",
+            marker=MARKERS[number],
+            markersize=3,
+            label=f"{name}, learned from (augmented)",
+        )
         if "validation_accuracy" in rows:
-            axes.plot(rows["epoch"], rows["validation_accuracy"], color=colour, marker=MARKERS[number], markersize=4,
-                      label=f"{name}, kept aside")  # fmt: skip
+            axes.plot(
+                rows["epoch"],
+                rows["validation_accuracy"],
+                color=colour,
+                marker=MARKERS[number],
+                markersize=4,
+                label=f"{name}, kept aside",
+            )
             last = float(rows["validation_accuracy"].iloc[-1])
             finding.append(
                 f"{name} reaches {percent(last, 1)} after {len(rows)} {'epoch' if len(rows) == 1 else 'epochs'}"
@@ -205,8 +221,15 @@ def compared_figure(scored: list[dict[str, Any]], simple: float) -> "Figure":
     """
     figure, axes = new_figure(WIDTH, 2.7)
     for number, row in enumerate(scored):
-        axes.plot(row["seconds"], row["accuracy"], MARKERS[number % len(MARKERS)], markersize=8,
-                  color=CATEGORICAL[number % len(CATEGORICAL)], markeredgecolor=INK, label=row["name"])  # fmt: skip
+        axes.plot(
+            row["seconds"],
+            row["accuracy"],
+            MARKERS[number % len(MARKERS)],
+            markersize=8,
+            color=CATEGORICAL[number % len(CATEGORICAL)],
+            markeredgecolor=INK,
+            label=row["name"],
+        )
     axes.axhline(simple, color=SOFT, linestyle="--", label="simple model")
     axes.set_xlim(0, 1.15 * max(row["seconds"] for row in scored))
     axes.set_xlabel("seconds of training on this machine")

@@ -50,8 +50,10 @@ def write_digits(folder: Path) -> Truth:
     files |= {"digits/3/empty.png": b"", "digits/8/notes.txt": b"no picture"}
     _zip(folder / "digits.zip", files)
     stripes = np.where((np.add.outer(np.arange(8), np.arange(8)) % 4) < 2, 16.0, 0.0)
-    _zip(folder / "asked.zip", {f"{data.target[n]}-unseen.png": _png(data.images[n]) for n in asked}
-         | {"pattern.png": _png(stripes)})  # fmt: skip
+    _zip(
+        folder / "asked.zip",
+        {f"{data.target[n]}-unseen.png": _png(data.images[n]) for n in asked} | {"pattern.png": _png(stripes)},
+    )
     return truth
 
 

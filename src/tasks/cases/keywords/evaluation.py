@@ -98,25 +98,39 @@ def summarise_keywords(
     low, high = bootstrap(scores)
     metrics = [
         Metric(
-            name="mrr", value=float(scores.mean()), low=low, high=high, n=len(scores), baseline=float(baseline.mean()),
+            name="mrr",
+            value=float(scores.mean()),
+            low=low,
+            high=high,
+            n=len(scores),
+            baseline=float(baseline.mean()),
             champion=None if champion is None else float(champion.mean()),
             note="mean reciprocal rank of a document's second half, looked for by its first half; baseline: counts",
         )
-    ]  # fmt: skip
+    ]
     hits, plain = scores == 1, baseline == 1
     low, high = exact_binomial(int(hits.sum()), len(hits))
     metrics.append(
         Metric(
-            name="hit@1", value=float(hits.mean()), low=low, high=high, n=len(hits), baseline=float(plain.mean()),
+            name="hit@1",
+            value=float(hits.mean()),
+            low=low,
+            high=high,
+            n=len(hits),
+            baseline=float(plain.mean()),
             note="share of documents whose second half comes first",
         )
-    )  # fmt: skip
+    )
     if recall and recall.true:
         low, high = exact_binomial(recall.found, recall.true)
         metrics.append(
             Metric(
-                name="recall_minhash", value=recall.found / recall.true, low=low, high=high, n=recall.true,
+                name="recall_minhash",
+                value=recall.found / recall.true,
+                low=low,
+                high=high,
+                n=recall.true,
                 note="share of the truly similar pairs that MinHash found",
             )
-        )  # fmt: skip
+        )
     return metrics

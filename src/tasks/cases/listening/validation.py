@@ -80,8 +80,9 @@ def plays_contract(max_quarantined: float = 0.1) -> Contract:
     """
 
     def there(column: str, sentence: str, severity: str) -> Rule:
-        return Rule(rule=sentence, expectation="ExpectColumnValuesToNotBeNull", arguments={"column": column},
-                    severity=severity)  # type: ignore[arg-type]  # fmt: skip
+        return Rule(
+            rule=sentence, expectation="ExpectColumnValuesToNotBeNull", arguments={"column": column}, severity=severity
+        )  # type: ignore[arg-type]
 
     return Contract(
         name="plays",

@@ -31,9 +31,7 @@ class Measure(BaseModel):
 
 MEASURES: dict[str, Measure] = {
     "age": Measure(unit="years", parts=("age",), more="older", less="younger", noun="age"),
-    "final": Measure(
-        unit="min", parts=("final",), more="slower", less="faster", noun="final time", scale=1 / 60
-    ),
+    "final": Measure(unit="min", parts=("final",), more="slower", less="faster", noun="final time", scale=1 / 60),
     "split_fraction": Measure(
         unit="percentage points",
         parts=("split", "final"),
@@ -46,17 +44,25 @@ MEASURES: dict[str, Measure] = {
     "height": Measure(unit="cm", parts=("height",), more="taller", less="shorter", noun="height"),
     "weight": Measure(unit="kg", parts=("weight",), more="heavier", less="lighter", noun="weight"),
     "split": Measure(
-        unit="min", parts=("split",), more="slower to half way", less="faster to half way", noun="split time",
+        unit="min",
+        parts=("split",),
+        more="slower to half way",
+        less="faster to half way",
+        noun="split time",
         scale=1 / 60,
     ),
     "bmi": Measure(
         unit="kg/m²", parts=("height", "weight"), more="of higher BMI", less="of lower BMI", noun="BMI", decimals=2
     ),
     "height_per_weight": Measure(
-        unit="cm/kg", parts=("height", "weight"), more="taller for their weight", less="shorter for their weight",
-        noun="height per weight", decimals=3,
+        unit="cm/kg",
+        parts=("height", "weight"),
+        more="taller for their weight",
+        less="shorter for their weight",
+        noun="height per weight",
+        decimals=3,
     ),
-}  # fmt: skip
+}
 PRIMARY = ("age", "final", "split_fraction", "height", "weight")
 """The measures that say all that was recorded: half the way takes final x (1 - split fraction) / 2. Pace is the final
 time over the distance, so that whatever holds for one holds for the other."""

@@ -80,9 +80,16 @@ def table(seed: int, effects: int = 3) -> Table:
     final = 15_000 * np.exp(rng.normal(0.05, 0.2, len(nation)))
     split = final * (1 - np.clip(rng.normal(0.12, 0.04, len(nation)), -0.1, 0.4)) / 2
     frame = pd.DataFrame(
-        {"age": rng.integers(18, 70, len(nation)), "gender": np.where(sex == "women", "W", "M"), "split": split,
-         "final": final, "nationality": nation, "size": height, "weight": weight}
-    )  # fmt: skip
+        {
+            "age": rng.integers(18, 70, len(nation)),
+            "gender": np.where(sex == "women", "W", "M"),
+            "split": split,
+            "final": final,
+            "nationality": nation,
+            "size": height,
+            "weight": weight,
+        }
+    )
     return Table(measure_runners.fn(frame), groups, shares)
 
 

@@ -72,8 +72,9 @@ class Engine:
         if compare_own or transfer is None:
             crops = self.crops
             network = compare_network(crops.faces, crops.wholes, split.y, split.train, split.left_out, count, self.seed)
-        parts: list[Any] = [part for found in (transfer, network)
-                            for part in ((found.table, found.logits) if found else (None, None))]  # fmt: skip
+        parts: list[Any] = [
+            part for found in (transfer, network) for part in ((found.table, found.logits) if found else (None, None))
+        ]
         return choose_recipe(*parts, split.y, split.train, self.pretrained.why)
 
     def fit(self, recipe: Recipe) -> Stored:
@@ -110,9 +111,16 @@ class Engine:
         """Judge the test pictures; the parts are `table` and `right`."""
         inputs = self.inputs(ours.choice.recipe, self.crops)
         return judge(
-            inputs, ours.model.lite, ours.model.lite8, ours.known, self.y_test, self.split.test, self.manifest,
-            self.groups_test, self.crops.table,
-        )  # fmt: skip
+            inputs,
+            ours.model.lite,
+            ours.model.lite8,
+            ours.known,
+            self.y_test,
+            self.split.test,
+            self.manifest,
+            self.groups_test,
+            self.crops.table,
+        )
 
     def judge_elsewhere(self, ours: Fitted, test: str, worn: str, absent: str, wrong: str) -> tuple[Stored, Stored]:
         """Judge another source whole, its copies of pictures of the first dropped.
@@ -126,13 +134,29 @@ class Engine:
         groups = group_faces(data.frame, cut.faces, cut.wholes, cut.table)
         crops = self.crops
         kept = drop_known(
-            data.frame, groups.groups, cut.faces, cut.wholes, cut.table, self.manifest, crops.faces, crops.wholes,
-            crops.table, self.classes, self.groups.facts,
-        )  # fmt: skip
+            data.frame,
+            groups.groups,
+            cut.faces,
+            cut.wholes,
+            cut.table,
+            self.manifest,
+            crops.faces,
+            crops.wholes,
+            crops.table,
+            self.classes,
+            self.groups.facts,
+        )
         judged = judge(
-            self.inputs(ours.choice.recipe, cut), ours.model.lite, ours.model.lite8, ours.known, kept.y, kept.rows,
-            data.frame, kept.groups, cut.table,
-        )  # fmt: skip
+            self.inputs(ours.choice.recipe, cut),
+            ours.model.lite,
+            ours.model.lite8,
+            ours.known,
+            kept.y,
+            kept.rows,
+            data.frame,
+            kept.groups,
+            cut.table,
+        )
         return judged, kept.facts
 
     def rescore(self, config: dict[str, Any]) -> Stored:

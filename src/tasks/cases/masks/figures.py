@@ -48,10 +48,23 @@ def scores_figure(rows: pd.DataFrame, finding: str) -> "Figure":
         colour = ORANGE if row["control"] else BLUE
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [place, place], color=SOFT, linewidth=3, solid_capstyle="butt")
-        axes.plot(row["value"], place, "D" if row["control"] else "o", color=colour, markersize=6, markeredgecolor=INK,
-                  markeredgewidth=0.6)  # fmt: skip
-        axes.annotate(percent(row["value"], 1), (row["value"], place), xytext=(0, 6), textcoords="offset points",
-                      ha="center", color=MUTED)  # fmt: skip
+        axes.plot(
+            row["value"],
+            place,
+            "D" if row["control"] else "o",
+            color=colour,
+            markersize=6,
+            markeredgecolor=INK,
+            markeredgewidth=0.6,
+        )
+        axes.annotate(
+            percent(row["value"], 1),
+            (row["value"], place),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=MUTED,
+        )
     axes.set_yticks(range(len(rows)), [LABELS[name] for name in rows["name"].iloc[::-1]])
     axes.set_ylim(-0.6, len(rows) - 0.3)
     left = min(0.5, float(rows["value"].min()) - 0.05)
@@ -77,10 +90,23 @@ def recipes_figure(table: pd.DataFrame, chosen: str, by_source: bool) -> "Figure
         mine = row["recipe"] == chosen
         axes.plot([row["worst"], row["accuracy"]], [place, place], color=SOFT, linewidth=2)
         axes.plot(row["worst"], place, "|", color=MUTED, markersize=9)
-        axes.plot(row["accuracy"], place, "o", color=VERMILLION if mine else BLUE, markersize=7, markeredgecolor=INK,
-                  markeredgewidth=0.6)  # fmt: skip
-        axes.annotate(percent(row["accuracy"], 1), (row["accuracy"], place), xytext=(0, 6), textcoords="offset points",
-                      ha="center", color=MUTED)  # fmt: skip
+        axes.plot(
+            row["accuracy"],
+            place,
+            "o",
+            color=VERMILLION if mine else BLUE,
+            markersize=7,
+            markeredgecolor=INK,
+            markeredgewidth=0.6,
+        )
+        axes.annotate(
+            percent(row["accuracy"], 1),
+            (row["accuracy"], place),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=MUTED,
+        )
     axes.set_yticks(range(len(table)), table["recipe"].iloc[::-1])
     axes.set_ylim(-0.6, len(table) - 0.3)
     low = float(table["worst"].min())

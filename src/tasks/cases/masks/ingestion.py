@@ -56,8 +56,9 @@ def read_faces(place: Place, worn: str, absent: str, wrong: str, learn: bool = T
     pictures = read_pictures(scan_pictures(place.collection), place.collection, "none")
     names = {WITHOUT: absent, WITH: worn, WRONG: wrong}
     labelled = label_faces(pictures.manifest, pictures.quarantine, names, place.source, learn)
-    where = Source(name=place.name, source=place.source, files=[], note=place.note,
-                   sha256=place.sha256 or labelled.manifest.digest)  # fmt: skip
+    where = Source(
+        name=place.name, source=place.source, files=[], note=place.note, sha256=place.sha256 or labelled.manifest.digest
+    )
     return noted(Data(where, labelled.manifest, labelled.quarantine, labelled))
 
 
@@ -85,8 +86,9 @@ def locate_faces(source: str, test: bool = False) -> Place:
     else:
         path, note = existing(source, GIVE), OWN
     name = "sample" if source == "sample" else name_of(source, "faces")
-    return Place(name=name, source=source, collection=str(path), note=note,
-                 sha256=digest_file(path) if path.is_file() else "")  # fmt: skip
+    return Place(
+        name=name, source=source, collection=str(path), note=note, sha256=digest_file(path) if path.is_file() else ""
+    )
 
 
 def patterns_of(text: str) -> list[str]:

@@ -18,8 +18,14 @@ def predict(champion: Champion, given: str, *, folder: str = "") -> Answered:
     """
     parts = champion.artifacts
     with passing_folder("asked-") as scratch:
-        seen = look.fn(given, parts["model_8bit"].load(bytes), parts["recognition"].load(Recognition), 0.0, False,
-                       folder or str(scratch))  # fmt: skip
+        seen = look.fn(
+            given,
+            parts["model_8bit"].load(bytes),
+            parts["recognition"].load(Recognition),
+            0.0,
+            False,
+            folder or str(scratch),
+        )
     table = seen.table
     worn = int((table["verdict"] == WITH).sum()) if len(table) else 0
     answer = f"{worn:,} of {len(table):,} faces wear a mask." if len(table) else "No face was found."

@@ -20,9 +20,28 @@ FEWEST_TRAINING = 50  # films to learn from; with fewer, cross-validation and ca
 FEWEST_VALUES = 2  # different revenues in each part; a single one leaves nothing to predict
 NUMBERS = ("year", "score", "metascore", "metascore_missing", "votes", "log_votes", "runtime")
 GENRES = (
-    "Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Drama", "Family", "Fantasy", "FilmNoir",
-    "History", "Horror", "Music", "Musical", "Mystery", "Romance", "Sci-Fi", "Sport", "Thriller", "War", "Western",
-)  # fmt: skip
+    "Action",
+    "Adventure",
+    "Animation",
+    "Biography",
+    "Comedy",
+    "Crime",
+    "Drama",
+    "Family",
+    "Fantasy",
+    "FilmNoir",
+    "History",
+    "Horror",
+    "Music",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Sport",
+    "Thriller",
+    "War",
+    "Western",
+)
 LISTED = ("films_of_director", "director_log_votes", "films_of_series")
 NAMES = ("director", "series")
 NO_METASCORE = -1.0  # trees tell it from every real one

@@ -54,8 +54,17 @@ def predicted_against_actual(revenue: np.ndarray, predictions: pd.DataFrame, r2:
     largest = float(max(x.max(), y.max()))
     for mine, colour, marker, name in ((inside, BLUE, "o", "inside"), (~inside, VERMILLION, "D", "outside")):
         label = f"{name} of the {level * 100:.0f} % interval ({mine.sum():,})"
-        axes.scatter(x[mine], y[mine], s=9, marker=marker, color=colour, alpha=0.55, linewidths=0,
-                     rasterized=len(x) > MANY, label=label)  # fmt: skip
+        axes.scatter(
+            x[mine],
+            y[mine],
+            s=9,
+            marker=marker,
+            color=colour,
+            alpha=0.55,
+            linewidths=0,
+            rasterized=len(x) > MANY,
+            label=label,
+        )
     axes.plot([0, largest], [0, largest], color=INK, linewidth=1, linestyle="--", label="as predicted")
     _root_axis(axes.xaxis, largest**2)
     _root_axis(axes.yaxis, largest**2)
@@ -85,8 +94,16 @@ def coverage_figure(coverage: pd.DataFrame, level: float) -> "Figure":
     for place, (_, row) in zip(places, coverage.iterrows(), strict=True):
         colour, marker = colours[row["by"]], MARKERS[ways.index(row["by"])]
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2, zorder=2)
-        axes.plot(row["coverage"], place, marker, color=colour, markersize=6, markeredgecolor=INK,
-                  markeredgewidth=0.6, zorder=3)  # fmt: skip
+        axes.plot(
+            row["coverage"],
+            place,
+            marker,
+            color=colour,
+            markersize=6,
+            markeredgecolor=INK,
+            markeredgewidth=0.6,
+            zorder=3,
+        )
     axes.axvline(level, color=INK, linewidth=1, linestyle="--")
     labels = [f"{row['by']} {row['group']}" for _, row in coverage.iterrows()]
     axes.set_yticks(places, labels)
@@ -165,8 +182,11 @@ def error_curve(concentration: pd.DataFrame, worst: float, error: float) -> "Fig
     axes.set_ylim(0, 1.03)
     axes.set_xlabel("films, those with the largest error first (logarithmic beyond 1 %)")
     axes.set_ylabel("of the squared error")
-    set_title(axes, f"{percent(worst)} of the films carry {percent(error)} of the squared error",
-              "test films; RMSE is decided by few of them")  # fmt: skip
+    set_title(
+        axes,
+        f"{percent(worst)} of the films carry {percent(error)} of the squared error",
+        "test films; RMSE is decided by few of them",
+    )
     return figure
 
 

@@ -24,7 +24,7 @@ def predict(champion: Champion, given: str) -> Answered:
     features = describe_films.fn(asked, pd.concat([films, asked], ignore_index=True))
     found = predict_revenue.fn(
         features, parts["model"].load(), parts["back"].load(Retransformation), low, high, calibration
-    )  # fmt: skip
+    )
     table = pd.DataFrame({"title": asked["title"], **{name: found[name] for name in ("predicted", "low", "high")}})
     odd = unlike(asked, films, ["year", "score", "metascore", "votes", "runtime"])
     table["unlike"] = odd

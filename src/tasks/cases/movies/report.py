@@ -145,9 +145,14 @@ def _filled(filled: pd.DataFrame, level: float) -> Section:
     if filled.empty:
         return Section(title="The filled table", intro="No film lacks its revenue, so nothing is filled in.")
     titles = {
-        "title": "Film", "year": "Year", "director": "Director", "votes": "Votes", "predicted": "Expected (M$)",
-        "low": f"Low ({level * 100:.0f} %)", "high": f"High ({level * 100:.0f} %)",
-    }  # fmt: skip
+        "title": "Film",
+        "year": "Year",
+        "director": "Director",
+        "votes": "Votes",
+        "predicted": "Expected (M$)",
+        "low": f"Low ({level * 100:.0f} %)",
+        "high": f"High ({level * 100:.0f} %)",
+    }
     formats = {"year": ".0f", "votes": ",.0f", "predicted": ",.1f", "low": ",.1f", "high": ",.1f"}
     return Section(
         title="The filled table",
@@ -159,19 +164,28 @@ def _filled(filled: pd.DataFrame, level: float) -> Section:
                 "The films with the largest expected revenue, each with its interval.",
             ),
             Table.from_frame(
-                filled, titles, formats, limit=SHOWN, caption="Films without revenue; in millions of dollars.",
+                filled,
+                titles,
+                formats,
+                limit=SHOWN,
+                caption="Films without revenue; in millions of dollars.",
                 whole="filled.csv",
             ),
         ],
-    )  # fmt: skip
+    )
 
 
 def intervals_section(coverage: pd.DataFrame, covered: Metric, level: float) -> Section:
     """Tell how many revenues lie in their intervals, and where fewest do."""
     titles = {
-        "by": "By", "group": "Films of", "films": "Number", "coverage": "Covered", "low": "from", "high": "to",
+        "by": "By",
+        "group": "Films of",
+        "films": "Number",
+        "coverage": "Covered",
+        "low": "from",
+        "high": "to",
         "width": "Median width (M$)",
-    }  # fmt: skip
+    }
     formats = {"films": ",.0f", "coverage": ".1%", "low": ".1%", "high": ".1%", "width": ",.1f"}
     return Section(
         title="Do the intervals hold?",
@@ -271,8 +285,11 @@ def _at_random(lacking: Missingness) -> str:
 def _weighted(lacking: Missingness, metrics: dict[str, Metric], level: float) -> list[str]:
     """Say what becomes of the test figures for films like those without revenue; nothing where that is not known."""
     mean, rmse, covered, films = (
-        lacking.weighted_mean, lacking.weighted_rmse, lacking.weighted_coverage, lacking.effective_films,
-    )  # fmt: skip
+        lacking.weighted_mean,
+        lacking.weighted_rmse,
+        lacking.weighted_coverage,
+        lacking.effective_films,
+    )
     if mean is None or rmse is None or covered is None or films is None:
         return []
     return [

@@ -19,15 +19,33 @@ LEAST = 0.01  # millions of dollars: in the file 0 stands for a revenue that nob
 SIGMA = 1.4  # standard deviation of the square root of the revenue (in millions of dollars) around the formula
 INTERCEPT, PER_LOG_VOTE, PER_SCORE, PER_YEAR = 0.8, 2.1, -0.5, -0.03
 GENRE_EFFECT = {
-    "Action": 0.5, "Adventure": 1.3, "Animation": 1.0, "Comedy": 0.4, "Crime": -0.4, "Drama": -0.9, "Family": 0.9,
-    "Horror": -0.3, "Romance": 0.0, "Thriller": 0.0,
-}  # fmt: skip
+    "Action": 0.5,
+    "Adventure": 1.3,
+    "Animation": 1.0,
+    "Comedy": 0.4,
+    "Crime": -0.4,
+    "Drama": -0.9,
+    "Family": 0.9,
+    "Horror": -0.3,
+    "Romance": 0.0,
+    "Thriller": 0.0,
+}
 GENRE_SHARES = np.array([0.13, 0.09, 0.04, 0.18, 0.11, 0.24, 0.03, 0.06, 0.06, 0.06])
 FEWEST_VOTES = 6_000
 NO_NUMBER, IMPOSSIBLE, TWICE, SEQUELS = 2, 2, 2, 40  # rows that are planted: unreadable, against the contract
 COLUMNS = (
-    "Rank", "Title", "Year", "Score", "Metascore", "Genre", "Vote", "Director", "Runtime", "Revenue", "Description",
-)  # fmt: skip
+    "Rank",
+    "Title",
+    "Year",
+    "Score",
+    "Metascore",
+    "Genre",
+    "Vote",
+    "Director",
+    "Runtime",
+    "Revenue",
+    "Description",
+)
 FIRST_WORDS = ("Silent", "Crimson", "Café", "Le Grand", "Broken", "Midnight", "Iron", "Lost", "Señor", "Paper", "120")
 LAST_WORDS = ("River", "Empire", "Days", "Bleu", "Harvest", "Window", "Mercy", "Station", "Girl", "Ø", "Promise")
 

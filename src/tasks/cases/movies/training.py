@@ -184,9 +184,16 @@ def _quantile(share: float, seed: int) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
     return GradientBoostingRegressor(
-        loss="quantile", alpha=share, n_estimators=80, learning_rate=0.06, max_depth=3, subsample=0.6,
-        max_features=0.4, min_samples_leaf=15, random_state=seed,
-    )  # fmt: skip
+        loss="quantile",
+        alpha=share,
+        n_estimators=80,
+        learning_rate=0.06,
+        max_depth=3,
+        subsample=0.6,
+        max_features=0.4,
+        min_samples_leaf=15,
+        random_state=seed,
+    )
 
 
 def around(features: pd.DataFrame, root: np.ndarray) -> pd.DataFrame:
@@ -257,9 +264,13 @@ def calibrate(low: np.ndarray, high: np.ndarray, residual: np.ndarray, size: np.
 
 @stage(phase="Modelling")
 def predict_revenue(
-    features: pd.DataFrame, model: "BaseEstimator", back: Retransformation, low: "BaseEstimator", high: "BaseEstimator",
+    features: pd.DataFrame,
+    model: "BaseEstimator",
+    back: Retransformation,
+    low: "BaseEstimator",
+    high: "BaseEstimator",
     calibration: Calibration,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Predict the revenue of films in millions of dollars.
 
     Args:

@@ -73,9 +73,13 @@ def run_case(item: Planned, run: Run, seconds: float) -> Outcome:
     command += ["--output", str(run.folder.parents[1])]
     with log.open("wb") as said, tempfile.TemporaryFile() as printed:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=printed, stderr=said, env=_environment(identity),
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=said,
+            env=_environment(identity),
             start_new_session=True,
-        )  # fmt: skip
+        )
         with contextlib.suppress(OSError):  # so that a case goes first when memory is short, not the night or a server
             Path(f"/proc/{child.pid}/oom_score_adj").write_text(FIRST_TO_GO)
         try:
@@ -110,9 +114,12 @@ def _environment(identity: str) -> dict[str, str]:
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT__")}
     url = PREFECT_API_URL.value()
-    return kept | {"PYTHONPATH": python_path()} | ({"PREFECT_API_URL": str(url)} if url else {}) | (
-        {ANNOUNCED: identity} if identity else {}
-    )  # fmt: skip
+    return (
+        kept
+        | {"PYTHONPATH": python_path()}
+        | ({"PREFECT_API_URL": str(url)} if url else {})
+        | ({ANNOUNCED: identity} if identity else {})
+    )
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

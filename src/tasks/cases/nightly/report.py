@@ -32,8 +32,17 @@ def cases_table(outcomes: list[Outcome], output: Path) -> pd.DataFrame:
         told = read_result(output / item.case / item.run) if item.run else None
         met = told.verdict.met if told and told.verdict else None
         verdict = {True: "met", False: "not met", None: "not decided" if told else ""}[met]
-        rows.append([item.case, item.state, verdict, told.answer if told else "", item.seconds,
-                     told.cached if told else None, item.reason])  # fmt: skip
+        rows.append(
+            [
+                item.case,
+                item.state,
+                verdict,
+                told.answer if told else "",
+                item.seconds,
+                told.cached if told else None,
+                item.reason,
+            ]
+        )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"seconds": float, "cached": float})
 
 
@@ -71,14 +80,21 @@ def _drift_section(drift: pd.DataFrame) -> Section:
     paragraphs = [rule] + ([f"{waiting} figures have too few nights yet to be judged."] if waiting else [])
     shown = pd.concat([judged[judged["drifted"]], judged[~judged["drifted"]]])
     rows = [
-        [f"{row.case}: {row.figure}", number(row.value), f"{number(row.low)} to {number(row.high)}",
-         number(row.champion), "drifted" if row.drifted else "as foretold"]
+        [
+            f"{row.case}: {row.figure}",
+            number(row.value),
+            f"{number(row.low)} to {number(row.high)}",
+            number(row.champion),
+            "drifted" if row.drifted else "as foretold",
+        ]
         for row in shown.itertuples()
-    ]  # fmt: skip
+    ]
     table = Table(
-        columns=["figure", "this night", "foretold", "champion", "judgement"], rows=rows, whole="drift.csv",
+        columns=["figure", "this night", "foretold", "champion", "judgement"],
+        rows=rows,
+        whole="drift.csv",
         caption="Figures that have enough nights, the drifted ones first; the champion's on the same test data.",
-    )  # fmt: skip
+    )
     return Section(title="Drift", blocks=[Text(paragraphs=paragraphs), *([table] if rows else [])])
 
 
@@ -90,13 +106,17 @@ def compose(table: pd.DataFrame, drift: pd.DataFrame, minutes: float) -> Finding
     sentence = f"Good is that every case answers within {minutes:g} minutes" + ("." if whole else "; not all did.")
     states = Table(
         columns=[
-            {"title": "case"}, {"title": "state"}, {"title": "criterion"}, {"title": "seconds", "format": ",.0f"},
+            {"title": "case"},
+            {"title": "state"},
+            {"title": "criterion"},
+            {"title": "seconds", "format": ",.0f"},
             {"title": "cached", "format": ".0%"},
         ],
-        rows=[[row.case, row.state, row.verdict or None, row.seconds or None, row.cached]
-              for row in table.itertuples()],
+        rows=[
+            [row.case, row.state, row.verdict or None, row.seconds or None, row.cached] for row in table.itertuples()
+        ],
         limit=200,
-    )  # fmt: skip
+    )
     said = Table(
         columns=["case", "answer, or why there is none"],
         rows=[[row.case, row.answer or row.reason] for row in table.itertuples()],
@@ -114,10 +134,13 @@ def compose(table: pd.DataFrame, drift: pd.DataFrame, minutes: float) -> Finding
         "Nights are the last run of each day; a day without a run is no night.",
     ]
     return Findings(
-        answer=answer(table, drifted), verdict=Verdict(met=whole, sentence=sentence), metrics=metrics, limits=limits,
+        answer=answer(table, drifted),
+        verdict=Verdict(met=whole, sentence=sentence),
+        metrics=metrics,
+        limits=limits,
         sections=[Section(title="The cases", blocks=[states, said]), _drift_section(drift)],
         champion="The night learns nothing itself: each case has its own champion.",
-    )  # fmt: skip
+    )
 
 
 @stage(phase="Deployment", live=True)

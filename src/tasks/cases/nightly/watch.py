@@ -104,8 +104,18 @@ def watch(runs: dict[str, str], output: Path) -> pd.DataFrame:
         judged: Judged | None = judge(item.values, alpha, item.error)
         low, high = (item.shown(judged.low), item.shown(judged.high)) if judged else (None, None)
         count = min(len(item.values), WINDOW + 3)
-        rows.append([item.case, item.figure, item.shown(item.values[-1]), low, high, count, item.champion,
-                     bool(judged and judged.drifted)])  # fmt: skip
+        rows.append(
+            [
+                item.case,
+                item.figure,
+                item.shown(item.values[-1]),
+                low,
+                high,
+                count,
+                item.champion,
+                bool(judged and judged.drifted),
+            ]
+        )
     frame = pd.DataFrame(rows, columns=COLUMNS)
     kinds = {"value": float, "low": float, "high": float, "champion": float, "nights": int, "drifted": bool}
     return frame.astype(kinds)

@@ -82,25 +82,34 @@ def evaluate_segments(
     found = [
         Metric(name="kinds", value=judged.kinds, baseline=1.0, note="1: the vendors form one group"),
         Metric(
-            name="silhouette_held_out", value=judged.silhouette, n=judged.cases, baseline=judged.one_cloud,
+            name="silhouette_held_out",
+            value=judged.silhouette,
+            n=judged.cases,
+            baseline=judged.one_cloud,
             note=f"of {judged.candidate} kinds found on one half of the vendors and judged on the other; baseline:"
             " single clouds of the same shape",
         ),
         Metric(
-            name="p_between", value=judged.p_between, n=judged.between + judged.beside,
+            name="p_between",
+            value=judged.p_between,
+            n=judged.between + judged.beside,
             note="chance of so few vendors between the two kinds least apart, if they were one group",
         ),
-    ]  # fmt: skip
+    ]
     if judged.kinds == 1:
         return found
     low, high = bootstrap(scores)
     theirs = float(champion.mean()) if champion is not None and len(champion) == len(scores) else None
     silhouette = Metric(
-        name="silhouette", value=float(scores.mean()), low=low, high=high, n=len(scores),
+        name="silhouette",
+        value=float(scores.mean()),
+        low=low,
+        high=high,
+        n=len(scores),
         baseline=float(baseline.mean()) if baseline.any() else None,
         champion=theirs,
         note="baseline: k-means on raw features, seen in the scaled space",
-    )  # fmt: skip
+    )
     return [silhouette, _stability(np.array(scaled), labels, judged.stability), *found]
 
 
@@ -115,10 +124,15 @@ def _stability(space: np.ndarray, labels: np.ndarray, of_clouds: float | None) -
         half = chance.permutation(len(space))[: len(space) // 2]
         scores.append(float(adjusted_rand_score(labels, fitted(space[half], k, seed).predict(space))))
     return Metric(
-        name="stability", value=float(np.mean(scores)), low=min(scores), high=max(scores), n=HALVES, baseline=of_clouds,
+        name="stability",
+        value=float(np.mean(scores)),
+        low=min(scores),
+        high=max(scores),
+        n=HALVES,
+        baseline=of_clouds,
         note="adjusted Rand index of segments fitted on random halves, range of all halves; baseline: single clouds,"
         " which k-means cuts up",
-    )  # fmt: skip
+    )
 
 
 @stage(phase="Evaluation")
@@ -151,10 +165,15 @@ def evaluate_truth(
     low, high = _rand_interval(truth, labels)
     metrics = [
         Metric(
-            name="adjusted_rand", value=float(adjusted_rand_score(truth, labels)), low=low, high=high, n=len(truth),
-            baseline=float(adjusted_rand_score(truth, naive)), note="baseline: k-means on raw features",
+            name="adjusted_rand",
+            value=float(adjusted_rand_score(truth, labels)),
+            low=low,
+            high=high,
+            n=len(truth),
+            baseline=float(adjusted_rand_score(truth, naive)),
+            note="baseline: k-means on raw features",
         )
-    ]  # fmt: skip
+    ]
     extra = planted(rows)
     extra["quarter"] += FIRST_YEAR * 4
     extra["account"] = account_names(extra["account"].to_numpy())

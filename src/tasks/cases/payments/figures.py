@@ -109,8 +109,9 @@ def spending_by_quarter(cells: pd.DataFrame) -> "Figure":
     largest = table.sum().sort_values(ascending=False, kind="stable").index[:LINES_SHOWN]
     years = (table.index.to_numpy() + 1) / 4
     for number, name in enumerate(largest):
-        axes.plot(years, table[name], color=CATEGORICAL[number], marker=MARKERS[number], markersize=3,
-                  label=shorten(name, 28))  # fmt: skip
+        axes.plot(
+            years, table[name], color=CATEGORICAL[number], marker=MARKERS[number], markersize=3, label=shorten(name, 28)
+        )
     others = table.drop(columns=largest)
     if others.shape[1]:
         mean = others.mean(axis=1)
@@ -207,10 +208,26 @@ def _cloud(axes: "Axes", x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> 
 
     for segment in np.unique(segments):
         part = segments == segment
-        axes.scatter(x[part], y[part], s=7, color=CATEGORICAL[segment % len(CATEGORICAL)], alpha=0.6, linewidths=0,
-                     marker=MARKERS[segment % len(MARKERS)], rasterized=True)  # fmt: skip
-        axes.annotate(f"{segment + 1}", (np.median(x[part]), np.median(y[part])), ha="center", va="center",
-                      fontsize=11, fontweight="bold", color=INK, gid=f"halo-{segment}")  # fmt: skip
+        axes.scatter(
+            x[part],
+            y[part],
+            s=7,
+            color=CATEGORICAL[segment % len(CATEGORICAL)],
+            alpha=0.6,
+            linewidths=0,
+            marker=MARKERS[segment % len(MARKERS)],
+            rasterized=True,
+        )
+        axes.annotate(
+            f"{segment + 1}",
+            (np.median(x[part]), np.median(y[part])),
+            ha="center",
+            va="center",
+            fontsize=11,
+            fontweight="bold",
+            color=INK,
+            gid=f"halo-{segment}",
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     _dollar_axis(axes.yaxis)

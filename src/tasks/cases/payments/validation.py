@@ -39,9 +39,12 @@ def check_lines(tally: pd.DataFrame, count: int, max_quarantined: float) -> Cont
         _result(f"There are at least {LEAST_ROWS:,} payments.", "critical", 1, few, f"there are {count:,}"),
         _result(
             f"At most {max_quarantined:.4g} of all lines (as a share) are in quarantine.",
-            "critical", 1, much, f"{bad:,} of {count + bad:,} lines are in quarantine",
+            "critical",
+            1,
+            much,
+            f"{bad:,} of {count + bad:,} lines are in quarantine",
         ),
-    ]  # fmt: skip
+    ]
     return contract_report("vendor payments", count + bad, bad, results)
 
 
@@ -70,11 +73,14 @@ def check_sums(cells: pd.DataFrame, vendors: pd.DataFrame, counts: dict[str, int
     results = [
         _result(
             "Each payment is in the sums by department and in those by vendor, to the cent.",
-            "critical", count, int(bool(detail)), detail,
+            "critical",
+            count,
+            int(bool(detail)),
+            detail,
         ),
         _result("No payment is of 0.00.", "warning", count, counts["zero"]),
         _result("A vendor number has one name.", "warning", len(vendors), named),
-    ]  # fmt: skip
+    ]
     return contract_report("the sums of vendor payments", count, 0, results)
 
 

@@ -91,8 +91,14 @@ def daily_counts(days: pd.DataFrame, place: str, change: pd.Timestamp | None, fi
     before = whole["day"] < change if change is not None else np.ones(len(whole), bool)
     axes.plot(whole["day"][before], whole["count"][before], "o", color=SOFT, markersize=2.4, label="a day")
     if change is not None:
-        axes.plot(whole["day"][~before], whole["count"][~before], "D", color=VERMILLION, markersize=2.6,
-                  label=f"a day since {change:%-d %B}")  # fmt: skip
+        axes.plot(
+            whole["day"][~before],
+            whole["count"][~before],
+            "D",
+            color=VERMILLION,
+            markersize=2.6,
+            label=f"a day since {change:%-d %B}",
+        )
     _mark(axes, change)
     axes.set_ylim(0, None)
     axes.set_ylabel("pedestrians a day")
@@ -241,8 +247,16 @@ def weekday_bars(table: pd.DataFrame, place: str, change: pd.Timestamp | None) -
     for number, period in enumerate(periods):
         part = table[table["period"] == period]
         at = part["weekday"] + (number - (len(periods) - 1) / 2) * width
-        axes.bar(at, part["mean"], width * 0.92, color=(BLUE, VERMILLION)[number], label=period,
-                 hatch=("", "////")[number], edgecolor="white", linewidth=0)  # fmt: skip
+        axes.bar(
+            at,
+            part["mean"],
+            width * 0.92,
+            color=(BLUE, VERMILLION)[number],
+            label=period,
+            hatch=("", "////")[number],
+            edgecolor="white",
+            linewidth=0,
+        )
         reach = np.abs(part[["low", "high"]].to_numpy().T - part["mean"].to_numpy())
         axes.errorbar(at, part["mean"], yerr=np.nan_to_num(reach), fmt="none", ecolor=INK, elinewidth=1)
     axes.set_xticks(range(7), DAYS)
@@ -342,8 +356,9 @@ def places_compared(table: pd.DataFrame) -> "Figure":
         for prefix, colour, marker, shift in pairs:
             low, value, high = (row[f"{prefix}{name}"] for name in ("low", "value", "high"))
             axes.plot([low, high], [number + shift] * 2, color=colour, linewidth=2)
-            axes.plot(value, number + shift, marker, color=colour, markersize=6.5, markeredgecolor=INK,
-                      markeredgewidth=0.7)  # fmt: skip
+            axes.plot(
+                value, number + shift, marker, color=colour, markersize=6.5, markeredgecolor=INK, markeredgewidth=0.7
+            )
     axes.plot([], [], MARKERS[0], color=BLUE, label="after the drop")
     axes.plot([], [], MARKERS[1], color=VERMILLION, label="in the last days")
     axes.axvline(0, color=INK, linewidth=0.9)

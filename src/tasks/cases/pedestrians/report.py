@@ -244,12 +244,19 @@ def _places(changes: pd.DataFrame, places: pd.DataFrame) -> Section:
         ),
         Table.from_frame(
             shown,
-            {"place": "place", "days": "whole days", "mean": "pedestrians a day, mean", "date": "emptied on",
-             "value": "drop", "recent_value": "last days", "p_value": "p"},
+            {
+                "place": "place",
+                "days": "whole days",
+                "mean": "pedestrians a day, mean",
+                "date": "emptied on",
+                "value": "drop",
+                "recent_value": "last days",
+                "p_value": "p",
+            },
             {"days": ",.0f", "mean": ",.0f", "value": "+.1%", "recent_value": "+.1%", "p_value": ".4f"},
             caption="Means of whole days, since the places are not measured for the same time.",
         ),
-    ]  # fmt: skip
+    ]
     others = changes[~changes["main"]]
     if len(others):
         blocks.append(_changes_table(others, "Changes other than the largest drop.", with_place=True))

@@ -30,9 +30,14 @@ def predict(champion: Champion, given: str) -> Answered:
     learned, name = parts["learned"].load(pd.DataFrame), str(champion.config["model"])
     rows = read_rows(given, recipe)
     found = predict_products.fn(
-        rows, parts["model"].load(), parts["calibration"].load(Calibration), recipe, roles.kind, name,
+        rows,
+        parts["model"].load(),
+        parts["calibration"].load(Calibration),
+        recipe,
+        roles.kind,
+        name,
         len(roles.classes) or 2,
-    )  # fmt: skip
+    )
     odd = unlike(rows, learned, recipe.numbers, list(recipe.texts))
     far = distances(rows, recipe, support := support_of(learned, recipe, 0)) > support.limit
     odd = [reason or FAR * bool(distant) for reason, distant in zip(odd, far, strict=True)]

@@ -25,5 +25,6 @@ def quality_contract(roles: Roles, max_quarantined: float) -> Contract:
         for column, what in needed.items()
         if column
     ]
-    return Contract(name="products", rules=rules, min_rows=FEWEST_ROWS, max_quarantined=max_quarantined,
-                    unit="products")  # fmt: skip
+    return Contract(
+        name="products", rules=rules, min_rows=FEWEST_ROWS, max_quarantined=max_quarantined, unit="products"
+    )

@@ -198,28 +198,95 @@ def summarise_recommendations(
     theirs = float(np.mean(champion)) if champion is not None and len(champion) == len(ours) else None
     users, n = len(lists), len(stars)
     return [
-        Metric(name="ndcg@10", value=kind.at[made, "ndcg"], low=kind.at[made, "low"], high=kind.at[made, "high"],
-               n=users, baseline=kind.at["popularity", "ndcg"], champion=theirs,
-               note=f"lists by {made}; baseline: the films liked by most"
-               f"{', of late' if lists_choice.half_life else ''}, without those already seen"),
-        Metric(name="ndcg@10_gain", value=gain.value, low=gain.low, high=gain.high, n=users, baseline=0.0,
-               note="over popularity, user by user"),
-        Metric(name="hits@10", value=float(hits.mean()), low=hits_low, high=hits_high, n=users,
-               baseline=float(popular_hits.mean()), note="share of the users whose list holds a film that they liked"),
-        Metric(name="recall@10", value=float(recall.mean()), low=recall_low, high=recall_high, n=users,
-               baseline=kind.at["popularity", "recall"]),
-        Metric(name="coverage", value=kind.at[made, "coverage"], baseline=kind.at["popularity", "coverage"],
-               note="share of the films that are on somebody's list"),
-        Metric(name="rmse", value=star.at[best, "rmse"], unit="stars", low=star.at[best, "low"],
-               high=star.at[best, "high"], n=n, baseline=star.at[simple, "rmse"],
-               note=f"by {best}; baseline: {simple}, the best simple one on the validation ratings"),
+        Metric(
+            name="ndcg@10",
+            value=kind.at[made, "ndcg"],
+            low=kind.at[made, "low"],
+            high=kind.at[made, "high"],
+            n=users,
+            baseline=kind.at["popularity", "ndcg"],
+            champion=theirs,
+            note=f"lists by {made}; baseline: the films liked by most"
+            f"{', of late' if lists_choice.half_life else ''}, without those already seen",
+        ),
+        Metric(
+            name="ndcg@10_gain",
+            value=gain.value,
+            low=gain.low,
+            high=gain.high,
+            n=users,
+            baseline=0.0,
+            note="over popularity, user by user",
+        ),
+        Metric(
+            name="hits@10",
+            value=float(hits.mean()),
+            low=hits_low,
+            high=hits_high,
+            n=users,
+            baseline=float(popular_hits.mean()),
+            note="share of the users whose list holds a film that they liked",
+        ),
+        Metric(
+            name="recall@10",
+            value=float(recall.mean()),
+            low=recall_low,
+            high=recall_high,
+            n=users,
+            baseline=kind.at["popularity", "recall"],
+        ),
+        Metric(
+            name="coverage",
+            value=kind.at[made, "coverage"],
+            baseline=kind.at["popularity", "coverage"],
+            note="share of the films that are on somebody's list",
+        ),
+        Metric(
+            name="rmse",
+            value=star.at[best, "rmse"],
+            unit="stars",
+            low=star.at[best, "low"],
+            high=star.at[best, "high"],
+            n=n,
+            baseline=star.at[simple, "rmse"],
+            note=f"by {best}; baseline: {simple}, the best simple one on the validation ratings",
+        ),
         Metric(name="mae", value=star.at[best, "mae"], unit="stars", n=n, baseline=star.at[simple, "mae"]),
-        Metric(name="mse_gain", value=saved.value, unit="stars²", low=saved.low, high=saved.high, n=n, baseline=0.0,
-               note=f"mean squared error less than that of {simple}, users drawn as a whole"),
-        *(Metric(name=f"rmse_{name}", value=star.at[name, "rmse"], unit="stars", low=star.at[name, "low"],
-                 high=star.at[name, "high"], n=n) for name in STARS),
-        *(Metric(name=f"ndcg@10_{name}", value=kind.at[name, "ndcg"], low=kind.at[name, "low"],
-                 high=kind.at[name, "high"], n=users) for name in LISTS),
-        Metric(name="cold_ratings", value=float((stars["new_user"] | stars["new_film"]).mean()), n=n,
-               note="share of the test ratings by a user or of a film that training had never seen"),
-    ]  # fmt: skip
+        Metric(
+            name="mse_gain",
+            value=saved.value,
+            unit="stars²",
+            low=saved.low,
+            high=saved.high,
+            n=n,
+            baseline=0.0,
+            note=f"mean squared error less than that of {simple}, users drawn as a whole",
+        ),
+        *(
+            Metric(
+                name=f"rmse_{name}",
+                value=star.at[name, "rmse"],
+                unit="stars",
+                low=star.at[name, "low"],
+                high=star.at[name, "high"],
+                n=n,
+            )
+            for name in STARS
+        ),
+        *(
+            Metric(
+                name=f"ndcg@10_{name}",
+                value=kind.at[name, "ndcg"],
+                low=kind.at[name, "low"],
+                high=kind.at[name, "high"],
+                n=users,
+            )
+            for name in LISTS
+        ),
+        Metric(
+            name="cold_ratings",
+            value=float((stars["new_user"] | stars["new_film"]).mean()),
+            n=n,
+            note="share of the test ratings by a user or of a film that training had never seen",
+        ),
+    ]

@@ -48,8 +48,9 @@ def _dots(axes: "Axes", names: list[str], values: np.ndarray, low: np.ndarray, h
     for place in places:
         colour, marker = (BLUE, "o") if place == best else (MUTED, "D")
         axes.plot([low[place], high[place]], [place, place], color=colour, linewidth=2, zorder=2)
-        axes.plot(values[place], place, marker, color=colour, markersize=7, markeredgecolor=INK, zorder=3,
-                  markeredgewidth=0.6)  # fmt: skip
+        axes.plot(
+            values[place], place, marker, color=colour, markersize=7, markeredgecolor=INK, zorder=3, markeredgewidth=0.6
+        )
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -183,8 +184,11 @@ def search_figure(table: pd.DataFrame, score: str) -> "Figure":
     if table[keys].drop_duplicates().shape[0] <= 8:
         axes.legend(labelcolor=MUTED, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
     what = "stars" if score == "rmse" else "lists"
-    set_title(axes, f"For {what}, rank {best['rank']:.0f} does best among {len(table)} settings",
-              "measured on validation ratings, which are taken from the training part")  # fmt: skip
+    set_title(
+        axes,
+        f"For {what}, rank {best['rank']:.0f} does best among {len(table)} settings",
+        "measured on validation ratings, which are taken from the training part",
+    )
     return figure
 
 
@@ -199,8 +203,11 @@ def list_spread(shown: pd.DataFrame, made: str) -> "Figure":
     figure, axes = new_figure(WIDTH, 2.7)
     table = shown[shown["watched"] > 0].sort_values("watched", ascending=False, kind="stable")
     share = np.arange(1, len(table) + 1) / max(1, len(table))
-    lines = (("watched", SOFT, "-", "ratings in training"), ("popularity", CATEGORICAL[1], "--", "lists of most liked"),
-             (made, BLUE, "-", "the lists published"))  # fmt: skip
+    lines = (
+        ("watched", SOFT, "-", "ratings in training"),
+        ("popularity", CATEGORICAL[1], "--", "lists of most liked"),
+        (made, BLUE, "-", "the lists published"),
+    )
     for name, colour, line, label in lines:
         total = max(1, table[name].sum())
         axes.plot(share, table[name].cumsum() / total, line, color=colour, label=label)
@@ -213,6 +220,9 @@ def list_spread(shown: pd.DataFrame, made: str) -> "Figure":
     axes.set_ylabel("share of all places")
     axes.legend(labelcolor=MUTED)
     ours, theirs = ((table[name] > 0).sum() for name in (made, "popularity"))
-    set_title(axes, f"The lists show {ours:,} different films, those of the most liked {theirs:,}",
-              f"of {len(table):,} films that could be recommended")  # fmt: skip
+    set_title(
+        axes,
+        f"The lists show {ours:,} different films, those of the most liked {theirs:,}",
+        f"of {len(table):,} films that could be recommended",
+    )
     return figure

@@ -66,10 +66,23 @@ def sample_listings(rows: int = ROWS, seed: int = SEED) -> SampleListings:
 
 
 COLUMNS = [
-    "id", "name", "host_id", "host_name", "neighbourhood_group", "neighbourhood", "latitude", "longitude", "room_type",
-    "price", "minimum_nights", "number_of_reviews", "last_review", "reviews_per_month",
-    "calculated_host_listings_count", "availability_365",
-]  # fmt: skip
+    "id",
+    "name",
+    "host_id",
+    "host_name",
+    "neighbourhood_group",
+    "neighbourhood",
+    "latitude",
+    "longitude",
+    "room_type",
+    "price",
+    "minimum_nights",
+    "number_of_reviews",
+    "last_review",
+    "reviews_per_month",
+    "calculated_host_listings_count",
+    "availability_365",
+]
 
 
 def expected_prices(frame: pd.DataFrame) -> np.ndarray:
@@ -119,7 +132,7 @@ def _flats(chance: np.random.Generator, rows: int) -> pd.DataFrame:
             "square_metres": square_metres,
             "luxury": luxury,
         }
-    )  # fmt: skip
+    )
 
 
 def _hotels(chance: np.random.Generator) -> pd.DataFrame:

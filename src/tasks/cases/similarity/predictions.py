@@ -41,9 +41,14 @@ def predict(
     queries = embed_queries.fn(query, query.name, choice, parts["whitening"].load(Whitening))
     manifest = parts["manifest"].load(pd.DataFrame)
     found = find_neighbours.fn(
-        parts["index"].load(Index), queries.table, queries.vectors, manifest, neighbours,
-        parts["duplicates"].load(pd.DataFrame), each_once,
-    )  # fmt: skip
+        parts["index"].load(Index),
+        queries.table,
+        queries.vectors,
+        manifest,
+        neighbours,
+        parts["duplicates"].load(pd.DataFrame),
+        each_once,
+    )
     table = found.assign(query=queries.table["path"].to_numpy()[found["query"].to_numpy()]).drop(columns="number")
     warnings = [f"{row.path}: {row.detail}." for row in queries.quarantine.head(5).itertuples()]
     return Answered(table, _in_words(table, queries.table["path"].tolist()), warnings)

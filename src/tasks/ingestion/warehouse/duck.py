@@ -70,8 +70,16 @@ def ask_files(files: list[Path], question: Question, remedy: str) -> Answer:
     except duckdb.Error as error:
         raise ContractError(f"{_names(files)} cannot be read ({_plain(error)}); {remedy}.") from None
     scanned, whole = bytes_in(files, question)
-    bill = Bill(engine="DuckDB", rows=rows, rows_sent=len(frame), bytes_scanned=scanned, bytes_whole=whole, cost=0.0,
-                cost_whole=0.0, lost=lost)  # fmt: skip
+    bill = Bill(
+        engine="DuckDB",
+        rows=rows,
+        rows_sent=len(frame),
+        bytes_scanned=scanned,
+        bytes_whole=whole,
+        cost=0.0,
+        cost_whole=0.0,
+        lost=lost,
+    )
     return Answer(frame, aside, bill)
 
 

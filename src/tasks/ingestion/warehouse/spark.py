@@ -61,8 +61,15 @@ def ask_spark(files: list[Path], question: Question, remedy: str) -> Answer:
             raw = raw.select(*[raw[f"`{theirs.replace('`', '``')}`"].alias(ours) for theirs, ours in kept.items()])
         answer, rows = _answered(raw, question, remedy)
     scanned, whole = bytes_in(files, question)
-    bill = Bill(engine="Spark", rows=rows, rows_sent=len(answer), bytes_scanned=scanned, bytes_whole=whole, cost=0.0,
-                cost_whole=0.0)  # fmt: skip
+    bill = Bill(
+        engine="Spark",
+        rows=rows,
+        rows_sent=len(answer),
+        bytes_scanned=scanned,
+        bytes_whole=whole,
+        cost=0.0,
+        cost_whole=0.0,
+    )
     return Answer(answer, nothing_aside(), bill)
 
 

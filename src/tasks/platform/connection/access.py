@@ -25,16 +25,37 @@ from tasks.platform.text import shorten
 STORAGE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 AZURE_VERSION = "2021-12-02"
 MOST = 65_536  # bytes of an answer that are looked at
-REFUSED = frozenset({
-    "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed", "InvalidSecurity",
-    "AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation", "authError", "UNAUTHENTICATED",
-})  # fmt: skip
+REFUSED = frozenset(
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "InvalidToken",
+        "AuthorizationHeaderMalformed",
+        "InvalidSecurity",
+        "AuthenticationFailed",
+        "InvalidAuthenticationInfo",
+        "NoAuthenticationInformation",
+        "authError",
+        "UNAUTHENTICATED",
+    }
+)
 EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired", "RequestExpired"})
 SKEWED = frozenset({"RequestTimeTooSkewed"})
-BUSY = frozenset({
-    "SlowDown", "TooManyRequests", "RequestLimitExceeded", "Throttling", "ThrottlingException", "ServerBusy",
-    "quotaExceeded", "rateLimitExceeded", "userRateLimitExceeded", "dailyLimitExceeded", "RESOURCE_EXHAUSTED",
-})  # fmt: skip
+BUSY = frozenset(
+    {
+        "SlowDown",
+        "TooManyRequests",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ServerBusy",
+        "quotaExceeded",
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "dailyLimitExceeded",
+        "RESOURCE_EXHAUSTED",
+    }
+)
 NOBODY = frozenset({"NoSuchBucket", "ContainerNotFound", "FilesystemNotFound", "notFound", "ResourceNotFound"})
 
 
@@ -91,10 +112,14 @@ def send(request: Request) -> Reply:
         told = answer.headers
         age, region = told.get("age", ""), told.get("x-amz-bucket-region", "")
         return Reply(
-            answer.status_code, code, told.get("date", ""), told.get("retry-after", ""), local,
+            answer.status_code,
+            code,
+            told.get("date", ""),
+            told.get("retry-after", ""),
+            local,
             float(age) if age.isascii() and age.isdecimal() and len(age) < 10 else 0.0,
             region if re.fullmatch(r"[a-z0-9-]{2,30}", region) else "",
-        )  # fmt: skip
+        )
 
 
 def code_in(content: bytes) -> str:

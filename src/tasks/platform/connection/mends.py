@@ -128,5 +128,5 @@ def mends(link: str, cause: str, target: Target) -> list[str]:
             "See that the server does not ban this machine (fail2ban, MaxStartups, hosts.deny).",
             "See that sshd can start a session (`journalctl -u ssh` there): it takes connections and says nothing.",
         ],
-    }  # fmt: skip
+    }
     return table[link, cause]

@@ -25,9 +25,19 @@ from tasks.platform.text import shorten
 
 Kind = Literal["host", "s3", "gs", "abfs", "bigquery", "tcp", "ssh"]
 KINDS: dict[str, Kind] = {
-    "https": "host", "http": "host", "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs",
-    "az": "abfs", "bigquery": "bigquery", "tcp": "tcp", "ssh": "ssh",
-}  # fmt: skip
+    "https": "host",
+    "http": "host",
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "abfs": "abfs",
+    "abfss": "abfs",
+    "az": "abfs",
+    "bigquery": "bigquery",
+    "tcp": "tcp",
+    "ssh": "ssh",
+}
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.ASCII)
 PROJECT = re.compile(r"[a-z][a-z0-9-]{4,61}[a-z0-9]", re.ASCII)
 ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
@@ -75,8 +85,16 @@ def target_of(url: str) -> Target:
     encrypted = where.scheme == "https"
     if not encrypted and not on_this_machine(address):
         raise UsageError(f"{shown} {refusal(address)}.")
-    return Target(kind=kind, shown=shown, host=str(where.hostname), port=where.port or (443 if encrypted else 80),
-                  encrypted=encrypted, address=address, name=name, account=account)  # fmt: skip
+    return Target(
+        kind=kind,
+        shown=shown,
+        host=str(where.hostname),
+        port=where.port or (443 if encrypted else 80),
+        encrypted=encrypted,
+        address=address,
+        name=name,
+        account=account,
+    )
 
 
 def _asked(kind: Kind, url: str, parts: SplitResult) -> tuple[str, str, str]:
@@ -99,9 +117,11 @@ def _asked(kind: Kind, url: str, parts: SplitResult) -> tuple[str, str, str]:
         return name, "", f"{own.rstrip('/')}/{name}"
     region = _checked(REGION, region_of_s3(), "region (AWS_REGION)")
     # A name with dots is no host of Amazon's certificate.
-    return (name, "", f"https://s3.{region}.amazonaws.com/{name}") if "." in name else (
-        name, "", f"https://{name}.s3.{region}.amazonaws.com"
-    )  # fmt: skip
+    return (
+        (name, "", f"https://s3.{region}.amazonaws.com/{name}")
+        if "." in name
+        else (name, "", f"https://{name}.s3.{region}.amazonaws.com")
+    )
 
 
 def region_of_s3() -> str:
@@ -113,9 +133,11 @@ def azure_settings() -> dict[str, str]:
     """Return the parts of AZURE_STORAGE_CONNECTION_STRING, with what other variables say in their place."""
     text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
     found = dict(part.partition("=")[::2] for part in text.split(";") if "=" in part)
-    of = {"AccountName": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"),
-          "AccountKey": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_KEY"),
-          "SharedAccessSignature": ("AZURE_STORAGE_SAS_TOKEN",)}  # fmt: skip
+    of = {
+        "AccountName": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"),
+        "AccountKey": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_KEY"),
+        "SharedAccessSignature": ("AZURE_STORAGE_SAS_TOKEN",),
+    }
     for name, variables in of.items():
         for variable in variables:
             if os.environ.get(variable) and name not in found:

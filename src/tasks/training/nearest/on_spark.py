@@ -81,8 +81,10 @@ def gather_vectors(index: ShardedIndex) -> np.ndarray:
 
 def scan_on_spark(index: ShardedIndex, asked: Asked) -> Iterator[tuple[int, Ranked]]:
     """Ask the shards by Spark's workers, a task for each; set it as the `scan` of an index."""
-    listed = pd.DataFrame([(number, item.name, item.count) for number, item in enumerate(index.shards)],
-                          columns=["number", "name", "count"])  # fmt: skip
+    listed = pd.DataFrame(
+        [(number, item.name, item.count) for number, item in enumerate(index.shards)],
+        columns=["number", "name", "count"],
+    )
     place = (index.folder.absolute(), index.dimensions, index.bits)
     found = in_chunks(listed, partial(_scanned, place=place, gone=index.gone, asked=asked), FOUND, chunk=1).toPandas()
     queries = found["query"].to_numpy()

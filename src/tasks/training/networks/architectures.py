@@ -86,8 +86,14 @@ def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.Kera
     for number, width in enumerate((64, 256, 256)):
         for half in (1, 2):
             name = f"{number + 1}{'ab'[half - 1]}"
-            x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{name}",
-                              kernel_initializer=_Identity(plan.seed + 10 * number + half))(x)  # fmt: skip
+            x = layers.Conv2D(
+                width,
+                3,
+                padding="same",
+                use_bias=False,
+                name=f"conv{name}",
+                kernel_initializer=_Identity(plan.seed + 10 * number + half),
+            )(x)
             if half == 1:
                 x = layers.MaxPooling2D(2)(x)
             x = layers.BatchNormalization(momentum=0.6, epsilon=1e-7, scale=False, name=f"norm{name}")(x)

@@ -98,15 +98,24 @@ def _steps(plan: Plan, done: int) -> Iterator[tuple[int, int, np.ndarray, bool]]
 
 
 def _row(
-    plan: Plan, epoch: int, step: int, sums: np.ndarray, seconds: float, training: "_Training",
+    plan: Plan,
+    epoch: int,
+    step: int,
+    sums: np.ndarray,
+    seconds: float,
+    training: "_Training",
     validation: tuple[np.ndarray, np.ndarray] | None,
-) -> Row:  # fmt: skip
+) -> Row:
     count = step % plan.steps_per_epoch + 1
     row: Row = {
-        "epoch": epoch + 1, "steps": step + 1, "rate": plan.rate(step),
-        "loss": float(sums[0] / count), "accuracy": float(sums[1] / count), "seconds": seconds,
+        "epoch": epoch + 1,
+        "steps": step + 1,
+        "rate": plan.rate(step),
+        "loss": float(sums[0] / count),
+        "accuracy": float(sums[1] / count),
+        "seconds": seconds,
         "pictures_per_second": count * plan.batch / max(seconds, 1e-9),
-    }  # fmt: skip
+    }
     if validation is not None and len(validation[0]):
         logits = predict(training.model, validation[0])
         row["validation_accuracy"] = float((logits.argmax(axis=1) == validation[1]).mean())

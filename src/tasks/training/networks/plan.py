@@ -37,12 +37,16 @@ class Recipe(BaseModel):
 # hyperparameters of its airbench94; the rate there is 11.5 for 1024 pictures and their momentum, 1024 * (1 + 1 / 0.15).
 RECIPES: dict[Architecture, Recipe] = {
     "airbench": Recipe(
-        optimizer="nesterov", rate=11.5 / (1024 * (1 + 1 / (1 - 0.85))), decay=0.0153 / 11.5, bias_rate=64.0,
-        smoothing=0.2, lookahead=True,
+        optimizer="nesterov",
+        rate=11.5 / (1024 * (1 + 1 / (1 - 0.85))),
+        decay=0.0153 / 11.5,
+        bias_rate=64.0,
+        smoothing=0.2,
+        lookahead=True,
     ),
     "classic": Recipe(optimizer="adam", rate=2e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.3, end=0.02),
     "small": Recipe(optimizer="adam", rate=3e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.2, end=0.01),
-}  # fmt: skip
+}
 
 
 class Plan(BaseModel):
@@ -106,6 +110,13 @@ def make_plan(
     batch = batch_for(pictures, epochs)
     steps = max(1, round(epochs * max(1, pictures // batch)))
     return Plan(
-        architecture=architecture, side=side, classes=classes, pictures=pictures, batch=batch, steps=steps,
-        precision=precision, mirror=mirror, seed=seed,
-    )  # fmt: skip
+        architecture=architecture,
+        side=side,
+        classes=classes,
+        pictures=pictures,
+        batch=batch,
+        steps=steps,
+        precision=precision,
+        mirror=mirror,
+        seed=seed,
+    )

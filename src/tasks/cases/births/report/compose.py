@@ -59,16 +59,32 @@ def describe_births(
         Metric(name="bytes_scanned", value=bill.bytes_scanned, unit="bytes", note="by the query"),
         Metric(name="cost", value=bill.cost, unit="US dollars", note="of the query"),
     ]
-    peak = [] if shape.peak is None else [
-        Metric(name="peak_age", value=shape.peak, low=shape.peak_low, high=shape.peak_high, unit="years",
-               note="top of a parabola, years held equal")
-    ]  # fmt: skip
+    peak = (
+        []
+        if shape.peak is None
+        else [
+            Metric(
+                name="peak_age",
+                value=shape.peak,
+                low=shape.peak_low,
+                high=shape.peak_high,
+                unit="years",
+                note="top of a parabola, years held equal",
+            )
+        ]
+    )
     if shape.held:
         value, low, high = shape.held
         peak.append(
-            Metric(name="peak_age_adjusted", value=value, low=low, high=high, unit="years",
-                   note="with decade, sex, twins, birth order and smoking held equal")
-        )  # fmt: skip
+            Metric(
+                name="peak_age_adjusted",
+                value=value,
+                low=low,
+                high=high,
+                unit="years",
+                note="with decade, sex, twins, birth order and smoking held equal",
+            )
+        )
     return Findings(
         answer=answer(curve, contrasts, shape, told, parts),
         verdict=verdict(told),
@@ -200,9 +216,15 @@ def gap_metrics(contrasts: pd.DataFrame) -> list[Metric]:
             row = contrast(contrasts, group, step)
             if row is not None:
                 found.append(
-                    Metric(name=f"{name}{suffix}", value=float(row["value"]), low=float(row["low"]),
-                           high=float(row["high"]), unit="pounds", note=f"mothers {group} against {BEST}")
-                )  # fmt: skip
+                    Metric(
+                        name=f"{name}{suffix}",
+                        value=float(row["value"]),
+                        low=float(row["low"]),
+                        high=float(row["high"]),
+                        unit="pounds",
+                        note=f"mothers {group} against {BEST}",
+                    )
+                )
     return found
 
 

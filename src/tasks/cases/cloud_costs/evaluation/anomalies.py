@@ -18,8 +18,21 @@ STEADY = 0.9  # share of the days on which a resource has to cost something to b
 SMALLEST = 0.01  # of the mean daily cost of everything: less excess a day is not worth a word
 LONGEST = 120  # days that are looked at
 MONTH = 365.25 / 12
-COLUMNS = ["resource", "service", "group", "seen_in", "first", "last", "days", "usual", "cost", "excess", "score",
-           "goes_on", "a_month"]  # fmt: skip
+COLUMNS = [
+    "resource",
+    "service",
+    "group",
+    "seen_in",
+    "first",
+    "last",
+    "days",
+    "usual",
+    "cost",
+    "excess",
+    "score",
+    "goes_on",
+    "a_month",
+]
 
 
 class Anomalies(NamedTuple):
@@ -131,11 +144,20 @@ def _row(table: pd.DataFrame, days: pd.DatetimeIndex, item: _Found) -> dict[str,
     during = costs[0, item.first : item.last + 1]
     service, group, name = table.index[item.resource]
     return {
-        "resource": name, "service": service, "group": group, "seen_in": item.seen_in, "first": days[item.first],
-        "last": days[item.last], "days": len(during), "usual": usual, "cost": float(during.mean()),
-        "excess": float(during.sum() - usual * len(during)), "score": item.score,
-        "goes_on": item.last >= len(days) - 1, "a_month": float(during.mean() - usual) * MONTH,
-    }  # fmt: skip
+        "resource": name,
+        "service": service,
+        "group": group,
+        "seen_in": item.seen_in,
+        "first": days[item.first],
+        "last": days[item.last],
+        "days": len(during),
+        "usual": usual,
+        "cost": float(during.mean()),
+        "excess": float(during.sum() - usual * len(during)),
+        "score": item.score,
+        "goes_on": item.last >= len(days) - 1,
+        "a_month": float(during.mean() - usual) * MONTH,
+    }
 
 
 def _as_frame(rows: list[dict[str, object]]) -> pd.DataFrame:

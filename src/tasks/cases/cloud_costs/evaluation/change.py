@@ -49,8 +49,13 @@ def compare_months(ledger: pd.DataFrame) -> Changes:
     now, before = ledger[ledger["day"] >= start], ledger[ledger["day"].between(ago, until)]
     parts = _parts(before, now)
     seen = max(start, first)
-    change = Change(month=f"{last:%Y-%m}", days=(last - seen).days + 1, whole=whole and first <= start,
-                    billed=now["BilledCost"].sum(), effective=now["EffectiveCost"].sum())  # fmt: skip
+    change = Change(
+        month=f"{last:%Y-%m}",
+        days=(last - seen).days + 1,
+        whole=whole and first <= start,
+        billed=now["BilledCost"].sum(),
+        effective=now["EffectiveCost"].sum(),
+    )
     if first > ago or before.empty:
         return Changes(change, parts)
     change = change.model_copy(update={"before": float(before["BilledCost"].sum()), "before_month": f"{ago:%Y-%m}"})

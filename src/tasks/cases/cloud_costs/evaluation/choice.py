@@ -14,8 +14,22 @@ from tasks.cases.cloud_costs.ingestion.offers import MODELS
 from tasks.platform.stage import stage
 
 BY_THE_HOUR = ("pay-as-you-go", "spot")
-COLUMNS = ["need", "rank", "size", "region", "model", "cores", "memory", "disk", "gpus", "hourly", "monthly",
-           "break_even_hours", "currency", "machines"]  # fmt: skip
+COLUMNS = [
+    "need",
+    "rank",
+    "size",
+    "region",
+    "model",
+    "cores",
+    "memory",
+    "disk",
+    "gpus",
+    "hourly",
+    "monthly",
+    "break_even_hours",
+    "currency",
+    "machines",
+]
 BEST = 5  # sizes shown of each way to pay
 
 
@@ -47,18 +61,33 @@ def choose_machines(offers: pd.DataFrame, sizes: pd.DataFrame, needs: Needs, cur
         tables.append(_ranked(table, need))
         rows.append(_summary(table, need, "".join(first)))
     frame = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-    columns = ["need", "words", "size", "region", "model", "monthly", "payg_size", "payg", "break_even_hours", "spot",
-               "fits", "currency"]  # fmt: skip
+    columns = [
+        "need",
+        "words",
+        "size",
+        "region",
+        "model",
+        "monthly",
+        "payg_size",
+        "payg",
+        "break_even_hours",
+        "spot",
+        "fits",
+        "currency",
+    ]
     return Chosen(frame[COLUMNS], pd.DataFrame(rows, columns=columns), unknown)
 
 
 def monthly_costs(offers: pd.DataFrame, need: Need) -> pd.DataFrame:
     """Return the offers that suffice, with `monthly`, what all machines of the need cost in a month."""
     fits = (
-        (offers["cores"] >= need.cores) & (offers["memory"] >= need.memory) & (offers["disk"] >= need.disk)
-        & (offers["gpus"] >= need.gpus) & (offers["os"] == need.os)
+        (offers["cores"] >= need.cores)
+        & (offers["memory"] >= need.memory)
+        & (offers["disk"] >= need.disk)
+        & (offers["gpus"] >= need.gpus)
+        & (offers["os"] == need.os)
         & ((offers["region"] == need.region) | (need.region == ""))
-    )  # fmt: skip
+    )
     table = offers[fits].copy()
     hours = np.where(table["model"].isin(BY_THE_HOUR), need.hours, FULL_MONTH)
     table["monthly"] = table["hourly"] * hours * need.count
@@ -84,8 +113,12 @@ def _ranked(table: pd.DataFrame, need: Need) -> pd.DataFrame:
 
 def _summary(table: pd.DataFrame, need: Need, currency: str) -> dict[str, object]:
     """Return the recommended offer of a need beside pay-as-you-go and spot."""
-    row: dict[str, object] = {"need": need.name, "words": need.words, "fits": int(table["size"].nunique()),
-                              "currency": currency}  # fmt: skip
+    row: dict[str, object] = {
+        "need": need.name,
+        "words": need.words,
+        "fits": int(table["size"].nunique()),
+        "currency": currency,
+    }
     sure = table[table["model"] != "spot"].sort_values(["monthly", "size", "region"], kind="stable")
     if sure.empty:
         return row

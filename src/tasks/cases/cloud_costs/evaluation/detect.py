@@ -157,8 +157,9 @@ def find_rises(costs: np.ndarray, weekday: np.ndarray) -> list[Rise]:
             best = int(np.argmax(score))
             if score[best] <= 1:
                 break
-            found.append(Rise(number, int(tried.first[best]), int(tried.last[best]), float(effect[0, best]),
-                              float(score[best])))  # fmt: skip
+            found.append(
+                Rise(number, int(tried.first[best]), int(tried.last[best]), float(effect[0, best]), float(score[best]))
+            )
             more = tried.shape[best] - basis @ (basis.T @ tried.shape[best])
             basis = np.column_stack([basis, more / np.linalg.norm(more)])
     return found

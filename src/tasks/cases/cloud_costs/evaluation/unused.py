@@ -125,6 +125,7 @@ def _plain(pattern: str) -> str:
 
 def rules_table() -> pd.DataFrame:
     """Return the rules as they are told: what, what has to be missing, where, what to do."""
-    rows = [(rule.rule, _plain(rule.thing), _plain(rule.company) or "(enough by itself)", rule.within)
-            for rule in RULES]  # fmt: skip
+    rows = [
+        (rule.rule, _plain(rule.thing), _plain(rule.company) or "(enough by itself)", rule.within) for rule in RULES
+    ]
     return pd.DataFrame(rows, columns=["rule", "a charge says", "and none says", "within its"])

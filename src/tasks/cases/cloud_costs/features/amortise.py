@@ -46,15 +46,31 @@ def amortise(costs: pd.DataFrame) -> Ledger:
         covered = pd.date_range(charge["day"], min(until - pd.Timedelta(days=1), last), freq="D")
         frame.loc[index, "EffectiveCost"] = 0.0
         shares = pd.DataFrame([charge] * len(covered)).assign(
-            day=covered, ChargePeriodStart=covered, ChargePeriodEnd=covered + pd.Timedelta(days=1), BilledCost=0.0,
-            EffectiveCost=charge["BilledCost"] / days, ChargeCategory="Usage", x_Amortised=True,
-            x_CostInUsd=np.nan, ConsumedQuantity=np.nan,
-        )  # fmt: skip
+            day=covered,
+            ChargePeriodStart=covered,
+            ChargePeriodEnd=covered + pd.Timedelta(days=1),
+            BilledCost=0.0,
+            EffectiveCost=charge["BilledCost"] / days,
+            ChargeCategory="Usage",
+            x_Amortised=True,
+            x_CostInUsd=np.nan,
+            ConsumedQuantity=np.nan,
+        )
         added.append(shares.astype(frame.dtypes.to_dict()))
         name = charge["CommitmentDiscountName"] or charge["ChargeDescription"] or charge["CommitmentDiscountId"]
-        rows.append([name, charge["day"], charge["BilledCost"], "monthly" if recurring else "at once", months,
-                     until - pd.Timedelta(days=1), days, charge["BilledCost"] / days,
-                     charge["BilledCost"] / days * len(covered)])  # fmt: skip
+        rows.append(
+            [
+                name,
+                charge["day"],
+                charge["BilledCost"],
+                "monthly" if recurring else "at once",
+                months,
+                until - pd.Timedelta(days=1),
+                days,
+                charge["BilledCost"] / days,
+                charge["BilledCost"] / days * len(covered),
+            ]
+        )
     table = pd.DataFrame(rows, columns=COMMITMENTS).astype(
         {"paid_on": "datetime64[us]", "covers_until": "datetime64[us]"}
     )

@@ -10,8 +10,13 @@ from tasks.platform.errors import UsageError
 from tasks.platform.stage import stage
 
 UNTAGGED, NO_GROUP = "(no tag)", "(none)"
-BY = {"service": "ServiceName", "resource group": "x_ResourceGroup", "provider": "ProviderName",
-      "account": "SubAccountName", "region": "RegionId"}  # fmt: skip
+BY = {
+    "service": "ServiceName",
+    "resource group": "x_ResourceGroup",
+    "provider": "ProviderName",
+    "account": "SubAccountName",
+    "region": "RegionId",
+}
 NOUNS = (
     (r"database|sql|mysql|postgres|cosmos|redis|rds|dynamo", "the database"),
     (r"virtual machine|compute|ec2", "the machine"),
@@ -65,9 +70,11 @@ def group_costs(ledger: pd.DataFrame, tag: str) -> Groups:
 def by_day(ledger: pd.DataFrame) -> pd.DataFrame:
     """Return billed and effective cost of every day, 0 where none was charged; `usage` leaves purchases out."""
     plain = ~ledger["ChargeCategory"].isin(["Purchase", "Tax"]) & ~ledger["x_Amortised"]
-    table = ledger.assign(usage=ledger["BilledCost"].where(plain, 0.0)).groupby("day")[
-        ["BilledCost", "EffectiveCost", "usage"]
-    ].sum()  # fmt: skip
+    table = (
+        ledger.assign(usage=ledger["BilledCost"].where(plain, 0.0))
+        .groupby("day")[["BilledCost", "EffectiveCost", "usage"]]
+        .sum()
+    )
     whole = table.reindex(pd.date_range(table.index.min(), table.index.max(), freq="D"), fill_value=0.0)
     return whole.rename_axis("day").reset_index().set_axis(["day", "billed", "effective", "usage"], axis=1)
 

@@ -10,11 +10,28 @@ import re
 NUMBERS = ("BilledCost", "EffectiveCost", "ConsumedQuantity", "x_CostInUsd", "x_ForecastCost")
 DAYS = ("ChargePeriodStart", "ChargePeriodEnd")
 TEXTS = (
-    "ProviderName", "ServiceName", "ServiceCategory", "RegionId", "ResourceId", "ResourceName", "ResourceType",
-    "SubAccountId", "SubAccountName", "BillingCurrency", "ChargeCategory", "ChargeFrequency", "ChargeDescription",
-    "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountStatus", "PricingCategory", "Tags",
-    "x_ResourceGroup", "x_SkuMeterName", "x_Term",
-)  # fmt: skip
+    "ProviderName",
+    "ServiceName",
+    "ServiceCategory",
+    "RegionId",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "SubAccountId",
+    "SubAccountName",
+    "BillingCurrency",
+    "ChargeCategory",
+    "ChargeFrequency",
+    "ChargeDescription",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountStatus",
+    "PricingCategory",
+    "Tags",
+    "x_ResourceGroup",
+    "x_SkuMeterName",
+    "x_Term",
+)
 COLUMNS = (*DAYS, *NUMBERS, *TEXTS)
 
 # FOCUS: the columns that a column is taken from, the first that is there and not empty.
@@ -29,17 +46,34 @@ FOCUS = {name: (name,) for name in COLUMNS} | {
 AZURE = {
     "ChargePeriodStart": ("Date", "UsageDate", "UsageDateTime", "Datum", "Nutzungsdatum", "Verbrauchsdatum"),
     "BilledCost": (
-        "CostInBillingCurrency", "Cost", "PreTaxCost", "ExtendedCost", "KostenInAbrechnungswährung", "Kosten",
-        "KostenVorSteuern", "ErweiterteKosten",
+        "CostInBillingCurrency",
+        "Cost",
+        "PreTaxCost",
+        "ExtendedCost",
+        "KostenInAbrechnungswährung",
+        "Kosten",
+        "KostenVorSteuern",
+        "ErweiterteKosten",
     ),
     "x_CostInUsd": ("CostInUSD", "CostUSD", "PreTaxCostUSD", "KostenUSD", "KostenInUSD"),
     "x_ForecastCost": ("ForecastCost", "Prognosekosten", "Prognose"),
     "BillingCurrency": (
-        "BillingCurrencyCode", "BillingCurrency", "Currency", "Abrechnungswährung", "Währung", "Waehrung",
+        "BillingCurrencyCode",
+        "BillingCurrency",
+        "Currency",
+        "Abrechnungswährung",
+        "Währung",
+        "Waehrung",
     ),
     "ServiceName": (
-        "MeterCategory", "ServiceName", "Messgerätekategorie", "Kategorie der Verbrauchseinheit", "Zählerkategorie",
-        "Dienstname", "Dienst", "ConsumedService",
+        "MeterCategory",
+        "ServiceName",
+        "Messgerätekategorie",
+        "Kategorie der Verbrauchseinheit",
+        "Zählerkategorie",
+        "Dienstname",
+        "Dienst",
+        "ConsumedService",
     ),
     "ServiceCategory": ("ServiceFamily", "Dienstfamilie"),
     "RegionId": ("ResourceLocation", "Location", "Ressourcenstandort", "Standort", "MeterRegion"),
@@ -59,7 +93,7 @@ AZURE = {
     "x_ResourceGroup": ("ResourceGroupName", "ResourceGroup", "Ressourcengruppe", "Ressourcengruppenname"),
     "x_SkuMeterName": ("MeterName", "Meter", "Zählername", "Name der Verbrauchseinheit"),
     "x_Term": ("Term", "Laufzeit"),
-}  # fmt: skip
+}
 
 
 def plain(name: object) -> str:

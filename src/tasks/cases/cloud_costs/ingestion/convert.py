@@ -23,11 +23,24 @@ from tasks.ingestion.numbers import MISSING, blanks, decimal_comma
 from tasks.platform.errors import ContractError
 
 CATEGORIES = {
-    "usage": "Usage", "verbrauch": "Usage", "nutzung": "Usage", "purchase": "Purchase", "kauf": "Purchase",
-    "einkauf": "Purchase", "refund": "Credit", "erstattung": "Credit", "rückerstattung": "Credit", "credit": "Credit",
-    "tax": "Tax", "steuer": "Tax", "adjustment": "Adjustment", "roundingadjustment": "Adjustment",
-    "unusedreservation": "Usage", "unusedsavingsplan": "Usage", "nichtverwendetereservierung": "Usage",
-}  # fmt: skip
+    "usage": "Usage",
+    "verbrauch": "Usage",
+    "nutzung": "Usage",
+    "purchase": "Purchase",
+    "kauf": "Purchase",
+    "einkauf": "Purchase",
+    "refund": "Credit",
+    "erstattung": "Credit",
+    "rückerstattung": "Credit",
+    "credit": "Credit",
+    "tax": "Tax",
+    "steuer": "Tax",
+    "adjustment": "Adjustment",
+    "roundingadjustment": "Adjustment",
+    "unusedreservation": "Usage",
+    "unusedsavingsplan": "Usage",
+    "nichtverwendetereservierung": "Usage",
+}
 COMMITTED = r"reserv|savings ?plan|sparplan|committed"
 GROUP = r"(?i)/resourcegroups/([^/]+)"
 TYPE = r"(?i)/providers/([^/]+/[^/]+)/[^/]+"

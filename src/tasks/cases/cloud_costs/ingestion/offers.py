@@ -45,11 +45,17 @@ def _offers(item: dict[str, Any]) -> list[list[Any]]:
     product, size, region = (str(item.get(key) or "") for key in ("productName", "armSkuName", "armRegionName"))
     price, currency = item.get("retailPrice"), str(item.get("currencyCode") or "")
     if (
-        item.get("serviceName") != "Virtual Machines" or item.get("unitOfMeasure") != "1 Hour"
-        or item.get("isPrimaryMeterRegion") is False or item.get("tierMinimumUnits") or not size or not currency
-        or "Low Priority" in names or "Dedicated Host" in product or "CloudServices" in product.replace(" ", "")
+        item.get("serviceName") != "Virtual Machines"
+        or item.get("unitOfMeasure") != "1 Hour"
+        or item.get("isPrimaryMeterRegion") is False
+        or item.get("tierMinimumUnits")
+        or not size
+        or not currency
+        or "Low Priority" in names
+        or "Dedicated Host" in product
+        or "CloudServices" in product.replace(" ", "")
         or not _number(price)
-    ):  # fmt: skip
+    ):
         return []
     where = [size, region, "windows" if "Windows" in product else "linux"]
     hourly = float(price)

@@ -62,9 +62,11 @@ class RetailPrices:
 
         safe = "".join(letter for letter in region if letter.isalnum())
         query = {
-            "api-version": VERSION, "currencyCode": f"'{currency}'", "meterRegion": "'primary'",
+            "api-version": VERSION,
+            "currencyCode": f"'{currency}'",
+            "meterRegion": "'primary'",
             "$filter": f"serviceName eq 'Virtual Machines' and armRegionName eq '{safe}'",
-        }  # fmt: skip
+        }
         until, found = self.clock() + self.time_limit, []
         link: str = str(httpx.URL(self.address, params=query))
         with httpx.Client(timeout=settings().network_timeout, follow_redirects=False) as client:

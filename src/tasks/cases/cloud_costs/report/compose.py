@@ -22,12 +22,28 @@ from tasks.publishing.tables import figure_block
 
 @stage(phase="Deployment")
 def describe_costs(
-    totals: pd.DataFrame, currency: Currency, files: pd.DataFrame, expected: pd.DataFrame, days: pd.DataFrame,
-    daily: pd.DataFrame, groups: pd.DataFrame, tag: str, commitments: pd.DataFrame, change: Change,
-    parts: pd.DataFrame, forecast: Forecast | None, budgets: pd.DataFrame, anomalies: pd.DataFrame,
-    series: pd.DataFrame, looked: dict[str, float], unused: pd.DataFrame, chosen: pd.DataFrame, summary: pd.DataFrame,
-    unknown: int, prices: str,
-) -> Findings:  # fmt: skip
+    totals: pd.DataFrame,
+    currency: Currency,
+    files: pd.DataFrame,
+    expected: pd.DataFrame,
+    days: pd.DataFrame,
+    daily: pd.DataFrame,
+    groups: pd.DataFrame,
+    tag: str,
+    commitments: pd.DataFrame,
+    change: Change,
+    parts: pd.DataFrame,
+    forecast: Forecast | None,
+    budgets: pd.DataFrame,
+    anomalies: pd.DataFrame,
+    series: pd.DataFrame,
+    looked: dict[str, float],
+    unused: pd.DataFrame,
+    chosen: pd.DataFrame,
+    summary: pd.DataFrame,
+    unknown: int,
+    prices: str,
+) -> Findings:
     """Say what was found; each table is what its stage returns."""
     code = currency.code
     whole = budgets[budgets["scope"] == "everything"]
@@ -56,9 +72,14 @@ def describe_costs(
 
 
 def answer(
-    change: Change, days: pd.DataFrame, forecast: Forecast | None, anomalies: pd.DataFrame, budgets: pd.DataFrame,
-    summary: pd.DataFrame, code: str,
-) -> str:  # fmt: skip
+    change: Change,
+    days: pd.DataFrame,
+    forecast: Forecast | None,
+    anomalies: pd.DataFrame,
+    budgets: pd.DataFrame,
+    summary: pd.DataFrame,
+    code: str,
+) -> str:
     """Return the answer in sentences for people, each only where the figures say it."""
     told = [
         f"{_when(change, days)} the cloud cost {money(change.billed, code)} (effective {money(change.effective, code)})"
@@ -143,9 +164,14 @@ def verdict(forecast: Forecast | None, code: str) -> Verdict:
 
 
 def metrics(
-    days: pd.DataFrame, currency: Currency, totals: pd.DataFrame, forecast: Forecast | None, anomalies: pd.DataFrame,
-    looked: dict[str, float], expected: pd.DataFrame,
-) -> list[Metric]:  # fmt: skip
+    days: pd.DataFrame,
+    currency: Currency,
+    totals: pd.DataFrame,
+    forecast: Forecast | None,
+    anomalies: pd.DataFrame,
+    looked: dict[str, float],
+    expected: pd.DataFrame,
+) -> list[Metric]:
     """Return the figures of the run, the totals of each currency apart."""
     code = currency.code
     found = [
@@ -154,8 +180,14 @@ def metrics(
         Metric(name="anomalies", value=float(len(anomalies)), unit="spells", n=int(looked["series"])),
     ]
     if forecast:
-        month_end = Metric(name="forecast_month_end", value=forecast.total, unit=code, low=forecast.low,
-                           high=forecast.high, baseline=forecast.run_rate)  # fmt: skip
+        month_end = Metric(
+            name="forecast_month_end",
+            value=forecast.total,
+            unit=code,
+            low=forecast.low,
+            high=forecast.high,
+            baseline=forecast.run_rate,
+        )
         found.insert(2, month_end)
     for row in totals[totals["currency"] != code].to_dict("records"):
         found.append(

@@ -27,9 +27,20 @@ def spending_section(groups: pd.DataFrame, daily: pd.DataFrame, tag: str, code: 
     for by, part in groups.groupby("by", sort=False):
         if len(part) > 1:
             title = f"tag {tag}" if by == "tag" else str(by)
-            blocks.append(Table.from_frame(part, {"name": title, "billed": f"billed ({code})", "effective":
-                          f"effective ({code})", "share": "share of billed"}, BILLED, limit=SHOWN,
-                          whole="groups.csv"))  # fmt: skip
+            blocks.append(
+                Table.from_frame(
+                    part,
+                    {
+                        "name": title,
+                        "billed": f"billed ({code})",
+                        "effective": f"effective ({code})",
+                        "share": "share of billed",
+                    },
+                    BILLED,
+                    limit=SHOWN,
+                    whole="groups.csv",
+                )
+            )
     return Section(
         title="What is it spent on?",
         intro="Billed is what the invoice says on its day. Effective is what the days cost: what was paid for"
@@ -49,10 +60,18 @@ def change_section(change: Change, parts: pd.DataFrame, code: str) -> Section | 
         f" {'more' if difference > 0 else 'less'}."
     )
     table = Table.from_frame(
-        parts, {"resource": "resource", "service": "service", "before": month_name(change.before_month),
-                "now": month_name(change.month), "change": f"change ({code})"},
-        {"before": COST, "now": COST, "change": "+,.2f"}, limit=SHOWN, whole="change.csv",
-    )  # fmt: skip
+        parts,
+        {
+            "resource": "resource",
+            "service": "service",
+            "before": month_name(change.before_month),
+            "now": month_name(change.month),
+            "change": f"change ({code})",
+        },
+        {"before": COST, "now": COST, "change": "+,.2f"},
+        limit=SHOWN,
+        whole="change.csv",
+    )
     drawing = figures.change_figure(parts, change.before_month, change.month, code)
     return Section(
         title="Why did it change?", intro=told, blocks=[figure_block(drawing, "Change of each resource"), table]
@@ -155,10 +174,18 @@ def unused_section(unused: pd.DataFrame, code: str) -> Section:
         return Section(title="What is not used?", intro="No rule finds anything in the last week.", blocks=[rules])
     table = unused.assign(since=unused["since"].dt.strftime("%Y-%m-%d"))
     found = Table.from_frame(
-        table, {"rule": "suspicion", "resource": "resource", "since": "in the data since",
-                "a_month": f"a month ({code})", "todo": "to do, once looked at"},
-        {"a_month": COST}, limit=SHOWN, whole="unused.csv",
-    )  # fmt: skip
+        table,
+        {
+            "rule": "suspicion",
+            "resource": "resource",
+            "since": "in the data since",
+            "a_month": f"a month ({code})",
+            "todo": "to do, once looked at",
+        },
+        {"a_month": COST},
+        limit=SHOWN,
+        whole="unused.csv",
+    )
     return Section(
         title="What is not used?",
         intro=f"{len(unused)} to look at, together {money(unused['a_month'].sum(), code)} a month. The bill suggests"
@@ -177,13 +204,24 @@ def choice_section(chosen: pd.DataFrame, summary: pd.DataFrame, unknown: int, pr
         hours = float(str(need["words"]).rsplit(", ", 1)[-1].split(" h ")[0])
         drawing = figures.choice_figure(offers, hours, f"{need['need']}: {need['words']}", str(need["currency"]))
         blocks.append(figure_block(drawing, f"Monthly cost by hours of use for {need['need']}"))
-    blocks.append(Table.from_frame(
-        chosen[chosen["rank"] == 1], {"need": "need", "size": "size", "region": "region", "model": "paid",
-                                      "cores": "cores", "memory": "GiB",
-                 "monthly": "a month", "break_even_hours": "worth it from, h"},
-        {"cores": "g", "memory": "g", "monthly": COST, "break_even_hours": ",.0f"}, limit=30,
-        caption="The cheapest of each way to pay; the five cheapest of each are in choice.csv",
-    ))  # fmt: skip
+    blocks.append(
+        Table.from_frame(
+            chosen[chosen["rank"] == 1],
+            {
+                "need": "need",
+                "size": "size",
+                "region": "region",
+                "model": "paid",
+                "cores": "cores",
+                "memory": "GiB",
+                "monthly": "a month",
+                "break_even_hours": "worth it from, h",
+            },
+            {"cores": "g", "memory": "g", "monthly": COST, "break_even_hours": ",.0f"},
+            limit=30,
+            caption="The cheapest of each way to pay; the five cheapest of each are in choice.csv",
+        )
+    )
     told = f"Prices: {prices}. A reservation or a savings plan costs all 730 hours of a month, used or not;"
     told += " spot is cheap and may be taken away at any moment."
     if unknown:
@@ -200,13 +238,26 @@ def choice_section(chosen: pd.DataFrame, summary: pd.DataFrame, unknown: int, pr
 
 
 def _summary_table(summary: pd.DataFrame) -> Table:
-    named = summary.assign(best=[f"{size}, {model}" if isinstance(size, str) else "nothing suffices"
-                                 for size, model in zip(summary["size"], summary["model"], strict=True)])  # fmt: skip
+    named = summary.assign(
+        best=[
+            f"{size}, {model}" if isinstance(size, str) else "nothing suffices"
+            for size, model in zip(summary["size"], summary["model"], strict=True)
+        ]
+    )
     return Table.from_frame(
-        named, {"need": "need", "words": "at least", "best": "cheapest", "monthly": "a month", "payg": "pay-as-you-go",
-                "break_even_hours": "commit from, h", "spot": "spot", "currency": "in"},
+        named,
+        {
+            "need": "need",
+            "words": "at least",
+            "best": "cheapest",
+            "monthly": "a month",
+            "payg": "pay-as-you-go",
+            "break_even_hours": "commit from, h",
+            "spot": "spot",
+            "currency": "in",
+        },
         {"monthly": COST, "payg": COST, "break_even_hours": ",.0f", "spot": COST},
-    )  # fmt: skip
+    )
 
 
 def commitments_section(commitments: pd.DataFrame, code: str) -> Section | None:
@@ -217,10 +268,21 @@ def commitments_section(commitments: pd.DataFrame, code: str) -> Section | None:
     for name in ("paid_on", "covers_until"):
         table[name] = table[name].dt.strftime("%Y-%m-%d")
     shown = Table.from_frame(
-        table, {"commitment": "commitment", "paid_on": "paid on", "paid": f"paid ({code})", "frequency": "paid how",
-                "term_months": "term, months", "covers_until": "covers until", "a_day": "a day", "so_far": "so far"},
-        {"paid": COST, "a_day": ",.4f", "so_far": COST}, limit=SHOWN, whole="commitments.csv",
-    )  # fmt: skip
+        table,
+        {
+            "commitment": "commitment",
+            "paid_on": "paid on",
+            "paid": f"paid ({code})",
+            "frequency": "paid how",
+            "term_months": "term, months",
+            "covers_until": "covers until",
+            "a_day": "a day",
+            "so_far": "so far",
+        },
+        {"paid": COST, "a_day": ",.4f", "so_far": COST},
+        limit=SHOWN,
+        whole="commitments.csv",
+    )
     return Section(
         title="How are commitments spread?",
         intro="A payment at once stands for the whole term, a monthly one for the month that begins with it. The days"
@@ -264,9 +326,29 @@ def sources_section(totals: pd.DataFrame, files: pd.DataFrame, currency: Currenc
         title="What was read?",
         intro=told,
         blocks=[
-            Table.from_frame(totals, {"currency": "currency", "charges": "charges", "billed": "billed", "effective":
-                             "effective", "note": "note"}, {"charges": ",.0f", "billed": COST, "effective": COST}),
-            Table.from_frame(files, {"file": "file", "kind": "kind", "rows": "rows", "counted": "counted", "first":
-                             "first day", "last": "last day"}, {"rows": ",.0f", "counted": ",.0f"}, limit=SHOWN),
+            Table.from_frame(
+                totals,
+                {
+                    "currency": "currency",
+                    "charges": "charges",
+                    "billed": "billed",
+                    "effective": "effective",
+                    "note": "note",
+                },
+                {"charges": ",.0f", "billed": COST, "effective": COST},
+            ),
+            Table.from_frame(
+                files,
+                {
+                    "file": "file",
+                    "kind": "kind",
+                    "rows": "rows",
+                    "counted": "counted",
+                    "first": "first day",
+                    "last": "last day",
+                },
+                {"rows": ",.0f", "counted": ",.0f"},
+                limit=SHOWN,
+            ),
         ],
-    )  # fmt: skip
+    )

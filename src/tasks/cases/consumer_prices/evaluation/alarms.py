@@ -96,9 +96,13 @@ def as_found(tests: list[Verdict]) -> Scenario:
     memory = {test.name: float(np.clip(test.memory, 0, 1)) for test in tests}
     level, spread_memory = memory["inflation"], max(memory["spread"], memory["irregular"])
     return Scenario(
-        f"{AS_FOUND} (inflation {level:.2f}, unrest {spread_memory:.2f})", "", level_memory=level,
-        wander=1.5 if level < WALK else 0.7, unrest=0.4 if spread_memory < WALK else 0.15, spread_memory=spread_memory,
-    )  # fmt: skip
+        f"{AS_FOUND} (inflation {level:.2f}, unrest {spread_memory:.2f})",
+        "",
+        level_memory=level,
+        wander=1.5 if level < WALK else 0.7,
+        unrest=0.4 if spread_memory < WALK else 0.15,
+        spread_memory=spread_memory,
+    )
 
 
 @stage(phase="Evaluation")

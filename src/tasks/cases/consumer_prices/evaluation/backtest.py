@@ -170,14 +170,28 @@ def price_metrics(
     low, high = bootstrap(ours, groups=groups)
     gain = paired_difference(scores[BASELINE], ours, groups=groups)
     metrics = [
-        Metric(name="mape", value=float(ours.mean()), unit="%", low=low, high=high, n=len(ours),
-               baseline=float(scores[BASELINE].mean()),
-               champion=None if champion is None or len(champion) != len(ours) else float(champion.mean()),
-               note=f"mean absolute error over all steps; the baseline is the {BASELINE.replace('_', ' ')} forecast"),
-        Metric(name="mape_gain", value=gain.value, unit="%", low=gain.low, high=gain.high, n=len(ours),
-               note="paired difference to the seasonal naive forecast of the same origins"),
+        Metric(
+            name="mape",
+            value=float(ours.mean()),
+            unit="%",
+            low=low,
+            high=high,
+            n=len(ours),
+            baseline=float(scores[BASELINE].mean()),
+            champion=None if champion is None or len(champion) != len(ours) else float(champion.mean()),
+            note=f"mean absolute error over all steps; the baseline is the {BASELINE.replace('_', ' ')} forecast",
+        ),
+        Metric(
+            name="mape_gain",
+            value=gain.value,
+            unit="%",
+            low=gain.low,
+            high=gain.high,
+            n=len(ours),
+            note="paired difference to the seasonal naive forecast of the same origins",
+        ),
         _coverage(covered, int(scores["origin"].min())),
-    ]  # fmt: skip
+    ]
     wide = covered[covered["step"] == covered["step"].max()]["half_width"]
     metrics.append(
         Metric(name="half_width", value=float(wide.mean()), unit="%", n=len(wide), note="mean, at the last step")

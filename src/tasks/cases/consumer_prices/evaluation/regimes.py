@@ -46,11 +46,14 @@ def spread_by_regime(
         part = yearly[(yearly["year"] >= first) & (yearly["year"] <= last)]
         rows.append(
             {
-                "years": f"{first} to {last}", "inflation": float(part["inflation"].mean()),
-                "spread": float(np.sqrt(total)), "season": float(np.sqrt(max(0.0, total - irregular))),
-                "rest": float(np.sqrt(irregular)), "rounding": float(np.sqrt((part["rounding"] ** 2).mean())),
+                "years": f"{first} to {last}",
+                "inflation": float(part["inflation"].mean()),
+                "spread": float(np.sqrt(total)),
+                "season": float(np.sqrt(max(0.0, total - irregular))),
+                "rest": float(np.sqrt(irregular)),
+                "rounding": float(np.sqrt((part["rounding"] ** 2).mean())),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)
 
 

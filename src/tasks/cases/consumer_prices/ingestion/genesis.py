@@ -27,10 +27,34 @@ MOST_BYTES = 50 * 2**20
 MOST_ROWS = 200_000
 LONGEST_LINE = 10_000  # characters
 PLACEHOLDERS = {"...", "…", "..", ".", "-", "–", "—", "/", "x", "X", "( )", "()", ""}
-GERMAN = ("januar", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
-          "dezember")  # fmt: skip
-ENGLISH = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-           "december")  # fmt: skip
+GERMAN = (
+    "januar",
+    "februar",
+    "märz",
+    "april",
+    "mai",
+    "juni",
+    "juli",
+    "august",
+    "september",
+    "oktober",
+    "november",
+    "dezember",
+)
+ENGLISH = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 QUARTER = re.compile(
     r"(?:(?:q|quarter|quartal)\s*([1-4])|([1-4])\s*(?:\.|st|nd|rd|th)?\s*(?:quartal|vierteljahr|quarter|qtr))\.?"
 )
@@ -127,11 +151,17 @@ def read_genesis(files: list[Path], series: str = "", decimal: Mark = "auto") ->
         columns=["path", "reason", "detail"],
     )
     table = GenesisTable(
-        code=_code(parsed.head), title=_title(parsed.head), series=columns[chosen], columns=columns, per_year=per_year,
-        decimals=int(frame["decimals"].max()) if len(frame) else 0, language=language,
-        notes=[*([reading.why] if reading.why else []), *parsed.notes], skipped=parsed.skipped,
+        code=_code(parsed.head),
+        title=_title(parsed.head),
+        series=columns[chosen],
+        columns=columns,
+        per_year=per_year,
+        decimals=int(frame["decimals"].max()) if len(frame) else 0,
+        language=language,
+        notes=[*([reading.why] if reading.why else []), *parsed.notes],
+        skipped=parsed.skipped,
         placeholders=dict(Counter(mark or "(empty)" for mark in frame.loc[frame["value"].isna(), "mark"])),
-    )  # fmt: skip
+    )
     return Export(frame.drop(columns="decimals"), quarantine, table)
 
 

@@ -182,7 +182,7 @@ def _rise(
             f"Bars of the relative steps. {_relative_finding(series)}.",
             "100 times the difference of logarithms.",
         ),
-    ]  # fmt: skip
+    ]
     return Section(title="How prices rise", blocks=blocks)
 
 
@@ -209,20 +209,28 @@ def _unsteady(
     pattern = f"The season swings by {words}"
     table = Table.from_frame(
         regimes,
-        {"years": "years", "inflation": "inflation, % a year", "spread": "spread, %", "season": "season, %",
-         "rest": "rest, %",
-          "rounding": "rounding alone, %"},
+        {
+            "years": "years",
+            "inflation": "inflation, % a year",
+            "spread": "spread, %",
+            "season": "season, %",
+            "rest": "rest, %",
+            "rounding": "rounding alone, %",
+        },
         dict.fromkeys(("inflation", "spread", "season", "rest", "rounding"), ".2f"),
         caption="The squares of season and rest add up to that of the spread. The published index is rounded, which"
         " makes steps of its own.",
-    )  # fmt: skip
+    )
     return Section(
         title="How unsteady it is, and why",
         intro=f"{capital(unsteadiness(tests))}.",
         blocks=[
             table,
-            figure_block(seasonal_pattern(season, pattern), f"Mean step of each month. {pattern}.",
-                         "The first and the last regime; each regime's mean is taken off."),
+            figure_block(
+                seasonal_pattern(season, pattern),
+                f"Mean step of each month. {pattern}.",
+                "The first and the last regime; each regime's mean is taken off.",
+            ),
             figure_block(
                 yearly_levels(
                     yearly, "irregular", _steps(yearly, rest, "irregular"), finding, "spread, %", _detail(rest)
@@ -231,7 +239,7 @@ def _unsteady(
                 "Of each step, the mean step of the same month in the six nearest other years is taken off.",
             ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _alarms(alarms: pd.DataFrame) -> Section:
@@ -240,11 +248,16 @@ def _alarms(alarms: pd.DataFrame) -> Section:
     worst = still.loc[still["share"].idxmax()]
     table = Table.from_frame(
         wide,
-        {"scenario": "simulated prices", "any": "any change", "inflation": "inflation", "spread": "spread",
-         "irregular": "without the season"},
+        {
+            "scenario": "simulated prices",
+            "any": "any change",
+            "inflation": "inflation",
+            "spread": "spread",
+            "irregular": "without the season",
+        },
         dict.fromkeys(("any", "inflation", "spread", "irregular"), ".1%"),
         caption=f"Share of {int(worst['n'])} simulated indices of the same length in which the test reports a change.",
-    )  # fmt: skip
+    )
     return Section(
         title="How far the test can be trusted",
         intro=f"Where nothing was planted, it reports some change in {still['share'].min():.1%} to {worst['share']:.1%}"
@@ -268,15 +281,30 @@ def _forecasts(
     shown = ahead.assign(when=ahead["period"].dt.strftime("%Y-%m"))
     blocks: list[Block] = [
         Text(paragraphs=[choice.why]),
-        figure_block(backtest_errors(by_step, choice.model, finding, label), f"Error by step. {finding}.",
-                     f"{tested['origin'].nunique()} forecasts, each from what was known then."),
-        Table.from_frame(models, {"model": "model", "off": "mean absolute error, %"}, {"off": ".2f"},
-                         highlight=highlight, caption="The same forecasts, which took no part in choosing the model."),
-        figure_block(coverage_figure(coverage, held, label), f"Coverage by step. {held}.",
-                     "Each interval was made from errors that were known when its forecast was made."),
-        Table.from_frame(shown, {"when": "month", "forecast": "forecast", "low": "low", "high": "high"},
-                         dict.fromkeys(("forecast", "low", "high"), ".1f"), caption="Forecast with 95 % interval."),
-    ]  # fmt: skip
+        figure_block(
+            backtest_errors(by_step, choice.model, finding, label),
+            f"Error by step. {finding}.",
+            f"{tested['origin'].nunique()} forecasts, each from what was known then.",
+        ),
+        Table.from_frame(
+            models,
+            {"model": "model", "off": "mean absolute error, %"},
+            {"off": ".2f"},
+            highlight=highlight,
+            caption="The same forecasts, which took no part in choosing the model.",
+        ),
+        figure_block(
+            coverage_figure(coverage, held, label),
+            f"Coverage by step. {held}.",
+            "Each interval was made from errors that were known when its forecast was made.",
+        ),
+        Table.from_frame(
+            shown,
+            {"when": "month", "forecast": "forecast", "low": "low", "high": "high"},
+            dict.fromkeys(("forecast", "low", "high"), ".1f"),
+            caption="Forecast with 95 % interval.",
+        ),
+    ]
     return Section(title="How good the forecast is", blocks=blocks)
 
 

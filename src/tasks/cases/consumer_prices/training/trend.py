@@ -49,9 +49,14 @@ def fit_trend(series: pd.DataFrame, per_year: int) -> Fitted:
     fit, low, high, slope, memory = lines[shape]
     scale = 100 if shape == "exponential" else 1
     trend = Trend(
-        shape=shape, slope=slope[0] * scale, low=slope[1] * scale, high=slope[2] * scale, rmse=rmse[shape],
-        other_rmse=rmse[other], memory=memory,
-    )  # fmt: skip
+        shape=shape,
+        slope=slope[0] * scale,
+        low=slope[1] * scale,
+        high=slope[2] * scale,
+        rmse=rmse[shape],
+        other_rmse=rmse[other],
+        memory=memory,
+    )
     return Fitted(pd.DataFrame({"period": series["period"], "fit": fit, "low": low, "high": high}), trend)
 
 

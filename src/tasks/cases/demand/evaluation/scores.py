@@ -99,9 +99,15 @@ def _metric(name: str, values: np.ndarray, mine: pd.DataFrame, baseline: np.ndar
     """Return a mean over the cases in percent."""
     low, high = _interval(values, mine)
     return Metric(
-        name=name, value=100 * float(values.mean()), unit="%", low=_end(low), high=_end(high), n=len(values),
-        baseline=100 * float(baseline.mean()), note=note,
-    )  # fmt: skip
+        name=name,
+        value=100 * float(values.mean()),
+        unit="%",
+        low=_end(low),
+        high=_end(high),
+        n=len(values),
+        baseline=100 * float(baseline.mean()),
+        note=note,
+    )
 
 
 def _end(value: float) -> float | None:
@@ -205,11 +211,21 @@ def evaluate_orders(items: pd.DataFrame, naive: dict[str, str]) -> list[Metric]:
     note = f"against {naive['name']}; perfect knowledge would save {most:.0f} %; interval over items"
     return [
         Metric(
-            name="cost_saved", value=saving, unit="%", low=_end(low), high=_end(high),
-            n=len(ours), baseline=0.0, note=note,
+            name="cost_saved",
+            value=saving,
+            unit="%",
+            low=_end(low),
+            high=_end(high),
+            n=len(ours),
+            baseline=0.0,
+            note=note,
         ),
         Metric(
-            name="fill_rate", value=100 * float(fill["forecast quantiles"]), unit="%", n=len(ours),
-            baseline=100 * float(fill[naive["name"]]), note="demand that is served in the replay",
+            name="fill_rate",
+            value=100 * float(fill["forecast quantiles"]),
+            unit="%",
+            n=len(ours),
+            baseline=100 * float(fill[naive["name"]]),
+            note="demand that is served in the replay",
         ),
-    ]  # fmt: skip
+    ]

@@ -48,8 +48,9 @@ def read_dates(cells: pd.Series, order: str, name: str) -> pd.Series:
         for part, found in zip((*names, "year"), (parted[0], parted[2], year), strict=True):
             parts[part] = parts[part].mask(last, found)
     # As float64: Arrow's texts become numbers whose missing ones pandas does not make dates of.
-    numbers = pd.DataFrame({part: pd.to_numeric(values, errors="coerce").astype("float64")
-                            for part, values in parts.items()})  # fmt: skip
+    numbers = pd.DataFrame(
+        {part: pd.to_numeric(values, errors="coerce").astype("float64") for part, values in parts.items()}
+    )
     return pd.to_datetime(numbers.where(numbers.notna().all(axis=1)), errors="coerce").astype("datetime64[us]")
 
 

@@ -46,13 +46,17 @@ def _covered(
     share = np.clip(chance.beta(network.up, network.down, lifts), 0.05, 0.9998)
     repair = np.exp(chance.normal(network.repair_log_mean, network.repair_log_sd, lifts))
     days = (times - times[0]) / np.timedelta64(1, "D")
-    up = np.column_stack([
-        simulate(days, float(p), float(r), kind == "irregular", chance) for p, r in zip(share, repair, strict=True)
-    ])  # fmt: skip
+    up = np.column_stack(
+        [simulate(days, float(p), float(r), kind == "irregular", chance) for p, r in zip(share, repair, strict=True)]
+    )
     states = np.where(chance.random(up.shape) < unknown, "UNKNOWN", np.where(up, "ACTIVE", "INACTIVE"))
-    frame = pd.DataFrame({
-        "observed": np.repeat(times, lifts), "equipment": np.tile(np.arange(lifts), len(times)), "state": states.ravel()
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "observed": np.repeat(times, lifts),
+            "equipment": np.tile(np.arange(lifts), len(times)),
+            "state": states.ravel(),
+        }
+    )
     changes, outages = count_changes.fn(frame), find_outages.fn(frame)
     learned = fit_network.fn(changes.counts, changes.lifts, outages)
     found = estimate_lifts.fn(changes.counts, changes.lifts, learned)
@@ -62,10 +66,14 @@ def _covered(
     naive = [exact_binomial(round(u * n), n) for u, n in zip(found["up"], found["readings"].astype(int), strict=True)]
     low, high = exact_binomial(held, len(found))
     return {
-        "outages": kind, "n": len(found), "coverage": held / len(found), "low": low, "high": high,
+        "outages": kind,
+        "n": len(found),
+        "coverage": held / len(found),
+        "low": low,
+        "high": high,
         "width": float((found["high"] - found["low"]).median()),
         "independent": float(np.mean([a <= p <= b for (a, b), p in zip(naive, truth, strict=True)])),
-    }  # fmt: skip
+    }
 
 
 def simulate(days: np.ndarray, share: float, repair: float, irregular: bool, chance: np.random.Generator) -> np.ndarray:

@@ -113,12 +113,26 @@ def summarise_forecasts(scores: pd.DataFrame, chosen: str) -> list[Metric]:
     for name in (chosen, *(other for other in FORECASTS if other != chosen)):
         low, high = bootstrap(scores[name].to_numpy(), groups=groups)
         label = "brier" if name == chosen else f"brier_{name}"
-        metrics.append(Metric(
-            name=label, value=float(scores[name].mean()), low=low, high=high, n=len(scores),
-            baseline=baseline if name == chosen else None, note=f"forecast: {name.replace('_', ' ')}; lower is better",
-        ))  # fmt: skip
+        metrics.append(
+            Metric(
+                name=label,
+                value=float(scores[name].mean()),
+                low=low,
+                high=high,
+                n=len(scores),
+                baseline=baseline if name == chosen else None,
+                note=f"forecast: {name.replace('_', ' ')}; lower is better",
+            )
+        )
     gain = paired_difference(scores["raw"], scores[chosen], groups=groups)
-    metrics.append(Metric(
-        name="brier_gain", value=gain.value, low=gain.low, high=gain.high, n=len(scores), note="over the raw share",
-    ))  # fmt: skip
+    metrics.append(
+        Metric(
+            name="brier_gain",
+            value=gain.value,
+            low=gain.low,
+            high=gain.high,
+            n=len(scores),
+            note="over the raw share",
+        )
+    )
     return metrics

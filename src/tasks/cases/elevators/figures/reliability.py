@@ -127,9 +127,16 @@ def forecasts_by_day(by_day: pd.DataFrame, chosen: str, names: dict[str, str]) -
     for name, label in names.items():
         colour, line, marker = styles[name]
         axes.plot(
-            range(len(spans)), spans[name], line, marker=marker, markersize=5, color=colour, label=label,
-            linewidth=2 if name == chosen else 1.3, zorder=3 if name == chosen else 2,
-        )  # fmt: skip
+            range(len(spans)),
+            spans[name],
+            line,
+            marker=marker,
+            markersize=5,
+            color=colour,
+            label=label,
+            linewidth=2 if name == chosen else 1.3,
+            zorder=3 if name == chosen else 2,
+        )
     axes.set_xticks(range(len(spans)), spans["span"].tolist())
     axes.set_ylim(0, None)
     axes.set_xlabel("days ahead")

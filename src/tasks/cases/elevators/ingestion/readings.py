@@ -243,10 +243,14 @@ def take_snapshot(
     aside += [(item.name, "a damaged snapshot", item.problem) for item in whole if isinstance(item, Damaged)]
     history = assemble([item for item in whole if isinstance(item, Snapshot)], names)
     service = Service(
-        address=address, taken=slot_of(snapshot.observed), new=new, requests=client.requests,
-        faults=dict(client.faults), unnamed=len(_missing(history.lifts, names)),
+        address=address,
+        taken=slot_of(snapshot.observed),
+        new=new,
+        requests=client.requests,
+        faults=dict(client.faults),
+        unnamed=len(_missing(history.lifts, names)),
         snapshots=_snapshots(history.readings),
-    )  # fmt: skip
+    )
     return Observed(history.readings, history.lifts, _quarantine(aside), service)
 
 

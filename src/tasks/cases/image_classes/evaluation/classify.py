@@ -49,8 +49,15 @@ def make_card(
 ) -> Card:
     """Put together what a stored model needs to answer."""
     head = architecture == "transfer"
-    return Card(architecture=architecture, kind="head" if head else "network", classes=classes,
-                temperature=temperature, refusal=refusal, side=side, features=features if head else None)  # fmt: skip
+    return Card(
+        architecture=architecture,
+        kind="head" if head else "network",
+        classes=classes,
+        temperature=temperature,
+        refusal=refusal,
+        side=side,
+        features=features if head else None,
+    )
 
 
 @stage(phase="Deployment")

@@ -110,5 +110,13 @@ def _rule(
     refused = sure[test] < threshold
     low, high = exact_binomial(int(refused.sum()), len(refused))
     found = None if unknown is None else float((sureness(unknown, temperature, score) < threshold).mean())
-    return OpenSet(score=score, threshold=threshold, false_alarms=float(refused.mean()), low=low, high=high,
-                   n=len(refused), found=found, found_n=0 if unknown is None else len(unknown))  # fmt: skip
+    return OpenSet(
+        score=score,
+        threshold=threshold,
+        false_alarms=float(refused.mean()),
+        low=low,
+        high=high,
+        n=len(refused),
+        found=found,
+        found_n=0 if unknown is None else len(unknown),
+    )

@@ -37,9 +37,14 @@ class Right(NamedTuple):
 
 @stage(phase="Evaluation")
 def score_candidate(
-    name: str, rows: np.ndarray, logits: np.ndarray, augmented: np.ndarray, labels: np.ndarray, parts: np.ndarray,
+    name: str,
+    rows: np.ndarray,
+    logits: np.ndarray,
+    augmented: np.ndarray,
+    labels: np.ndarray,
+    parts: np.ndarray,
     facts: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return how a candidate did: `judged` on pictures of training that it has not seen, and on the test pictures.
 
     Args:
@@ -178,8 +183,17 @@ def _without_leaks(
         return []
     low, high = exact_binomial(int(right[kept].sum()), int(kept.sum()))
     note = f"{int((~kept).sum()):,} test pictures left out: training holds near-duplicates of them"
-    return [Metric(name="accuracy_no_duplicates", value=float(right[kept].mean()), low=low, high=high,
-                   n=int(kept.sum()), baseline=float(simple[kept].mean()), note=note)]  # fmt: skip
+    return [
+        Metric(
+            name="accuracy_no_duplicates",
+            value=float(right[kept].mean()),
+            low=low,
+            high=high,
+            n=int(kept.sum()),
+            baseline=float(simple[kept].mean()),
+            note=note,
+        )
+    ]
 
 
 def _macro_f1(truth: np.ndarray, told: np.ndarray, classes: int) -> Metric:
@@ -197,18 +211,28 @@ def _per_class(confusion: np.ndarray, classes: list[str]) -> pd.DataFrame:
         low, high = exact_binomial(right, n) if n else (np.nan, np.nan)
         rows.append(
             {
-                "class": name, "n": n, "recall": right / n if n else np.nan, "low": low, "high": high,
-                "precision": right / told if told else np.nan, "f1": 2 * right / (n + told) if n + told else np.nan,
+                "class": name,
+                "n": n,
+                "recall": right / n if n else np.nan,
+                "low": low,
+                "high": high,
+                "precision": right / told if told else np.nan,
+                "f1": 2 * right / (n + told) if n + told else np.nan,
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows).astype({"recall": float, "low": float, "high": float, "precision": float, "f1": float})
 
 
 @stage(phase="Evaluation")
 def list_predictions(
-    manifest: pd.DataFrame, rows: np.ndarray, logits: np.ndarray, labels: np.ndarray, parts: np.ndarray,
-    classes: list[str], temperature: float,
-) -> pd.DataFrame:  # fmt: skip
+    manifest: pd.DataFrame,
+    rows: np.ndarray,
+    logits: np.ndarray,
+    labels: np.ndarray,
+    parts: np.ndarray,
+    classes: list[str],
+    temperature: float,
+) -> pd.DataFrame:
     """Return a row per test picture: `path`, `given`, `told`, `chance`."""
     test = parts[rows] == TEST
     chances, names = softmax(logits[test], temperature), np.array(classes, dtype=object)

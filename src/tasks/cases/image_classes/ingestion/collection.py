@@ -77,8 +77,15 @@ def locate_classes(source: str, test: str = "", picture: str = "") -> Place:
     if test:
         found = [found[0], str(_path(test))]
     sha256 = digest_file(Path(found[0])) if Path(found[0]).is_file() else ""
-    return Place(name=name, source=source, collections=found, picture=asked, sha256=sha256, note=note,
-                 empty=_empty_folders(Path(found[0])))  # fmt: skip
+    return Place(
+        name=name,
+        source=source,
+        collections=found,
+        picture=asked,
+        sha256=sha256,
+        note=note,
+        empty=_empty_folders(Path(found[0])),
+    )
 
 
 def _path(source: str) -> Path:
@@ -104,9 +111,14 @@ def read_classes(place: Place, exclude: list[str], merge: list[str], limit: int)
     train = read_pictures(scan_pictures(first), first, "auto", exclude, merge, limit or None)
     test = read_pictures(scan_pictures(others[0]), others[0], "auto", None, None, limit or None) if others else None
     labelled = join_collections(
-        train.manifest, train.quarantine, test.manifest if test else None, test.quarantine if test else None,
-        exclude, merge, place.empty,
-    )  # fmt: skip
+        train.manifest,
+        train.quarantine,
+        test.manifest if test else None,
+        test.quarantine if test else None,
+        exclude,
+        merge,
+        place.empty,
+    )
     where = Source(
         name=place.name, source=place.source, files=[], sha256=place.sha256 or train.manifest.digest, note=place.note
     )

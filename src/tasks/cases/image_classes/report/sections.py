@@ -52,24 +52,38 @@ def answers_sections(asked: pd.DataFrame, album: Album) -> list[Section]:
 
 
 def training_section(
-    scored: list[dict[str, Any]], histories: dict[str, pd.DataFrame], simple: pd.DataFrame, name: str, embedder: str,
+    scored: list[dict[str, Any]],
+    histories: dict[str, pd.DataFrame],
+    simple: pd.DataFrame,
+    name: str,
+    embedder: str,
     notes: list[str],
-) -> Section:  # fmt: skip
+) -> Section:
     """Compare the architectures: accuracy against time, and how the networks learned."""
     best = float(simple["accuracy"].max())
     rows = [
         [
-            row["name"], row["judged"], row["accuracy"], row["accuracy_tta"], row["expected"], row["seconds"],
-            row["pictures_per_second"], row["epochs"],
+            row["name"],
+            row["judged"],
+            row["accuracy"],
+            row["accuracy_tta"],
+            row["expected"],
+            row["seconds"],
+            row["pictures_per_second"],
+            row["epochs"],
         ]
         for row in scored
-    ]  # fmt: skip
+    ]
     columns = [
-        {"title": "architecture"}, {"title": "unseen", "format": ".1%"},
-        {"title": "test", "format": ".1%"}, {"title": "views", "format": ".1%"},
-        {"title": "expected", "format": ".1%"}, {"title": "training s", "format": ",.1f"},
-        {"title": "pictures/s", "format": ",.0f"}, {"title": "epochs", "format": ".2f"},
-    ]  # fmt: skip
+        {"title": "architecture"},
+        {"title": "unseen", "format": ".1%"},
+        {"title": "test", "format": ".1%"},
+        {"title": "views", "format": ".1%"},
+        {"title": "expected", "format": ".1%"},
+        {"title": "training s", "format": ",.1f"},
+        {"title": "pictures/s", "format": ",.0f"},
+        {"title": "epochs", "format": ".2f"},
+    ]
     used = next(number for number, row in enumerate(scored) if row["name"] == name)
     blocks: list[Block] = [Table(columns=columns, rows=rows, highlight=used, caption=HOW)]
     if len(scored) > 1:
@@ -95,10 +109,13 @@ def classes_section(
     if len(pairs):
         blocks.append(
             Table.from_frame(
-                pairs, {"given": "given", "told": "told", "count": "pictures", "share": "of the class"},
-                {"count": ",.0f", "share": ".1%"}, limit=10, caption="Pairs that are mixed up most often.",
+                pairs,
+                {"given": "given", "told": "told", "count": "pictures", "share": "of the class"},
+                {"count": ",.0f", "share": ".1%"},
+                limit=10,
+                caption="Pairs that are mixed up most often.",
             )
-        )  # fmt: skip
+        )
     unusable = counts[counts["unusable"] > 0]
     intro = f"{len(classes):,} classes; per_class.csv lists all."
     if len(unusable):
@@ -115,9 +132,13 @@ def calibration_section(rows: pd.DataFrame, error: Metric, temperature: float) -
         f" from; told chances are then off by {percent(error.value, 1)} on average ({error.note})."
     )
     drawing = reliability_figure(
-        rows, error.value, "told chance of the answer", "share that was right",
-        "test pictures in equal parts; bars: 95 %", zoomed=True,
-    )  # fmt: skip
+        rows,
+        error.value,
+        "told chance of the answer",
+        "share that was right",
+        "test pictures in equal parts; bars: 95 %",
+        zoomed=True,
+    )
     block = figure_block(drawing, "Told chance against share that was right.")
     return Section(title="Are the chances what they say?", intro=intro, blocks=[block])
 
@@ -149,11 +170,14 @@ def mistakes_section(mistakes: pd.DataFrame, album: Album) -> Section | None:
         return None
     tiles = [
         Tile(
-            jpeg=album.thumbnail(int(row.number)), title=f"told {row.told}",
-            subtitle=f"{percent(row.chance)}, is {row.given}", accent=False, alt=album.path(int(row.number)),
+            jpeg=album.thumbnail(int(row.number)),
+            title=f"told {row.told}",
+            subtitle=f"{percent(row.chance)}, is {row.given}",
+            accent=False,
+            alt=album.path(int(row.number)),
         )
         for row in _records(mistakes.head(MOST_SHOWN))
-    ]  # fmt: skip
+    ]
     return Section(
         title="The surest mistakes", intro="Test pictures; mistakes.csv lists more.", blocks=[Gallery(tiles=tiles)]
     )
@@ -168,11 +192,13 @@ def suspects_section(suspects: pd.DataFrame, album: Album) -> Section:
     )
     tiles = [
         Tile(
-            jpeg=album.thumbnail(int(row.number)), title=f"{row.given}?",
-            subtitle=f"rather {row.told} ({percent(row.chance)})", alt=album.path(int(row.number)),
+            jpeg=album.thumbnail(int(row.number)),
+            title=f"{row.given}?",
+            subtitle=f"rather {row.told} ({percent(row.chance)})",
+            alt=album.path(int(row.number)),
         )
         for row in _records(suspects.head(MOST_SHOWN))
-    ]  # fmt: skip
+    ]
     blocks: list[Block] = [Gallery(tiles=tiles)] if tiles else []
     return Section(
         title="Labels that may be wrong", intro=intro if len(suspects) else "No label looks wrong.", blocks=blocks

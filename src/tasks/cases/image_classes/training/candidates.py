@@ -89,9 +89,13 @@ def train_network(pixels: np.ndarray, labels: np.ndarray, parts: np.ndarray, sch
         run.links[f"learning curves of {plan.architecture}, for TensorBoard"] = f"tensorboard/{plan.architecture}"
     with curve_writer(folder) as tell:
         trained = train(
-            shown, known, plan, (np.asarray(pixels[validate]), labels[validate]),
-            checkpoint_folder(plan, shown, known), tell,
-        )  # fmt: skip
+            shown,
+            known,
+            plan,
+            (np.asarray(pixels[validate]), labels[validate]),
+            checkpoint_folder(plan, shown, known),
+            tell,
+        )
     rows = np.concatenate([validate, test])
     history = pd.DataFrame(trained.history)
     seconds = float(history["seconds"].sum())
@@ -104,8 +108,14 @@ def train_network(pixels: np.ndarray, labels: np.ndarray, parts: np.ndarray, sch
         "expected": scheduled.expected,
         "mirror": plan.mirror,
     }
-    return Candidate(trained.model, rows, predict(trained.model, pixels[rows]),
-                     predict_views(trained.model, pixels[test], plan.mirror), history, facts)  # fmt: skip
+    return Candidate(
+        trained.model,
+        rows,
+        predict(trained.model, pixels[rows]),
+        predict_views(trained.model, pixels[test], plan.mirror),
+        history,
+        facts,
+    )
 
 
 @stage(phase="Modelling")
@@ -128,8 +138,14 @@ def train_head(vectors: np.ndarray, labels: np.ndarray, parts: np.ndarray, group
     learn, test = np.flatnonzero(learned_from(parts)), np.flatnonzero(parts == TEST)
     headed = fit_head(np.asarray(vectors[learn]), labels[learn], classes, groups[learn], seed)
     seconds = time.perf_counter() - clock
-    facts = {"seconds": seconds, "pictures_per_second": len(learn) / seconds, "epochs": None, "expected": None,
-             "parameters": headed.head.weights.size + headed.head.bias.size, "penalty": headed.strength}  # fmt: skip
+    facts = {
+        "seconds": seconds,
+        "pictures_per_second": len(learn) / seconds,
+        "epochs": None,
+        "expected": None,
+        "parameters": headed.head.weights.size + headed.head.bias.size,
+        "penalty": headed.strength,
+    }
     # A class that one fold alone holds has no out-of-fold answer.
     told = np.isfinite(headed.out_of_fold).all(axis=1) & (headed.out_of_fold != 0).any(axis=1)
     return Candidate(

@@ -61,9 +61,14 @@ class Lesson:
     def score(self, name: str, candidate: Stored) -> dict[str, Any]:
         """Return how a candidate did; see `score_candidate`."""
         scored = score_candidate(
-            name, candidate.rows, candidate.logits, candidate.augmented, self.split.labels, self.split.part,
+            name,
+            candidate.rows,
+            candidate.logits,
+            candidate.augmented,
+            self.split.labels,
+            self.split.part,
             candidate.facts,
-        )  # fmt: skip
+        )
         return dict(scored.load(dict[str, Any]))
 
     def right(self, candidate: Stored) -> Stored:
@@ -82,6 +87,13 @@ class Lesson:
         if name != "transfer":
             return refuse_by_network(candidate.rows, candidate.logits, self.split.part, temperature)
         return refuse_by_head(
-            candidate.model, self.embedded(features), self.split.labels, candidate.rows, candidate.logits,
-            self.split.part, temperature, candidate.facts, seed,
-        )  # fmt: skip
+            candidate.model,
+            self.embedded(features),
+            self.split.labels,
+            candidate.rows,
+            candidate.logits,
+            self.split.part,
+            temperature,
+            candidate.facts,
+            seed,
+        )

@@ -117,8 +117,19 @@ def _years(plays: pd.DataFrame) -> pd.DataFrame:
     frame["days"] = [len(recorded_days(plays, year)) for year in frame.index]
     frame["per_day"] = frame["plays"] / frame["days"]
     frame["before"] = frame["plays"].shift(1)
-    order = ["plays", "artists", "albums", "tracks", "new_artists", "new_albums", "new_tracks", "active_days", "days",
-             "per_day", "before"]  # fmt: skip
+    order = [
+        "plays",
+        "artists",
+        "albums",
+        "tracks",
+        "new_artists",
+        "new_albums",
+        "new_tracks",
+        "active_days",
+        "days",
+        "per_day",
+        "before",
+    ]
     return frame[order].rename_axis("year").reset_index()
 
 

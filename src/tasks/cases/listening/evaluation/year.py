@@ -177,8 +177,14 @@ def _compared(days: pd.DataFrame) -> dict[str, float | int | None]:
 def _sessions(sessions: pd.DataFrame) -> dict[str, float | int | str | None]:
     """Return the sessions that begin in the year, in figures."""
     if sessions.empty:  # the only one of a single play that began the year before
-        return {"sessions": 0, "session_minutes": 0.0, "session_low": None, "session_high": None,
-                "longest_session_minutes": 0.0, "longest_session_start": ""}  # fmt: skip
+        return {
+            "sessions": 0,
+            "session_minutes": 0.0,
+            "session_low": None,
+            "session_high": None,
+            "longest_session_minutes": 0.0,
+            "longest_session_start": "",
+        }
     low, high = _interval(sessions["minutes"], None, np.median)
     longest = sessions.loc[sessions["minutes"].idxmax()]
     return {
@@ -199,9 +205,17 @@ def _against_before(review: YearReview) -> list[Metric]:
     shift = (None if end is None else before + end for end in (review.change_low, review.change_high))
     low, high = shift
     return [
-        Metric(name="plays_per_day_same_dates", value=now, unit="plays", low=low, high=high, baseline=before,
-               n=review.same_dates, note=f"baseline: the same dates of {review.year - 1}; interval of the difference")
-    ]  # fmt: skip
+        Metric(
+            name="plays_per_day_same_dates",
+            value=now,
+            unit="plays",
+            low=low,
+            high=high,
+            baseline=before,
+            n=review.same_dates,
+            note=f"baseline: the same dates of {review.year - 1}; interval of the difference",
+        )
+    ]
 
 
 @stage(phase="Evaluation")
@@ -217,23 +231,53 @@ def measure_year(review: YearReview, plays: pd.DataFrame, records: int, quaranti
     whole = plays[["moment", "artist", "track", "album"]].notna().all(axis=1)
     minutes = {"low": review.session_low, "high": review.session_high}
     return [
-        Metric(name="accounted", value=(len(plays) + quarantined) / records, n=records,
-               note="plays counted and lines put aside, as a share of the lines read"),
-        Metric(name="complete", value=float(whole.mean()), n=len(plays),
-               note="share of plays with moment, artist, track and album"),
+        Metric(
+            name="accounted",
+            value=(len(plays) + quarantined) / records,
+            n=records,
+            note="plays counted and lines put aside, as a share of the lines read",
+        ),
+        Metric(
+            name="complete",
+            value=float(whole.mean()),
+            n=len(plays),
+            note="share of plays with moment, artist, track and album",
+        ),
         Metric(name="plays_all", value=len(plays), unit="plays", n=records, note="of the whole record"),
         Metric(name="quarantined", value=quarantined, unit="lines", n=records),
         Metric(name="plays", value=review.plays, unit="plays", n=review.days, note=f"of {review.year}"),
-        Metric(name="plays_per_day", value=review.per_day, unit="plays", low=review.per_day_low,
-               high=review.per_day_high, n=review.days),
+        Metric(
+            name="plays_per_day",
+            value=review.per_day,
+            unit="plays",
+            low=review.per_day_low,
+            high=review.per_day_high,
+            n=review.days,
+        ),
         *_against_before(review),
         Metric(name="artists", value=review.artists, unit="artists", n=review.plays),
-        Metric(name="new_artists", value=review.new_artists, unit="artists", n=review.artists,
-               note="first heard in this year, as far as the record goes back"),
-        Metric(name="effective_artists", value=review.effective_artists, unit="artists", n=review.artists,
-               note="as many equally loved artists would be as diverse"),
+        Metric(
+            name="new_artists",
+            value=review.new_artists,
+            unit="artists",
+            n=review.artists,
+            note="first heard in this year, as far as the record goes back",
+        ),
+        Metric(
+            name="effective_artists",
+            value=review.effective_artists,
+            unit="artists",
+            n=review.artists,
+            note="as many equally loved artists would be as diverse",
+        ),
         Metric(name="streak_days", value=review.streak_days, unit="days", n=review.days),
         Metric(name="sessions", value=review.sessions, unit="sessions", n=review.plays),
-        Metric(name="session_minutes", value=review.session_minutes, unit="min", n=review.sessions, note="median",
-               **minutes),
-    ]  # fmt: skip
+        Metric(
+            name="session_minutes",
+            value=review.session_minutes,
+            unit="min",
+            n=review.sessions,
+            note="median",
+            **minutes,
+        ),
+    ]

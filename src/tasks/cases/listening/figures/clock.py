@@ -89,8 +89,15 @@ def week_heat(clock: pd.DataFrame, year: int, zone: str) -> "Figure":
     if not table.to_numpy().sum():
         empty(axes, f"no plays in {year}")
         return figure
-    sns.heatmap(table, ax=axes, cmap=_shades(), linewidths=0.6, linecolor=PAPER, vmin=0,
-                cbar_kws={"label": "plays", "pad": 0.02, "aspect": 12})  # fmt: skip
+    sns.heatmap(
+        table,
+        ax=axes,
+        cmap=_shades(),
+        linewidths=0.6,
+        linecolor=PAPER,
+        vmin=0,
+        cbar_kws={"label": "plays", "pad": 0.02, "aspect": 12},
+    )
     axes.set_yticks(np.arange(7) + 0.5, WEEKDAYS, rotation=0)
     axes.set_xticks(np.arange(0, 24, 3), [f"{hour}" for hour in range(0, 24, 3)], rotation=0)
     axes.set_xlabel(f"hour of the day, time of {zone}")
@@ -125,8 +132,15 @@ def calendar_heat(by_day: pd.DataFrame, year: int) -> "Figure":
     place = rows["day"].dt.dayofyear.to_numpy() - 1 + offset
     grid = np.full((7, 54), np.nan)
     grid[place % 7, place // 7] = rows["plays"]
-    sns.heatmap(pd.DataFrame(grid), ax=axes, cmap=_shades(), linewidths=0.5, linecolor=PAPER, vmin=0,
-                cbar_kws={"label": "plays a day", "pad": 0.02, "aspect": 9})  # fmt: skip
+    sns.heatmap(
+        pd.DataFrame(grid),
+        ax=axes,
+        cmap=_shades(),
+        linewidths=0.5,
+        linecolor=PAPER,
+        vmin=0,
+        cbar_kws={"label": "plays a day", "pad": 0.02, "aspect": 9},
+    )
     starts = [(pd.Timestamp(year, month, 1).dayofyear - 1 + offset) // 7 for month in range(1, 13)]
     axes.set_xticks(np.array(starts) + 0.5, MONTHS, rotation=0, ha="left")
     axes.set_yticks([0.5, 2.5, 4.5, 6.5], [WEEKDAYS[i] for i in (0, 2, 4, 6)], rotation=0)

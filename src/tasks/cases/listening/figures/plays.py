@@ -28,8 +28,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-               "November", "December")  # fmt: skip
+MONTH_NAMES = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 MONTH_STARTS = [int(pd.Timestamp(2023, month, 1).dayofyear) for month in range(1, 13)]
 
 
@@ -63,8 +75,16 @@ def plays_by_month(by_month: pd.DataFrame, year: int) -> "Figure":
     axes.bar(places, rows["plays"], width=0.62, color=BLUE, label=str(year))
     known = rows["before"].notna().to_numpy()
     if known.any():
-        axes.plot(places[known], rows["before"][known], "D", color=VERMILLION, markeredgecolor=INK, markeredgewidth=0.7,
-                  markersize=6, label=f"same month of {year - 1}")  # fmt: skip
+        axes.plot(
+            places[known],
+            rows["before"][known],
+            "D",
+            color=VERMILLION,
+            markeredgecolor=INK,
+            markeredgewidth=0.7,
+            markersize=6,
+            label=f"same month of {year - 1}",
+        )
         top = max(rows["plays"].max(), rows["before"].max())
         axes.set_ylim(0, max(1, top) * 1.2)
         axes.legend(loc="upper left", ncols=2, labelcolor=MUTED, borderaxespad=0.1)
@@ -104,8 +124,16 @@ def plays_by_day(by_day: pd.DataFrame, year: int) -> "Figure":
         axes.plot(place, total, color=colour, linestyle=line, linewidth=2)
         ends[which] = (float(place[-1]), float(total[-1]))
     for which, end in ends.items():
-        axes.annotate(f" {which}: {end[1]:,.0f}", end, xytext=(3, _nudge(which, ends)), textcoords="offset points",
-                      color=INK, va="center", gid=f"halo-{which}", annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            f" {which}: {end[1]:,.0f}",
+            end,
+            xytext=(3, _nudge(which, ends)),
+            textcoords="offset points",
+            color=INK,
+            va="center",
+            gid=f"halo-{which}",
+            annotation_clip=False,
+        )
     axes.set_xticks(MONTH_STARTS, MONTHS)
     axes.set_xlim(1, 440)
     axes.spines["bottom"].set_bounds(1, 365)
@@ -159,8 +187,17 @@ def top_bars(ranks: pd.DataFrame, year: int, kind: str) -> "Figure":
     places = np.arange(len(ranks))
     axes.barh(places, ranks["plays"], height=0.66, color=BLUE, label=str(year))
     if ranks["before"].notna().any():
-        axes.plot(ranks["before"], places, "D", color=VERMILLION, markeredgecolor=INK, markeredgewidth=0.7,
-                  markersize=5.5, label=str(year - 1), clip_on=False)  # fmt: skip
+        axes.plot(
+            ranks["before"],
+            places,
+            "D",
+            color=VERMILLION,
+            markeredgecolor=INK,
+            markeredgewidth=0.7,
+            markersize=5.5,
+            label=str(year - 1),
+            clip_on=False,
+        )
         axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, labelcolor=MUTED, borderaxespad=0.1)
     names = [
         shorten(str(row.name_) if kind == "artist" else f"{row.name_} · {row.artist}", 38)

@@ -133,8 +133,16 @@ class RecentTracks:
             raise RuntimeError("RecentTracks is a context: with RecentTracks(…) as tracks")
         time.sleep(max(0.0, self._last + self.interval - time.monotonic()))
         self._last = time.monotonic()
-        query = {"method": "user.getrecenttracks", "user": self.user, "api_key": self._key, "format": "json",
-                 "limit": str(PAGE), "page": str(number), "from": str(since), "to": str(until)}  # fmt: skip
+        query = {
+            "method": "user.getrecenttracks",
+            "user": self.user,
+            "api_key": self._key,
+            "format": "json",
+            "limit": str(PAGE),
+            "page": str(number),
+            "from": str(since),
+            "to": str(until),
+        }
         try:
             with _silent_httpx(), self._client.stream("GET", self._address, params=query) as answer:
                 content = b""

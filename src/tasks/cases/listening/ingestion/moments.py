@@ -19,10 +19,16 @@ WITH_OFFSET = re.compile(r"\A\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?
 OFFSET = re.compile(r"\A(.*\d) ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})\Z")
 FORMATS = tuple(
     f"{day}{clock}"
-    for day in ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%d %b %Y, %H:%M", "%d %b %Y %H:%M", "%d.%m.%Y %H:%M",
-                "%Y/%m/%d %H:%M")
+    for day in (
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
+        "%d %b %Y, %H:%M",
+        "%d %b %Y %H:%M",
+        "%d.%m.%Y %H:%M",
+        "%Y/%m/%d %H:%M",
+    )
     for clock in ("", ":%S")
-)  # fmt: skip
+)
 DAY_FIRST = ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y, %H:%M", "%d/%m/%Y, %H:%M:%S")
 MONTH_FIRST = tuple(form.replace("%d/%m", "%m/%d") for form in DAY_FIRST)
 

@@ -35,7 +35,7 @@ NAMES = {
     "artist": ("artist", "artist_name", "artist name", "artistname"),
     "track": ("track", "track_name", "track name", "title", "song", "name", "trackname"),
     "album": ("album", "album_name", "album name", "release", "albumname"),
-}  # fmt: skip
+}
 LARGEST_FILE = 2**30  # bytes; some ten million plays
 MISSING_ALBUM = "NA"
 SNIFFED, HEAD = 50, 100_000  # records, and characters, that tell the layout
@@ -242,10 +242,12 @@ def _by_repeats(records: Sequence[Sequence[str]], date: int) -> dict[str, int]:
         lambda c: c.str.strip()
     )
     words = [
-        index for index in range(width)
-        if index != date and (table[index] != "").mean() > 0.5
+        index
+        for index in range(width)
+        if index != date
+        and (table[index] != "").mean() > 0.5
         and not table[index].str.fullmatch(r"[0-9a-f-]{36}|[0-9]*|https?://.*").mean() > 0.5
-    ]  # fmt: skip
+    ]
     kinds = {index: table.loc[table[index] != "", index].nunique() for index in words}
     order = sorted(words, key=lambda index: kinds[index])
     apart = all(kinds[low] * PLAINLY <= kinds[high] for low, high in pairwise(order))

@@ -43,9 +43,18 @@ def clock_figure(clock: pd.DataFrame, year: int, zone: str) -> Block:
 
 def against_before(review: YearReview, by_month: pd.DataFrame, by_year: pd.DataFrame) -> Section:
     """Return the section on the year before."""
-    titles = {"year": "Year", "plays": "Plays", "before": "Year before", "per_day": "Plays a day", "artists": "Artists",
-              "albums": "Albums", "tracks": "Tracks", "new_artists": "New artists", "active_days": "Days with music",
-              "days": "Days in the record"}  # fmt: skip
+    titles = {
+        "year": "Year",
+        "plays": "Plays",
+        "before": "Year before",
+        "per_day": "Plays a day",
+        "artists": "Artists",
+        "albums": "Albums",
+        "tracks": "Tracks",
+        "new_artists": "New artists",
+        "active_days": "Days with music",
+        "days": "Days in the record",
+    }
     formats = dict.fromkeys(titles, ",.0f") | {"year": "d", "per_day": ".1f"}
     drawing = plays_by_month(by_month, review.year)
     alt = f"Bars of the plays in each month of {review.year}, with marks for the same months of {review.year - 1}."
@@ -93,8 +102,9 @@ def favourites(plays: pd.DataFrame, ranks: pd.DataFrame, year: int) -> Section:
         alt = f"Bars of the most played {kind}s of {year}: {said or 'none'}."
         blocks.append(figure_block(top_bars(rows, year, kind), alt, caption))
     blocks.append(_by_month_table(ranks, year))
-    return Section(title="Artists, albums and tracks", intro="Plays without an album are left out of the albums.",
-                   blocks=blocks)  # fmt: skip
+    return Section(
+        title="Artists, albums and tracks", intro="Plays without an album are left out of the albums.", blocks=blocks
+    )
 
 
 def _by_month_table(ranks: pd.DataFrame, year: int) -> Table:
@@ -141,12 +151,20 @@ def habits(review: YearReview, streaks: pd.DataFrame, sessions: pd.DataFrame, as
         title="Streaks and sessions",
         intro=text,
         blocks=[
-            Table.from_frame(days, {"start": "From", "end": "To", "days": "Days", "plays": "Plays"},
-                             {"plays": ",.0f"}, caption="Longest streaks of the whole record."),
-            Table.from_frame(begun, {"start": "Begun", "minutes": "Minutes", "plays": "Plays", "artists": "Artists"},
-                             {"minutes": ",.0f"}, caption=f"Longest sessions of {review.year}."),
+            Table.from_frame(
+                days,
+                {"start": "From", "end": "To", "days": "Days", "plays": "Plays"},
+                {"plays": ",.0f"},
+                caption="Longest streaks of the whole record.",
+            ),
+            Table.from_frame(
+                begun,
+                {"start": "Begun", "minutes": "Minutes", "plays": "Plays", "artists": "Artists"},
+                {"minutes": ",.0f"},
+                caption=f"Longest sessions of {review.year}.",
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def discovered(by_month: pd.DataFrame, plays: pd.DataFrame, review: YearReview, recorded_from: pd.Timestamp) -> Section:
@@ -167,10 +185,13 @@ def discovered(by_month: pd.DataFrame, plays: pd.DataFrame, review: YearReview, 
         ),
         blocks=[
             figure_block(drawing, "Bars of the artists first heard in each month of the record."),
-            Table.from_frame(found, {"artist": "Artist", "first": "First heard", "plays": f"Plays in {review.year}"},
-                             caption=f"Artists first heard in {review.year}, by plays."),
+            Table.from_frame(
+                found,
+                {"artist": "Artist", "first": "First heard", "plays": f"Plays in {review.year}"},
+                caption=f"Artists first heard in {review.year}, by plays.",
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def put_aside(counts: dict[str, int], asked: Asked) -> Section:

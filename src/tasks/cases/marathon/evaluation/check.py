@@ -227,9 +227,15 @@ def _checked(row: Row, rows: list[Row], raw: Recorded, total: int, passes: Passe
     if found is None or not passes(found.effect, found.p) or _sign(found.value, row) != _sign(row.value, row):
         return row._replace(state="none")
     return row._replace(
-        n=found.n, n_rest=found.n_rest, value=found.value, low=found.low, high=found.high, effect=found.effect,
-        p=found.p, adjusted=min(1.0, found.p * total),
-    )  # fmt: skip
+        n=found.n,
+        n_rest=found.n_rest,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        effect=found.effect,
+        p=found.p,
+        adjusted=min(1.0, found.p * total),
+    )
 
 
 def _sign(value: float, row: Row) -> float:

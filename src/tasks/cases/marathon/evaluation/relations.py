@@ -72,10 +72,19 @@ def overall(relations: Relations, passes: Passes) -> list[Contrast]:
     r, low, high = np.tanh(z), np.tanh(z - half), np.tanh(z + half)
     n = int(relations.n[able].sum())
     return [
-        Contrast(-1, n, 0, float(r[i]), float(low[i]), float(high[i]), float(r[i]), float(p[i]),
-                 passes(float(r[i]), float(p[i])))
+        Contrast(
+            -1,
+            n,
+            0,
+            float(r[i]),
+            float(low[i]),
+            float(high[i]),
+            float(r[i]),
+            float(p[i]),
+            passes(float(r[i]), float(p[i])),
+        )
         for i in range(len(z))
-    ]  # fmt: skip
+    ]
 
 
 def differences(relations: Relations, pair: int, active: np.ndarray, passes: Passes) -> list[Contrast]:
@@ -123,6 +132,11 @@ def peel_differences(relations: Relations, pair: int, passes: Passes) -> tuple[l
 def turned(item: Contrast, group: int) -> Contrast:
     """Return the same comparison seen from the other of its two groups."""
     return item._replace(
-        group=group, n=item.n_rest, n_rest=item.n, value=-item.value, low=-item.high, high=-item.low,
+        group=group,
+        n=item.n_rest,
+        n_rest=item.n,
+        value=-item.value,
+        low=-item.high,
+        high=-item.low,
         effect=-item.effect,
-    )  # fmt: skip
+    )

@@ -74,9 +74,24 @@ class _Book:
             group = names[item.group] if item.group >= 0 else ""
             adjusted = min(1.0, first.p * self.total)
             self.rows.append(
-                Row(kind, stratum, factor, group, measure, other, item.n, item.n_rest, item.value, item.low, item.high,
-                    item.effect, first.p, adjusted, state)
-            )  # fmt: skip
+                Row(
+                    kind,
+                    stratum,
+                    factor,
+                    group,
+                    measure,
+                    other,
+                    item.n,
+                    item.n_rest,
+                    item.value,
+                    item.low,
+                    item.high,
+                    item.effect,
+                    first.p,
+                    adjusted,
+                    state,
+                )
+            )
 
 
 def _settle(

@@ -108,10 +108,14 @@ def _details(frame: pd.DataFrame, row: Row, stand_out: list[Row]) -> dict[str, f
     one, other = values[of_sex & own], values[rest]
     order, bounds = bounds_of(np.unique(groups[rest], return_inverse=True)[1], len(np.unique(groups[rest])))
     return details | {
-        "away": distances(one, np.array([0, len(one)])).mean(), "rest_away": distances(other[order], bounds).mean(),
-        "mean": one.mean(), "rest_mean": other.mean(), "sd": one.std(ddof=1), "rest_sd": other.std(ddof=1),
+        "away": distances(one, np.array([0, len(one)])).mean(),
+        "rest_away": distances(other[order], bounds).mean(),
+        "mean": one.mean(),
+        "rest_mean": other.mean(),
+        "sd": one.std(ddof=1),
+        "rest_sd": other.std(ddof=1),
         "cliffs_delta": cliffs_delta(one, other),
-    }  # fmt: skip
+    }
 
 
 def _effect_interval(row: Row) -> tuple[float, float]:
@@ -186,9 +190,14 @@ def _pairs(people: Population, values: dict[str, np.ndarray], sex: int, among: s
     found = overall(relations, lambda effect, p: False)
     return [
         (
-            f"{one} and {other}", among, "Spearman", item.value, item.low, item.high,
+            f"{one} and {other}",
+            among,
+            "Spearman",
+            item.value,
+            item.low,
+            item.high,
             "by construction" if structural(one, other) else "everybody knows it",
             _state((one, other), item.low, item.high),
         )
         for (one, other), item in zip(pairs, found, strict=False)
-    ]  # fmt: skip
+    ]

@@ -44,8 +44,7 @@ def relation_matrix(table: pd.DataFrame, labels: dict[str, str], source: str) ->
     for row, column in zip(*np.nonzero(np.isfinite(cells)), strict=True):
         value = cells[row, column]
         text = f"{value:.2f}".replace("-0.00", "0.00").replace("-", "\u2212")
-        axes.text(column, row, text, ha="center", va="center",
-                  color="white" if abs(value) > 0.6 else INK)  # fmt: skip
+        axes.text(column, row, text, ha="center", va="center", color="white" if abs(value) > 0.6 else INK)
     axes.set_xticks(range(len(names)), list(labels.values()), rotation=40, ha="right")
     axes.set_yticks(range(len(names)), list(labels.values()))
     axes.grid(visible=False)
@@ -86,9 +85,16 @@ def all_comparisons(table: pd.DataFrame, level: float, source: str) -> "Figure":
         if part.empty:
             continue
         axes.scatter(
-            part["times_smallest"], -np.log10(part["adjusted"].clip(lower=floor)), s=26 if state == "finding" else 14,
-            color=colour, marker=marker, alpha=0.85, linewidths=0, label=f"{name} ({len(part)})", zorder=3,
-        )  # fmt: skip
+            part["times_smallest"],
+            -np.log10(part["adjusted"].clip(lower=floor)),
+            s=26 if state == "finding" else 14,
+            color=colour,
+            marker=marker,
+            alpha=0.85,
+            linewidths=0,
+            label=f"{name} ({len(part)})",
+            zorder=3,
+        )
     reach = max(2.0, float(table["times_smallest"].abs().max()) * 1.3)
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(-reach, reach)
@@ -106,10 +112,11 @@ def all_comparisons(table: pd.DataFrame, level: float, source: str) -> "Figure":
     found = int((table["state"] == "finding").sum())
     set_title(
         axes,
-        f"{found or 'None'} of {len(table):,} comparisons stand{'s' if found == 1 else ''} for itself" if found <= 1
+        f"{found or 'None'} of {len(table):,} comparisons stand{'s' if found == 1 else ''} for itself"
+        if found <= 1
         else f"{found} of {len(table):,} comparisons stand for themselves",
         f"dotted: level {level:g} after correction, and the smallest effect of interest. {source}",
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -125,8 +132,15 @@ def shuffled_copies(smallest: list[float], own: float, level: float, findings: i
     edges = np.linspace(min(-4.0, values.min()), 0, 33)
     axes.hist(values, bins=edges.tolist(), color=SOFT)
     axes.axvline(np.log10(level), color=VERMILLION, linestyle="--")
-    axes.text(np.log10(level) - 0.05, 0.95, f"level {level:g}", transform=axes.get_xaxis_transform(), ha="right",
-              va="top", color=MUTED)  # fmt: skip
+    axes.text(
+        np.log10(level) - 0.05,
+        0.95,
+        f"level {level:g}",
+        transform=axes.get_xaxis_transform(),
+        ha="right",
+        va="top",
+        color=MUTED,
+    )
     axes.set_xlabel("smallest corrected p of a copy, log10")
     axes.set_ylabel("copies")
     below = "below 1e-12" if own < 1e-12 else f"{own:.2g}"

@@ -49,10 +49,21 @@ def group_violins(
         colours = {name: (BLUE if (sex, name) in marked else SOFT) for name in names}
         if len(part):
             sns.violinplot(
-                data=part, x="nationality", y=measure, order=names, hue="nationality", hue_order=names,
-                palette=colours, inner="quart", linewidth=0.8, linecolor=INK, cut=0,
-                density_norm="width", legend=False, ax=axes,
-            )  # fmt: skip
+                data=part,
+                x="nationality",
+                y=measure,
+                order=names,
+                hue="nationality",
+                hue_order=names,
+                palette=colours,
+                inner="quart",
+                linewidth=0.8,
+                linecolor=INK,
+                cut=0,
+                density_norm="width",
+                legend=False,
+                ax=axes,
+            )
         else:
             empty(axes, f"no {sex}")
         axes.set_xlabel(f"{sex} of")
@@ -111,9 +122,13 @@ def fraction_distribution(frame: pd.DataFrame, source: str) -> "Figure":
             continue
         medians[sex] = float(values.median())
         sns.kdeplot(
-            x=values, color=colour, linestyle=line, ax=axes, label=f"{sex} (median {medians[sex]:.1f})",
+            x=values,
+            color=colour,
+            linestyle=line,
+            ax=axes,
+            label=f"{sex} (median {medians[sex]:.1f})",
             warn_singular=False,  # runners who are all alike have no curve
-        )  # fmt: skip
+        )
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_xlabel("split fraction, 1 − 2 · split / final (%)")
     axes.set_ylabel("density")

@@ -109,9 +109,15 @@ def _findings_table(tests: pd.DataFrame, state: str, caption: str) -> Table:
     part["what"] = part["kind"].map(KINDS)
     part["cliff"] = part["cliffs_delta"].where(part["kind"] == "location")
     columns = {
-        "sentence": "pattern", "n": "runners", "what": "effect as", "effect": "effect", "effect_low": "from",
-        "effect_high": "to", "cliff": "Cliff's delta", "p": "corrected p",
-    }  # fmt: skip
+        "sentence": "pattern",
+        "n": "runners",
+        "what": "effect as",
+        "effect": "effect",
+        "effect_low": "from",
+        "effect_high": "to",
+        "cliff": "Cliff's delta",
+        "p": "corrected p",
+    }
     formats = dict.fromkeys(("effect", "effect_low", "effect_high", "cliff"), ".2f")
     part["p"] = ["below 1e-99" if p < 1e-99 else f"{p:.0e}" if p < 0.001 else f"{p:.3f}" for p in part["adjusted"]]
     return Table.from_frame(part, columns, formats | {"n": ",.0f"}, caption=caption, whole="tests.csv")

@@ -87,8 +87,15 @@ def known_section(tests: pd.DataFrame, known: pd.DataFrame, source: str) -> Sect
     shown = known[known["kind"].ne("Spearman") | known["why"].ne("by construction")].copy()
     shown["relation"] = shown["relation"].str.replace("_", " ")
     shown["value"] = shown["value"].round(2) + 0.0  # no minus zero
-    titles = {"relation": "relation", "among": "among", "kind": "as", "value": "value", "low": "from", "high": "to",
-              "state": "goes"}  # fmt: skip
+    titles = {
+        "relation": "relation",
+        "among": "among",
+        "kind": "as",
+        "value": "value",
+        "low": "from",
+        "high": "to",
+        "state": "goes",
+    }
     formats = dict.fromkeys(("value", "low", "high"), ".2f")
     intro = (
         "Women and men differ, times follow age, a split is part of its final time, and body ratios contain height and"
@@ -109,16 +116,30 @@ def runners_section(frame: pd.DataFrame, source: str) -> Section:
     """Return the runners themselves: times, halves, age, all pairs, and the groups in numbers."""
     grouped = frame.groupby(["sex", "nationality"], observed=True)
     table = grouped.agg(
-        runners=("age", "size"), age=("age", "mean"), final=("final", "mean"), pace=("pace", "mean"),
-        height=("height", "mean"), height_sd=("height", "std"), weight=("weight", "mean"), weight_sd=("weight", "std"),
+        runners=("age", "size"),
+        age=("age", "mean"),
+        final=("final", "mean"),
+        pace=("pace", "mean"),
+        height=("height", "mean"),
+        height_sd=("height", "std"),
+        weight=("weight", "mean"),
+        weight_sd=("weight", "std"),
         bmi=("bmi", "mean"),
-    ).reset_index()  # fmt: skip
+    ).reset_index()
     table["final"], table["pace"] = table["final"] / 60, table["pace"] / 60
     titles = {
-        "sex": "sex", "nationality": "nationality", "runners": "runners", "age": "age (years)", "final": "final (min)",
-        "pace": "pace (min/km)", "height": "height (cm)", "height_sd": "SD (cm)", "weight": "weight (kg)",
-        "weight_sd": "SD (kg)", "bmi": "BMI (kg/m²)",
-    }  # fmt: skip
+        "sex": "sex",
+        "nationality": "nationality",
+        "runners": "runners",
+        "age": "age (years)",
+        "final": "final (min)",
+        "pace": "pace (min/km)",
+        "height": "height (cm)",
+        "height_sd": "SD (cm)",
+        "weight": "weight (kg)",
+        "weight_sd": "SD (kg)",
+        "bmi": "BMI (kg/m²)",
+    }
     formats = dict.fromkeys(titles, ".1f") | {"sex": "", "nationality": "", "runners": ",.0f", "pace": ".2f"}
     grid = frame.assign(final=frame["final"] / 3600)
     labels = {name: "final time (h)" if name == "final" else _label(name) for name in PAIRED}

@@ -120,10 +120,16 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
     close_window(shown)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     facts = {
-        "kind": looked.kind, "name": looked.name, "frames": count, "faces": int(table["face"].nunique()),
-        "frames_per_second": count / elapsed if elapsed else 0.0, "seconds": elapsed, "file": writer.name,
-        "window": told, "most": int(table.groupby("frame").size().max()) if len(table) else 0,
-    }  # fmt: skip
+        "kind": looked.kind,
+        "name": looked.name,
+        "frames": count,
+        "faces": int(table["face"].nunique()),
+        "frames_per_second": count / elapsed if elapsed else 0.0,
+        "seconds": elapsed,
+        "file": writer.name,
+        "window": told,
+        "most": int(table.groupby("frame").size().max()) if len(table) else 0,
+    }
     _link(writer, facts)
     return Seen(table, facts, tiles)
 

@@ -30,9 +30,16 @@ class Controls(NamedTuple):
 
 @stage(phase="Evaluation")
 def run_controls(
-    manifest: pd.DataFrame, faces: np.ndarray, plain: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray,
-    naive: np.ndarray, classes: int, seed: int,
-) -> Controls:  # fmt: skip
+    manifest: pd.DataFrame,
+    faces: np.ndarray,
+    plain: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    naive: np.ndarray,
+    classes: int,
+    seed: int,
+) -> Controls:
     """Fit the controls on the learning side and ask them about the test side.
 
     Args:

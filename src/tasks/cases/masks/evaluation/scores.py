@@ -24,9 +24,16 @@ class Judged(NamedTuple):
 
 @stage(phase="Evaluation")
 def judge(
-    inputs: np.ndarray, lite: bytes, lite8: bytes, known: Recognition, y: np.ndarray, rows: np.ndarray,
-    manifest: pd.DataFrame, groups: np.ndarray, table: pd.DataFrame,
-) -> Judged:  # fmt: skip
+    inputs: np.ndarray,
+    lite: bytes,
+    lite8: bytes,
+    known: Recognition,
+    y: np.ndarray,
+    rows: np.ndarray,
+    manifest: pd.DataFrame,
+    groups: np.ndarray,
+    table: pd.DataFrame,
+) -> Judged:
     """Ask the model about pictures.
 
     Args:
@@ -99,10 +106,20 @@ def numbers_of(labels: pd.Series, classes: list[str]) -> np.ndarray:
 
 @stage(phase="Evaluation")
 def measure(
-    judged: pd.DataFrame, other: pd.DataFrame | None, files: np.ndarray, crops: np.ndarray, colours: np.ndarray,
-    naive: np.ndarray, left_out: np.ndarray, left_groups: np.ndarray, facts: dict[str, float],
-    classes: list[str], champion: np.ndarray | None, miss_cost: float, alarm_cost: float,
-) -> Measured:  # fmt: skip
+    judged: pd.DataFrame,
+    other: pd.DataFrame | None,
+    files: np.ndarray,
+    crops: np.ndarray,
+    colours: np.ndarray,
+    naive: np.ndarray,
+    left_out: np.ndarray,
+    left_groups: np.ndarray,
+    facts: dict[str, float],
+    classes: list[str],
+    champion: np.ndarray | None,
+    miss_cost: float,
+    alarm_cost: float,
+) -> Measured:
     """Measure the model, its 8-bit form and the controls.
 
     Args:
@@ -124,8 +141,16 @@ def measure(
     simple = np.asarray(colours).argmax(axis=1) == y
     most = float(np.bincount(y).max() / len(y))
     whose = {} if champion is None or len(champion) != len(y) else {"champion": float(np.mean(champion))}
-    metrics = [share("accuracy", judged["right"], groups, "grouped split: people and pictures never seen",
-                     baseline=float(simple.mean()), **whose)]  # fmt: skip
+    metrics = [
+        share(
+            "accuracy",
+            judged["right"],
+            groups,
+            "grouped split: people and pictures never seen",
+            baseline=float(simple.mean()),
+            **whose,
+        )
+    ]
     if other is not None:
         metrics.append(share("accuracy_test", other["right"], other["group"].to_numpy(), "the other source"))
     note = (
@@ -136,18 +161,33 @@ def measure(
     metrics += [
         share("accuracy_left_out", left_out, left_groups, f"{note}; the recipe was chosen by it"),
         share("accuracy_metadata_only", crops == y, groups, "bytes of the crops, all encoded alike", baseline=most),
-        share("accuracy_metadata_files", files == y, groups, "size, bytes, format of the files as they came",
-              baseline=most),
+        share(
+            "accuracy_metadata_files",
+            files == y,
+            groups,
+            "size, bytes, format of the files as they came",
+            baseline=most,
+        ),
         share("accuracy_naive_split", naive, None, "random split of whole pictures, copies on both sides"),
-        share("accuracy_8bit", judged["right_8bit"], groups, "the 8-bit form on the same pictures",
-              baseline=float(judged["right"].mean())),
-    ]  # fmt: skip
+        share(
+            "accuracy_8bit",
+            judged["right_8bit"],
+            groups,
+            "the 8-bit form on the same pictures",
+            baseline=float(judged["right"].mean()),
+        ),
+    ]
     table = _by_class(judged, classes, "never seen")
     metrics += [
-        Metric(name=f"recall_{str(row['class']).replace(' ', '_')}", value=row["share"], low=row["low"],
-               high=row["high"], n=int(row["n"]))
+        Metric(
+            name=f"recall_{str(row['class']).replace(' ', '_')}",
+            value=row["share"],
+            low=row["low"],
+            high=row["high"],
+            n=int(row["n"]),
+        )
         for row in table.to_dict("records")
-    ]  # fmt: skip
+    ]
     if other is not None:
         table = pd.concat([table, _by_class(other, classes, "other source")], ignore_index=True)
     chances = chances_of(judged, classes)

@@ -97,10 +97,18 @@ class Other(NamedTuple):
 
 @stage(phase="Data preparation")
 def drop_known(
-    manifest: pd.DataFrame, groups: np.ndarray, faces: np.ndarray, wholes: np.ndarray, table: pd.DataFrame,
-    known: pd.DataFrame, known_faces: np.ndarray, known_wholes: np.ndarray, known_table: pd.DataFrame,
-    classes: list[str], bound: dict[str, float],
-) -> Other:  # fmt: skip
+    manifest: pd.DataFrame,
+    groups: np.ndarray,
+    faces: np.ndarray,
+    wholes: np.ndarray,
+    table: pd.DataFrame,
+    known: pd.DataFrame,
+    known_faces: np.ndarray,
+    known_wholes: np.ndarray,
+    known_table: pd.DataFrame,
+    classes: list[str],
+    bound: dict[str, float],
+) -> Other:
     """Drop the pictures of another source that are, turned or not, pictures of the first source.
 
     Args:

@@ -25,8 +25,14 @@ def classes_table(classes: pd.DataFrame, judged: pd.DataFrame) -> Section:
         )
         for row in classes.to_dict("records")
     ]
-    columns = ["class", "pictures", Column(title="number", format=",.0f"), Column(title="right", format=",.0f"),
-               Column(title="share", format=".1%"), "95 % interval"]  # fmt: skip
+    columns = [
+        "class",
+        "pictures",
+        Column(title="number", format=",.0f"),
+        Column(title="right", format=",.0f"),
+        Column(title="share", format=".1%"),
+        "95 % interval",
+    ]
     counts = pd.crosstab(judged["label"], judged["verdict"])
     taken = Table(
         columns=["in truth", *(f"judged {name}" for name in counts.columns)],
@@ -93,8 +99,12 @@ def faces_section(table: pd.DataFrame, labels: pd.DataFrame, way: str) -> Sectio
         return Section(title="Faces", intro=way)
     found = (table["found"] > 0).groupby(labels["label"].to_numpy()).agg(["sum", "size"])
     rows = [(name, int(row["size"]), int(row["sum"]), row["sum"] / row["size"]) for name, row in found.iterrows()]
-    columns = ["class", Column(title="pictures", format=",.0f"), Column(title="face found", format=",.0f"),
-               Column(title="share", format=".1%")]  # fmt: skip
+    columns = [
+        "class",
+        Column(title="pictures", format=",.0f"),
+        Column(title="face found", format=",.0f"),
+        Column(title="share", format=".1%"),
+    ]
     return Section(
         title="Faces",
         intro="A face that is found is turned and scaled to one place and cut tight; where none is found, the whole"
@@ -125,9 +135,14 @@ def seen_section(seen: dict[str, Any], table: pd.DataFrame, tiles: list[dict[str
         proper = float((part["verdict"] == WITH).mean())
         name = str(key[0]) if still else f"face {key[0]}"
         rows.append((name, len(part), float(part["time"].min()), float(part["time"].max()), last["verdict"], proper))
-    columns = ["face", Column(title="times seen", format=",.0f"), Column(title="from [s]", format=".1f"),
-               Column(title="to [s]", format=".1f"), "last verdict",
-               Column(title="share with mask", format=".0%")]  # fmt: skip
+    columns = [
+        "face",
+        Column(title="times seen", format=",.0f"),
+        Column(title="from [s]", format=".1f"),
+        Column(title="to [s]", format=".1f"),
+        "last verdict",
+        Column(title="share with mask", format=".0%"),
+    ]
     blocks: list[Any] = [Text(paragraphs=words)]
     if tiles:
         blocks.append(

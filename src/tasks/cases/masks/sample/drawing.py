@@ -171,8 +171,18 @@ def _mask(canvas: _Canvas, person: Person, worn: Worn) -> None:
     for sign in (-1, 1):
         canvas.line([(sign * w, top + 0.12), (sign * (person.width + 0.03), 0.0)], shade(colour, 0.9), 0.016)
         canvas.line([(sign * w * 0.8, 0.42), (sign * (person.width + 0.03), 0.05)], shade(colour, 0.9), 0.016)
-    outline = [(-w, top + 0.1), (-0.12, top + 0.02), (0, top), (0.12, top + 0.02), (w, top + 0.1), (w * 0.84, 0.45),
-               (0.26, 0.63), (0, 0.66), (-0.26, 0.63), (-w * 0.84, 0.45)]  # fmt: skip
+    outline = [
+        (-w, top + 0.1),
+        (-0.12, top + 0.02),
+        (0, top),
+        (0.12, top + 0.02),
+        (w, top + 0.1),
+        (w * 0.84, 0.45),
+        (0.26, 0.63),
+        (0, 0.66),
+        (-0.26, 0.63),
+        (-w * 0.84, 0.45),
+    ]
     canvas.shape(outline, colour)
     kind = canvas.rng.integers(3)
     if kind == 0:  # pleats

@@ -20,9 +20,14 @@ COPIES, TURNED = 4, 16
 TAKEN_OVER = 3  # pictures of the first source that the second shows too
 FOLDERS: dict[Worn, str] = {"none": "without_mask", "mask": "with_mask", "below nose": "mask_below_nose"}
 OF_A_PERSON: tuple[tuple[Worn, Before], ...] = (
-    ("none", ""), ("none", "hand"), ("none", "scarf"), ("mask", ""), ("mask", ""), ("mask", "glasses"),
+    ("none", ""),
+    ("none", "hand"),
+    ("none", "scarf"),
+    ("mask", ""),
+    ("mask", ""),
+    ("mask", "glasses"),
     ("below nose", ""),
-)  # fmt: skip
+)
 SYLLABLES = ("an", "be", "co", "da", "el", "fi", "go", "hu", "il", "jo", "ka", "lu", "mi", "no", "or", "pe")
 
 

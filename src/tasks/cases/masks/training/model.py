@@ -40,9 +40,14 @@ class Model(NamedTuple):
 
 @stage(phase="Modelling")
 def fit_transfer(
-    features: dict[str, np.ndarray], y: np.ndarray, sources: np.ndarray, train: np.ndarray, folds: np.ndarray,
-    recipe: Recipe, classes: int,
-) -> Model:  # fmt: skip
+    features: dict[str, np.ndarray],
+    y: np.ndarray,
+    sources: np.ndarray,
+    train: np.ndarray,
+    folds: np.ndarray,
+    recipe: Recipe,
+    classes: int,
+) -> Model:
     """Fit the chosen recipe on all learning rows, and in folds for calibration.
 
     Args:
@@ -97,9 +102,15 @@ def fit_network(
 
 @stage(phase="Modelling")
 def calibrate(
-    unseen: np.ndarray, y: np.ndarray, train: np.ndarray, classes: list[str], recipe: Recipe, detect: bool,
-    miss_cost: float, alarm_cost: float,
-) -> Recognition:  # fmt: skip
+    unseen: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    classes: list[str],
+    recipe: Recipe,
+    detect: bool,
+    miss_cost: float,
+    alarm_cost: float,
+) -> Recognition:
     """Fit the temperature, and work out from which chance on a person passes.
 
     Args:

@@ -82,9 +82,13 @@ def class_accuracy(y: np.ndarray, told: np.ndarray) -> float:
 
 @stage(phase="Modelling")
 def compare_recipes(
-    features: dict[str, np.ndarray], y: np.ndarray, sources: np.ndarray, train: np.ndarray, left_out: np.ndarray,
+    features: dict[str, np.ndarray],
+    y: np.ndarray,
+    sources: np.ndarray,
+    train: np.ndarray,
+    left_out: np.ndarray,
     classes: int,
-) -> Compared:  # fmt: skip
+) -> Compared:
     """Compare the recipes on left out sources.
 
     Args:
@@ -108,9 +112,14 @@ def compare_recipes(
 
 @stage(phase="Modelling")
 def compare_network(
-    faces: np.ndarray, wholes: np.ndarray, y: np.ndarray, train: np.ndarray, left_out: np.ndarray, classes: int,
+    faces: np.ndarray,
+    wholes: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    left_out: np.ndarray,
+    classes: int,
     seed: int,
-) -> Compared:  # fmt: skip
+) -> Compared:
     """Train a small network in each round, in few epochs; see `compare_recipes`."""
     rows, logits = [], np.zeros((1, len(train), classes), np.float32)
     for turn in np.unique(left_out):
@@ -144,9 +153,14 @@ class Chosen(NamedTuple):
 
 @stage(phase="Modelling")
 def choose_recipe(
-    transfer: pd.DataFrame | None, transfer_logits: np.ndarray | None, network: pd.DataFrame | None,
-    network_logits: np.ndarray | None, y: np.ndarray, train: np.ndarray, why: str,
-) -> Chosen:  # fmt: skip
+    transfer: pd.DataFrame | None,
+    transfer_logits: np.ndarray | None,
+    network: pd.DataFrame | None,
+    network_logits: np.ndarray | None,
+    y: np.ndarray,
+    train: np.ndarray,
+    why: str,
+) -> Chosen:
     """Choose the recipe that does best where it has never been; of nearly equal ones, the one with less to it.
 
     Args:
@@ -172,6 +186,11 @@ def choose_recipe(
     told = np.concatenate(logits)[at].argmax(axis=1)
     right = told == y[train]
     name = str(table["recipe"].iloc[at])
-    choice = Choice(recipe=recipe_named(name), accuracy=float(table["accuracy"].iloc[at]), correct=int(right.sum()),
-                    n=len(train), why=reason)  # fmt: skip
+    choice = Choice(
+        recipe=recipe_named(name),
+        accuracy=float(table["accuracy"].iloc[at]),
+        correct=int(right.sum()),
+        n=len(train),
+        why=reason,
+    )
     return Chosen(choice, table, right)

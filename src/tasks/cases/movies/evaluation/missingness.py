@@ -19,8 +19,12 @@ from tasks.platform.stage import stage
 FOLDS = 5
 LARGEST_ODDS = 20.0  # a film's weight is cut there, or a few films would decide alone
 COMPARED = {
-    "votes": "votes", "year": "year", "score": "score", "metascore": "metascore", "runtime": "runtime (minutes)",
-}  # fmt: skip
+    "votes": "votes",
+    "year": "year",
+    "score": "score",
+    "metascore": "metascore",
+    "runtime": "runtime (minutes)",
+}
 
 
 class Missingness(BaseModel):

@@ -125,15 +125,36 @@ def evaluate_films(
     low, high = exact_binomial(covered, len(inside))
     metrics = [
         rmse.model_copy(update={"champion": None if theirs is None else float(np.sqrt(theirs.mean()))}),
-        Metric(name="r2", value=r2, low=r2_low, high=r2_high, n=len(model), baseline=0.0,
-               champion=None if theirs is None else 1 - float(theirs.sum() / mean.sum()),
-               note="share of the squared error of the training mean that is explained"),
-        Metric(name="mae", value=float(absolute.mean()), unit="M$", low=mae_low, high=mae_high, n=len(model),
-               baseline=float(of_median.mean()), note="against the median of the training films"),
-        Metric(name="coverage", value=covered / len(inside), low=low, high=high, n=len(inside),
-               note=f"share of films inside their {level:.0%} interval".replace("%", " %")),
+        Metric(
+            name="r2",
+            value=r2,
+            low=r2_low,
+            high=r2_high,
+            n=len(model),
+            baseline=0.0,
+            champion=None if theirs is None else 1 - float(theirs.sum() / mean.sum()),
+            note="share of the squared error of the training mean that is explained",
+        ),
+        Metric(
+            name="mae",
+            value=float(absolute.mean()),
+            unit="M$",
+            low=mae_low,
+            high=mae_high,
+            n=len(model),
+            baseline=float(of_median.mean()),
+            note="against the median of the training films",
+        ),
+        Metric(
+            name="coverage",
+            value=covered / len(inside),
+            low=low,
+            high=high,
+            n=len(inside),
+            note=f"share of films inside their {level:.0%} interval".replace("%", " %"),
+        ),
         rmse_metric(published, "rmse_published_tree", note="one tree on the numbers, on the same films"),
-    ]  # fmt: skip
+    ]
     return Evaluation(metrics, coverage_by_size(test, predictions), error_concentration(model))
 
 

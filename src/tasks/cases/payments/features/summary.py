@@ -37,9 +37,21 @@ class Summary(NamedTuple):
 
 
 VENDOR_COLUMNS = [
-    "vendor", "name", "names", "payments", "corrections", "cents", "positive", "median", "mad", "departments",
-    "quarters", "first", "last", "squares",
-]  # fmt: skip
+    "vendor",
+    "name",
+    "names",
+    "payments",
+    "corrections",
+    "cents",
+    "positive",
+    "median",
+    "mad",
+    "departments",
+    "quarters",
+    "first",
+    "last",
+    "squares",
+]
 UNUSUAL_COLUMNS = ["vendor", "department", "account", "quarter", "cents", "median", "z"]
 REPEATED_COLUMNS = ["vendor", "account", "quarter", "cents", "times", "usual", "surplus_cents"]
 

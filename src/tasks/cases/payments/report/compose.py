@@ -138,8 +138,13 @@ def judge(judged: Judged, metrics: list[Metric]) -> Verdict:
 def _money(cells: pd.DataFrame, vendors: pd.DataFrame) -> Section:
     departments = department_table(cells)
     largest = vendors.nlargest(LARGEST_VENDORS, "cents").assign(dollars=lambda table: table["cents"] / 100)
-    titles = {"department": "department", "dollars": "paid, $", "share": "share", "payments": "payments",
-              "corrections": "corrections"}  # fmt: skip
+    titles = {
+        "department": "department",
+        "dollars": "paid, $",
+        "share": "share",
+        "payments": "payments",
+        "corrections": "corrections",
+    }
     return Section(
         title="Where the money goes",
         blocks=[
@@ -149,17 +154,21 @@ def _money(cells: pd.DataFrame, vendors: pd.DataFrame) -> Section:
                 "Net of corrections, by the quarter in which the payment was booked.",
             ),
             Table.from_frame(
-                departments, titles, {"dollars": ",.2f", "share": ".1%", "payments": ",", "corrections": ","},
-                caption="Departments by what they paid; corrections are the negative payments.", limit=12,
+                departments,
+                titles,
+                {"dollars": ",.2f", "share": ".1%", "payments": ",", "corrections": ","},
+                caption="Departments by what they paid; corrections are the negative payments.",
+                limit=12,
                 whole="departments_and_quarters.csv",
             ),
             Table.from_frame(
                 largest,
                 {"name": "vendor", "dollars": "received, $", "payments": "payments", "departments": "departments"},
-                {"dollars": ",.2f", "payments": ","}, caption=f"The {len(largest)} vendors that received most.",
+                {"dollars": ",.2f", "payments": ","},
+                caption=f"The {len(largest)} vendors that received most.",
             ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _segments(

@@ -53,13 +53,23 @@ def segment_table(vendors: pd.DataFrame, labels: np.ndarray, names: list[str]) -
 
 
 SEGMENT_TITLES = {
-    "segment": "no.", "name": "what sets it apart", "vendors": "vendors", "money": "of the money",
-    "median": "median payment, $", "payments": "payments each", "departments": "departments",
+    "segment": "no.",
+    "name": "what sets it apart",
+    "vendors": "vendors",
+    "money": "of the money",
+    "median": "median payment, $",
+    "payments": "payments each",
+    "departments": "departments",
     "corrections": "corrections",
-}  # fmt: skip
+}
 SEGMENT_FORMATS = {
-    "vendors": ",", "money": ".1%", "median": ",.0f", "payments": ",.0f", "departments": ".0f", "corrections": ".1%",
-}  # fmt: skip
+    "vendors": ",",
+    "money": ".1%",
+    "median": ",.0f",
+    "payments": ",.0f",
+    "departments": ".0f",
+    "corrections": ".1%",
+}
 
 
 def department_table(cells: pd.DataFrame) -> pd.DataFrame:
@@ -143,22 +153,40 @@ def repeated_table(repeated: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
 def shown_unusual(table: pd.DataFrame) -> Table:
     """Return the first unusual payments as a part of the report."""
     titles = {
-        "name": "vendor", "department": "department", "account": "account", "quarter": "quarter", "dollars": "paid, $",
-        "usual": "vendor's median, $", "z": "robust z",
-    }  # fmt: skip
+        "name": "vendor",
+        "department": "department",
+        "account": "account",
+        "quarter": "quarter",
+        "dollars": "paid, $",
+        "usual": "vendor's median, $",
+        "z": "robust z",
+    }
     return Table.from_frame(
-        table, titles, {"dollars": ",.2f", "usual": ",.2f", "z": ".1f"}, limit=15, whole="unusual.csv",
+        table,
+        titles,
+        {"dollars": ",.2f", "usual": ",.2f", "z": ".1f"},
+        limit=15,
+        whole="unusual.csv",
         caption="Payments far above the vendor's own, in robust standard deviations of the logarithm.",
-    )  # fmt: skip
+    )
 
 
 def shown_repeated(table: pd.DataFrame) -> Table:
     """Return the first repeated payments as a part of the report."""
     titles = {
-        "name": "vendor", "account": "account", "quarter": "quarter", "dollars": "amount, $", "times": "times",
-        "usual": "usual for the vendor", "surplus": "at stake, $",
-    }  # fmt: skip
+        "name": "vendor",
+        "account": "account",
+        "quarter": "quarter",
+        "dollars": "amount, $",
+        "times": "times",
+        "usual": "usual for the vendor",
+        "surplus": "at stake, $",
+    }
     return Table.from_frame(
-        table, titles, {"dollars": ",.2f", "surplus": ",.2f"}, limit=15, whole="repeated.csv",
+        table,
+        titles,
+        {"dollars": ",.2f", "surplus": ",.2f"},
+        limit=15,
+        whole="repeated.csv",
         caption="The same amount to the same vendor on the same account in one quarter, more often than is usual.",
-    )  # fmt: skip
+    )

@@ -150,8 +150,11 @@ def _alone(values: np.ndarray, y: np.ndarray, kind: Kind, folds: np.ndarray) -> 
     if kind == "number":
         predicted = np.empty(len(y))
         for fold in np.unique(folds):
-            predicted[folds == fold] = DecisionTreeRegressor(**{**shape, "max_depth": 6}).fit(
-                given[folds != fold], y[folds != fold]).predict(given[folds == fold])  # fmt: skip
+            predicted[folds == fold] = (
+                DecisionTreeRegressor(**{**shape, "max_depth": 6})
+                .fit(given[folds != fold], y[folds != fold])
+                .predict(given[folds == fold])
+            )
         return float(r2_score(y, predicted))
     scores = []
     for label in np.unique(y)[1 if kind == "faulty" else 0 :]:

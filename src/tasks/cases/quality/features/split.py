@@ -63,8 +63,14 @@ def split_products(frame: pd.DataFrame, roles: Roles, test_share: float, seed: i
         test &= ~np.isin(groups, groups[train])  # no group stands on both sides
     _enough(y[train], y[test], roles)
     folds = make_folds(y[train], groups[train] if roles.group else None, bool(roles.time), roles.kind, seed)
-    return SplitProducts(ordered[train].reset_index(drop=True), ordered[test].reset_index(drop=True), y[train], y[test],
-                         folds, groups[test].astype(np.int64))  # fmt: skip
+    return SplitProducts(
+        ordered[train].reset_index(drop=True),
+        ordered[test].reset_index(drop=True),
+        y[train],
+        y[test],
+        folds,
+        groups[test].astype(np.int64),
+    )
 
 
 def _test_rows(y: np.ndarray, groups: np.ndarray, roles: Roles, share: float, seed: int) -> np.ndarray:
@@ -114,10 +120,12 @@ def make_folds(y: np.ndarray, groups: np.ndarray | None, timed: bool, kind: Kind
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
     splitter = (
-        GroupKFold(FOLDS) if groups is not None
-        else KFold(FOLDS) if timed
+        GroupKFold(FOLDS)
+        if groups is not None
+        else KFold(FOLDS)
+        if timed
         else StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    )  # fmt: skip
+    )
     folds = np.zeros(len(y), np.int64)
     for number, (_, held) in enumerate(splitter.split(y, _strata(y, kind), groups)):
         folds[held] = number

@@ -76,8 +76,16 @@ def assign_roles(
         UsageError: a column that does not exist, or a target or its faulty values that have to be named.
     """
     columns = [str(name) for name in frame.columns]
-    named = {option: split_names(given, columns) for option, given in
-             (("target", target), ("group", group), ("time", time), ("leave", leave_out), ("keep", keep))}  # fmt: skip
+    named = {
+        option: split_names(given, columns)
+        for option, given in (
+            ("target", target),
+            ("group", group),
+            ("time", time),
+            ("leave", leave_out),
+            ("keep", keep),
+        )
+    }
     result = named["target"][0] if named["target"] else _find_target(frame)
     found, bad, classes = _read_target(frame[result], result, faulty, kind)
     aside = dict.fromkeys(named["leave"], "named by --leave-out")
@@ -95,8 +103,16 @@ def assign_roles(
         raise UsageError(
             f"No column is left as an input beside {result} ({why or 'it is alone'}); name some by --keep."
         )
-    return Roles(target=result, kind=found, faulty=bad, classes=classes, group="".join(named["group"][:1]),
-                 time="".join(named["time"][:1]), inputs=inputs, left_out=aside)  # fmt: skip
+    return Roles(
+        target=result,
+        kind=found,
+        faulty=bad,
+        classes=classes,
+        group="".join(named["group"][:1]),
+        time="".join(named["time"][:1]),
+        inputs=inputs,
+        left_out=aside,
+    )
 
 
 def _find_target(frame: pd.DataFrame) -> str:

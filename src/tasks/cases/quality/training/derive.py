@@ -83,8 +83,16 @@ def _search(train: pd.DataFrame, y: np.ndarray, recipe: Recipe, kind: Kind, fold
             gain = losses - theirs
             error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
             good = gain.mean() > max(SURELY * error, LEAST_GAIN * losses.mean())
-            rows.append({"round": number, "input": item.name, "loss_before": float(losses.mean()),
-                         "loss_after": float(theirs.mean()), "gain_se": error, "kept": False})  # fmt: skip
+            rows.append(
+                {
+                    "round": number,
+                    "input": item.name,
+                    "loss_before": float(losses.mean()),
+                    "loss_after": float(theirs.mean()),
+                    "gain_se": error,
+                    "kept": False,
+                }
+            )
             if good:
                 helped[item.name] = float(theirs.mean())
             if good and (best is None or theirs.mean() < best[0].mean()):
@@ -114,9 +122,13 @@ def _strongest(train: pd.DataFrame, y: np.ndarray, numbers: list[str]) -> list[s
 
 
 def _screen(
-    train: pd.DataFrame, recipe: Recipe, candidates: list[Derived], residual: np.ndarray, folds: np.ndarray,
+    train: pd.DataFrame,
+    recipe: Recipe,
+    candidates: list[Derived],
+    residual: np.ndarray,
+    folds: np.ndarray,
     helped: dict[str, float],
-) -> list[Derived]:  # fmt: skip
+) -> list[Derived]:
     """Return the candidates that explain most of what the model gets wrong, and those that helped before."""
     from sklearn.tree import DecisionTreeRegressor
 

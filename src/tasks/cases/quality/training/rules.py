@@ -134,8 +134,9 @@ def _leaves(given: pd.DataFrame, hit: np.ndarray) -> list[tuple[float, list[Cond
     filled = given.fillna(given.median()).fillna(0.0)
     for depth in range(1, DEEPEST + 1):
         for weight in (None, "balanced"):
-            tree = DecisionTreeClassifier(criterion="entropy", max_depth=depth, min_samples_leaf=FEWEST,
-                                          class_weight=weight, random_state=0)  # fmt: skip
+            tree = DecisionTreeClassifier(
+                criterion="entropy", max_depth=depth, min_samples_leaf=FEWEST, class_weight=weight, random_state=0
+            )
             tree.fit(filled.to_numpy(), hit)
             where = tree.apply(filled.to_numpy())
             for leaf, path in _paths(tree.tree_, columns).items():
@@ -221,12 +222,31 @@ def test_rules(rules: Rules | None, test: pd.DataFrame, y: np.ndarray, recipe: R
         first = np.where((first < 0) & mine, place, first)
         n, hits, base = int(mine.sum()), int(hit[mine].sum()), float(hit.mean())
         low, high = exact_binomial(hits, n, level) if n else (0.0, 1.0)
-        lines.append({"rule": rule.words, "of": rule.of, "train_n": rule.train_n, "train_hits": rule.train_hits, "n": n,
-                      "hits": hits, "precision": hits / n if n else np.nan, "low": low, "high": high, "base": base,
-                      "recall": hits / max(1, int(hit.sum())), "told": low > base})  # fmt: skip
+        lines.append(
+            {
+                "rule": rule.words,
+                "of": rule.of,
+                "train_n": rule.train_n,
+                "train_hits": rule.train_hits,
+                "n": n,
+                "hits": hits,
+                "precision": hits / n if n else np.nan,
+                "low": low,
+                "high": high,
+                "base": base,
+                "recall": hits / max(1, int(hit.sum())),
+                "told": low > base,
+            }
+        )
     columns = ["rule", "of", "train_n", "train_hits", "n", "hits", "precision", "low", "high", "base", "recall", "told"]
     shares = np.array([*(rule.train_hits / rule.train_n for rule in rules.rules), rules.otherwise])
     words = np.array([*(rule.words for rule in rules.rules), "no rule holds"], dtype=object)
-    table = pd.DataFrame({"row": np.arange(1, len(test) + 1), "rule": words[first], "chance": shares[first],
-                          "contribution": shares[first] - rules.otherwise})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "row": np.arange(1, len(test) + 1),
+            "rule": words[first],
+            "chance": shares[first],
+            "contribution": shares[first] - rules.otherwise,
+        }
+    )
     return TestedRules(pd.DataFrame(lines, columns=columns), table)

@@ -43,11 +43,15 @@ def next_section(
         mine = recommended.loc[recommended["user"] == name, "title"]
         rows.append([f"User {name}", int(counts[user]), _titles(films, own["item"].to_numpy()), "; ".join(mine)])
     table = Table(
-        columns=[{"title": "Whose list"}, {"title": "Rated", "format": ",.0f"}, {"title": "Liked among others"},
-                 {"title": "Should watch next"}],
+        columns=[
+            {"title": "Whose list"},
+            {"title": "Rated", "format": ",.0f"},
+            {"title": "Liked among others"},
+            {"title": "Should watch next"},
+        ],
         rows=rows,
         caption="All lists are in recommendations.csv.",
-    )  # fmt: skip
+    )
     intro = (
         "The lists that are published rest on all ratings, the test part included, with the settings that were chosen"
         " before. Some users, from those who rated little to those who rated much:"
@@ -81,8 +85,14 @@ def similar_section(similar: pd.DataFrame) -> Section:
 def lists_section(lists: pd.DataFrame, shown: pd.DataFrame, made: str, relevant: float) -> Section:
     """Compare the lists of every method."""
     table = lists.assign(name=lists["method"].map(LIST_NAMES)).sort_values("ndcg", ascending=False, kind="stable")
-    titles = {"name": "Lists by", "ndcg": "NDCG@10", "low": "from", "high": "to", "recall": "Recall@10",
-              "coverage": "Coverage"}  # fmt: skip
+    titles = {
+        "name": "Lists by",
+        "ndcg": "NDCG@10",
+        "low": "from",
+        "high": "to",
+        "recall": "Recall@10",
+        "coverage": "Coverage",
+    }
     formats = {"ndcg": ".3f", "low": ".3f", "high": ".3f", "recall": ".3f", "coverage": ".1%"}
     by = lists.set_index("method")["ndcg"]
     poor = by["explicit"] < by["popularity"]
@@ -144,9 +154,12 @@ def cold_section(predicted: pd.DataFrame, best: str) -> Section:
         rmse = float(np.sqrt((error**2).mean())) if mask.any() else None
         rows.append([name, int(mask.sum()), float(mask.mean()), how, rmse])
     columns = [
-        {"title": "Test ratings of a"}, {"title": "Number", "format": ",.0f"}, {"title": "Share", "format": ".1%"},
-        {"title": "Predicted by"}, {"title": "RMSE (stars)", "format": ".3f"},
-    ]  # fmt: skip
+        {"title": "Test ratings of a"},
+        {"title": "Number", "format": ",.0f"},
+        {"title": "Share", "format": ".1%"},
+        {"title": "Predicted by"},
+        {"title": "RMSE (stars)", "format": ".3f"},
+    ]
     cold = int((new_user | new_film).sum())
     users = int(predicted.loc[new_user, "user"].nunique())
     return Section(
@@ -172,10 +185,12 @@ def settings_section(biases: pd.DataFrame, stars: pd.DataFrame, lists: pd.DataFr
         blocks.append(
             Table.from_frame(
                 table.astype({"rank": str}),
-                {**titles, score: "RMSE (stars)" if score == "rmse" else "NDCG@10"}, {score: ".4f"},
-                caption=f"Settings of ALS for {what}, on the validation ratings.", highlight=best,
+                {**titles, score: "RMSE (stars)" if score == "rmse" else "NDCG@10"},
+                {score: ".4f"},
+                caption=f"Settings of ALS for {what}, on the validation ratings.",
+                highlight=best,
             )
-        )  # fmt: skip
+        )
     blocks.append(_others_tried(items))
     best_bias = biases.loc[biases["rmse"].idxmin()]
     blocks.append(
@@ -199,9 +214,13 @@ def _others_tried(items: pd.DataFrame) -> Table:
     """Show the best settings of the methods that run on one machine."""
     table = items.sort_values("ndcg", ascending=False, kind="stable").groupby("method", sort=False).head(4)
     titles = {
-        "method": "Method", "regularisation": "Lambda of EASE", "others": "Weight of films not liked",
-        "half_life": "Half-life of popularity, days", "popular": "Weight of popularity", "ndcg": "NDCG@10",
-    }  # fmt: skip
+        "method": "Method",
+        "regularisation": "Lambda of EASE",
+        "others": "Weight of films not liked",
+        "half_life": "Half-life of popularity, days",
+        "popular": "Weight of popularity",
+        "ndcg": "NDCG@10",
+    }
     shown = table.assign(
         method=table["method"].map(LIST_NAMES),
         regularisation=table["regularisation"].map("{:g}".format).where(table["method"] == "ease", ""),

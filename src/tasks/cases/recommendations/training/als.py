@@ -74,11 +74,19 @@ def run_als(ratings: "DataFrame", choice: Choice, seed: int) -> "ALSModel":
 
     blocks = int(np.clip(ratings.count() // PER_BLOCK, 2, 200))
     als = ALS(
-        userCol="user", itemCol="item", ratingCol="value", rank=choice.rank, maxIter=choice.iterations,
-        regParam=choice.regularisation, alpha=choice.alpha, implicitPrefs=choice.alpha > 0,
-        numUserBlocks=blocks, numItemBlocks=blocks, seed=seed,
+        userCol="user",
+        itemCol="item",
+        ratingCol="value",
+        rank=choice.rank,
+        maxIter=choice.iterations,
+        regParam=choice.regularisation,
+        alpha=choice.alpha,
+        implicitPrefs=choice.alpha > 0,
+        numUserBlocks=blocks,
+        numItemBlocks=blocks,
+        seed=seed,
         checkpointInterval=CHECKPOINT,
-    )  # fmt: skip
+    )
     return als.fit(ratings)
 
 

@@ -77,7 +77,12 @@ def similar_films(ratings: pd.DataFrame, films: pd.DataFrame, model: ListModel) 
     names, numbers = films["title"].to_numpy(object), films["film"].to_numpy()
     return pd.DataFrame(
         {
-            "film": numbers[one], "title": names[one], "rank": ranks + 1, "similar": numbers[two],
-            "similar_title": names[two], "cosine": cosine[rows, best.ravel()], "both": both.astype(np.int64),
+            "film": numbers[one],
+            "title": names[one],
+            "rank": ranks + 1,
+            "similar": numbers[two],
+            "similar_title": names[two],
+            "cosine": cosine[rows, best.ravel()],
+            "both": both.astype(np.int64),
         }
-    )  # fmt: skip
+    )

@@ -35,11 +35,25 @@ WORDS = {
     "apartment": "apart",
 }
 NUMBERS = (
-    "latitude", "longitude", "distance_km", "minimum_nights", "number_of_reviews", "reviews_per_month",
-    "host_listings", "availability_365", "listing_number", "host_number", "months_listed", "last_review_days",
-    "reviewed", "name_length", "name_words", *TOLD, *(f"tells_{name}" for name in TOLD),
+    "latitude",
+    "longitude",
+    "distance_km",
+    "minimum_nights",
+    "number_of_reviews",
+    "reviews_per_month",
+    "host_listings",
+    "availability_365",
+    "listing_number",
+    "host_number",
+    "months_listed",
+    "last_review_days",
+    "reviewed",
+    "name_length",
+    "name_words",
+    *TOLD,
+    *(f"tells_{name}" for name in TOLD),
     *(f"says_{name}" for name in WORDS),
-)  # fmt: skip
+)
 CATEGORIES = ("room_type", "neighbourhood_group")
 ENCODED = ("neighbourhood", "host_id")  # too many values for a column each: their mean price stands for them
 FEATURES = (*NUMBERS, *CATEGORIES, *ENCODED)

@@ -19,9 +19,17 @@ SEED = 5
 NARROW = 10  # characters of a line below a small panel
 SCATTERED = ("price", "distance_km", "number_of_reviews", "availability_365", "minimum_nights")
 CORRELATED = (
-    "distance_km", "minimum_nights", "number_of_reviews", "reviews_per_month", "host_listings", "availability_365",
-    "listing_number", "square_metres", "rooms", "guests",
-)  # fmt: skip
+    "distance_km",
+    "minimum_nights",
+    "number_of_reviews",
+    "reviews_per_month",
+    "host_listings",
+    "availability_365",
+    "listing_number",
+    "square_metres",
+    "rooms",
+    "guests",
+)
 LABELS = {
     "price": "price",
     "distance_km": "to the centre (km)",
@@ -61,9 +69,15 @@ def price_map(derived: pd.DataFrame, currency: str) -> "Figure":
         return figure
     low, high = np.maximum(table["price"].quantile([0.02, 0.98]).to_numpy(), 1.0)
     points = axes.scatter(
-        table["longitude"], table["latitude"], c=table["price"], s=7 if len(table) <= CLOUD else 3, cmap="viridis",
-        norm=LogNorm(low, max(high, low * 1.01)), linewidths=0, rasterized=len(table) > CLOUD,
-    )  # fmt: skip
+        table["longitude"],
+        table["latitude"],
+        c=table["price"],
+        s=7 if len(table) <= CLOUD else 3,
+        cmap="viridis",
+        norm=LogNorm(low, max(high, low * 1.01)),
+        linewidths=0,
+        rasterized=len(table) > CLOUD,
+    )
     axes.set_aspect(1 / np.cos(np.radians(float(table["latitude"].median()))))
     for limits, column in ((axes.set_xlim, "longitude"), (axes.set_ylim, "latitude")):
         left, right = table[column].quantile([0.002, 0.998])

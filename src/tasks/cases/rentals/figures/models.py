@@ -62,8 +62,15 @@ def model_errors(scores: pd.DataFrame, chosen: str, mean: str, currency: str) ->
             used = row["model"] == best
             colour = BLUE if used else MUTED
             axes.plot([row[f"{name}_low"], row[f"{name}_high"]], [place, place], color=colour, linewidth=2)
-            axes.plot(row[name], place, "D" if used else "o", color=colour, markersize=7, markeredgecolor=INK,
-                      markeredgewidth=0.7)  # fmt: skip
+            axes.plot(
+                row[name],
+                place,
+                "D" if used else "o",
+                color=colour,
+                markersize=7,
+                markeredgecolor=INK,
+                markeredgewidth=0.7,
+            )
         axes.set_xlim(0)
         axes.set_xlabel(label(text, currency))
         axes.grid(visible=False, axis="y")
@@ -105,8 +112,17 @@ def foretold(predictions: pd.DataFrame, model: str, currency: str) -> "Figure":
     many = len(table) > CLOUD
     for seen, colour, marker, host in ((True, BLUE, "o", "host known"), (False, ORANGE, "^", "host never seen")):
         part = table[table["seen"] == seen]
-        axes.scatter(part["price"], part[model], s=7, color=colour, marker=marker, alpha=0.5, linewidths=0,
-                     rasterized=many, label=f"{host} ({len(part):,})")  # fmt: skip
+        axes.scatter(
+            part["price"],
+            part[model],
+            s=7,
+            color=colour,
+            marker=marker,
+            alpha=0.5,
+            linewidths=0,
+            rasterized=many,
+            label=f"{host} ({len(part):,})",
+        )
     for axis in (axes.xaxis, axes.yaxis):
         axis.axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
@@ -179,8 +195,11 @@ def scaling(rows: list[int], pandas: list[float], spark: list[float], wins: int 
         axis.set_major_formatter(FuncFormatter(lambda value, _, text=text: text.format(value)))
     axes.set_xticks(rows, [f"{count:,}" for count in rows])
     everything = [*pandas, *spark]
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-             if min(everything) / 1.6 <= t <= max(everything) * 1.6]  # fmt: skip
+    ticks = [
+        t
+        for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+        if min(everything) / 1.6 <= t <= max(everything) * 1.6
+    ]
     axes.set_yticks(ticks)
     axes.set_ylim(min(everything) / 1.6, max(everything) * 1.6)
     axes.set_xlabel("rows (logarithmic scale)")

@@ -26,10 +26,25 @@ TEXT = ("name", "host_name", "neighbourhood_group", "neighbourhood", "room_type"
 MISSING_OK = ("reviews_per_month", "accommodates", "bedrooms")
 NEEDED = ("latitude", "longitude", "room_type", "price")
 COLUMNS = (
-    "id", "name", "host_id", "host_name", "neighbourhood_group", "neighbourhood", "latitude", "longitude", "room_type",
-    "price", "minimum_nights", "number_of_reviews", "last_review", "reviews_per_month",
-    "calculated_host_listings_count", "availability_365", "accommodates", "bedrooms",
-)  # fmt: skip
+    "id",
+    "name",
+    "host_id",
+    "host_name",
+    "neighbourhood_group",
+    "neighbourhood",
+    "latitude",
+    "longitude",
+    "room_type",
+    "price",
+    "minimum_nights",
+    "number_of_reviews",
+    "last_review",
+    "reviews_per_month",
+    "calculated_host_listings_count",
+    "availability_365",
+    "accommodates",
+    "bedrooms",
+)
 DETAILED = {"neighbourhood_cleansed": "neighbourhood", "neighbourhood_group_cleansed": "neighbourhood_group"}
 USUAL = {"minimum_nights": "1", "number_of_reviews": "0", "availability_365": "0", "neighbourhood": "unknown"}
 WHOLE_NUMBER = r"[+-]?[0-9]{1,19}(\.0*)?"  # ids of today have 19 digits, more than a float can tell apart
@@ -146,8 +161,9 @@ def _typed(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
         table[column] = _integers(text) if whole else pd.to_numeric(text, errors="coerce").astype("float64")
         if whole:
             reasons = reasons.mask(plain & table[column].isna() & (reasons == ""), f"{column} has too many digits")
-    table["last_review"] = pd.to_datetime(raw["last_review"].where(raw["last_review"] != ""), format="%Y-%m-%d",
-                                          errors="coerce")  # fmt: skip
+    table["last_review"] = pd.to_datetime(
+        raw["last_review"].where(raw["last_review"] != ""), format="%Y-%m-%d", errors="coerce"
+    )
     odd = table["last_review"].isna() & (raw["last_review"] != "")
     return table, reasons.mask(odd & (reasons == ""), "last_review is no date as 2020-03-17")
 

@@ -23,8 +23,24 @@ SIGNED = re.compile(
     r"(?P<minus>[+-]?)(?P<before>[A-Z]{3}|[A-Z]{0,3}[$€£¥₩₹₺₽₱฿₫₪₴₦]|kr\.?|zł|Kč|Ft|lei|Fr\.|R)?\s*(?P<number>[-+0-9.,eE]+)\s*"
     r"(?P<after>[A-Z]{3}|[$€£¥₩₹₺₽₱฿₫₪₴₦]|kr\.?|zł|Kč|Ft|lei|Fr\.)?"
 )
-OWN_SIGN = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₩": "KRW", "₱": "PHP", "฿": "THB", "₫": "VND", "₪": "ILS",
-            "zł": "PLN", "Kč": "CZK", "Ft": "HUF", "lei": "RON", "₽": "RUB", "₴": "UAH", "₦": "NGN"}  # fmt: skip
+OWN_SIGN = {
+    "€": "EUR",
+    "£": "GBP",
+    "₹": "INR",
+    "₺": "TRY",
+    "₩": "KRW",
+    "₱": "PHP",
+    "฿": "THB",
+    "₫": "VND",
+    "₪": "ILS",
+    "zł": "PLN",
+    "Kč": "CZK",
+    "Ft": "HUF",
+    "lei": "RON",
+    "₽": "RUB",
+    "₴": "UAH",
+    "₦": "NGN",
+}
 """Signs of one currency. `$` is none: Inside Airbnb puts it before prices in whatever currency a city has."""
 
 

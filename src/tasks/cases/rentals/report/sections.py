@@ -82,8 +82,14 @@ def certainty_section(
             f" {money(float(row['mae_new']), currency, 1)}; expect these for a newcomer."
         )
     shown = worst.assign(seen=worst["seen"].map({True: "yes", False: "no"}))
-    titles = {"name": "listing", "price": label("price", currency), "foretold": label("foretold", currency),
-              "seen": "host known", "share": "share of the squared error", "cumulative": "all so far"}  # fmt: skip
+    titles = {
+        "name": "listing",
+        "price": label("price", currency),
+        "foretold": label("foretold", currency),
+        "seen": "host known",
+        "share": "share of the squared error",
+        "cumulative": "all so far",
+    }
     formats = {"price": ",.0f", "foretold": ",.0f", "share": ".1%", "cumulative": ".1%"}
     blocks: list[Block] = [
         figure_block(
@@ -92,11 +98,15 @@ def certainty_section(
             "The baselines are the mean price, which has the least RMSE of all constants, and the median price, which"
             " has the least mean absolute error.",
         ),
-        score_table(scores, "Errors on the test listings with 95 % intervals (bootstrap; whole hosts are drawn, for the"
-                    " median error single listings).", currency),
+        score_table(
+            scores,
+            "Errors on the test listings with 95 % intervals (bootstrap; whole hosts are drawn, for the"
+            " median error single listings).",
+            currency,
+        ),
         Text(paragraphs=paragraphs),
         Table.from_frame(shown, titles, formats, caption="The test listings with the largest squared errors."),
-    ]  # fmt: skip
+    ]
     return Section(title="How sure is that?", blocks=blocks)
 
 
@@ -111,9 +121,14 @@ def unpriced_section(unpriced: pd.DataFrame, currency: str) -> Section:
 
 def data_section(derived: pd.DataFrame, split: pd.DataFrame, currency: str) -> Section:
     """Show the listings, and why the split is stratified."""
-    titles = {"band": label("price", currency, "a night"), "overall": "all", "stratified": "stratified",
-              "random": "random", "stratified_error": "error, stratified (%)",
-              "random_error": "error, random (%)"}  # fmt: skip
+    titles = {
+        "band": label("price", currency, "a night"),
+        "overall": "all",
+        "stratified": "stratified",
+        "random": "random",
+        "stratified_error": "error, stratified (%)",
+        "random_error": "error, random (%)",
+    }
     formats = dict.fromkeys(("overall", "stratified", "random"), ".2%")
     formats |= dict.fromkeys(("stratified_error", "random_error"), "+.2f")
     worst = split[["stratified_error", "random_error"]].abs().max()
@@ -147,16 +162,27 @@ def reasons_section(importance: pd.DataFrame, currency: str) -> Section:
 def models_section(search: pd.DataFrame, currency: str) -> Section:
     """Show what was tried, and what each loss aims at."""
     shown = search.assign(
-        model=search["model"].map(MODEL_NAMES), chosen=search["chosen"].map({True: "chosen", False: ""}),
+        model=search["model"].map(MODEL_NAMES),
+        chosen=search["chosen"].map({True: "chosen", False: ""}),
         parameters=search["parameters"].str.strip("{}").str.replace('"', ""),
-    )  # fmt: skip
-    titles = {"model": "model", "parameters": "parameters", "rmse": label("RMSE", currency),
-              "rmse_sd": "± between folds", "mae": label("MAE", currency), "mae_sd": "± between folds",
-              "seconds": "seconds a fit", "chosen": ""}  # fmt: skip
+    )
+    titles = {
+        "model": "model",
+        "parameters": "parameters",
+        "rmse": label("RMSE", currency),
+        "rmse_sd": "± between folds",
+        "mae": label("MAE", currency),
+        "mae_sd": "± between folds",
+        "seconds": "seconds a fit",
+        "chosen": "",
+    }
     formats = {"rmse": ",.1f", "rmse_sd": ",.1f", "mae": ",.2f", "mae_sd": ",.2f", "seconds": ",.2f"}
     blocks: list[Block] = [
         Table.from_frame(
-            shown, titles, formats, limit=60,
+            shown,
+            titles,
+            formats,
+            limit=60,
             caption="Cross-validation on the training listings. Within a kind of model the mean absolute error chooses:"
             " the RMSE of a fold depends on which of the few highest prices lie in it, as its spread shows.",
         ),
@@ -168,16 +194,22 @@ def models_section(search: pd.DataFrame, currency: str) -> Section:
                 " The Poisson deviance aims at the mean, and weighs an error by the level of the price."
             ]
         ),
-    ]  # fmt: skip
+    ]
     return Section(title="Which models were tried", blocks=blocks)
 
 
 def engines_section(engines: pd.DataFrame, growth: Scaling, currency: str) -> Section:
     """Hold the engines against each other: quality, time and memory."""
     shown = engines.assign(model=engines["model"].map(MODEL_NAMES))
-    titles = {"model": "model", "engine": "engine", "rmse": label("RMSE", currency),
-              "mae": label("MAE", currency), "median_ae": label("median error", currency),
-              "seconds": "seconds", "megabytes": "memory (MB)"}  # fmt: skip
+    titles = {
+        "model": "model",
+        "engine": "engine",
+        "rmse": label("RMSE", currency),
+        "mae": label("MAE", currency),
+        "median_ae": label("median error", currency),
+        "seconds": "seconds",
+        "megabytes": "memory (MB)",
+    }
     formats = {"rmse": ",.1f", "mae": ",.1f", "median_ae": ",.1f", "seconds": ",.2f", "megabytes": ",.0f"}
     return Section(
         title="Small data or big data?",
@@ -190,7 +222,9 @@ def engines_section(engines: pd.DataFrame, growth: Scaling, currency: str) -> Se
                 " add up each; their sums agree to nine digits.",
             ),
             Table.from_frame(
-                shown, titles, formats,
+                shown,
+                titles,
+                formats,
                 caption="The same listings on both engines: errors on the test set, time of fitting and foretelling,"
                 " and the memory that it took: with pandas what came on top, with Spark the whole of both processes."
                 " The seconds do not compare like with like: with pandas they contain the preparation of the columns"
@@ -198,7 +232,7 @@ def engines_section(engines: pd.DataFrame, growth: Scaling, currency: str) -> Se
                 f" {_agreement(engines)}, trees differ in how they look for a split.",
             ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _agreement(engines: pd.DataFrame) -> str:

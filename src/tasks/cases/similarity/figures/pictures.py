@@ -106,9 +106,17 @@ def _points(axes: "Axes", xy: np.ndarray, labels: Sequence[str], coloured: Seque
         if len(members):
             colour = SOFT if number < 0 else CATEGORICAL[number % len(CATEGORICAL)]
             shape = "o" if number < len(CATEGORICAL) else "^"
-            axes.scatter(members[:, 0], members[:, 1], s=size, color=colour, marker=shape, linewidths=0,
-                         rasterized=rasterized, alpha=0.65 if number < 0 else 0.85,
-                         zorder=1 if number < 0 else 2)  # fmt: skip
+            axes.scatter(
+                members[:, 0],
+                members[:, 1],
+                s=size,
+                color=colour,
+                marker=shape,
+                linewidths=0,
+                rasterized=rasterized,
+                alpha=0.65 if number < 0 else 0.85,
+                zorder=1 if number < 0 else 2,
+            )
 
 
 def _thumbnails(
@@ -250,7 +258,17 @@ def _write_names(
             centres = np.array([_middle(members) for members in groups])
             reach = [_reach(axes, members, centre) for members, centre in zip(groups, centres, strict=True)]
             place_labels(
-                axes, centres, [shorten(name, 24) for name in part], gap=np.clip(reach, least, 32) + 4, markers=markers,
-                marker_radius=2.5, candidates=AROUND, may_drop=True, taken=taken, color=colour, fontsize=9,
-                fontweight="bold" if start == 0 else "normal", zorder=6,
-            )  # fmt: skip
+                axes,
+                centres,
+                [shorten(name, 24) for name in part],
+                gap=np.clip(reach, least, 32) + 4,
+                markers=markers,
+                marker_radius=2.5,
+                candidates=AROUND,
+                may_drop=True,
+                taken=taken,
+                color=colour,
+                fontsize=9,
+                fontweight="bold" if start == 0 else "normal",
+                zorder=6,
+            )

@@ -100,14 +100,23 @@ def index_quality(frame: pd.DataFrame, chosen: str = "", exact: str = "exact") -
     axes.set_xlabel("milliseconds per query (logarithmic scale)")
     for point, name in zip(points, names, strict=True):
         used = name == chosen
-        axes.scatter(point[0], point[1], s=70 if used else 42, marker="D" if used else "o",
-                     color=BLUE if used else SOFT, edgecolors=INK, linewidths=0.8, zorder=3)  # fmt: skip
+        axes.scatter(
+            point[0],
+            point[1],
+            s=70 if used else 42,
+            marker="D" if used else "o",
+            color=BLUE if used else SOFT,
+            edgecolors=INK,
+            linewidths=0.8,
+            zorder=3,
+        )
     set_title(
         axes, _index_finding(frame, chosen, exact), "recall at 10: share of the ten true nearest that the index finds"
     )
     order = sorted(range(len(names)), key=lambda i: names[i] != chosen)
-    place_labels(axes, points[order], [shorten(names[i], 34) for i in order], markers=points, gap=8, marker_radius=5,
-                 color=INK)  # fmt: skip
+    place_labels(
+        axes, points[order], [shorten(names[i], 34) for i in order], markers=points, gap=8, marker_radius=5, color=INK
+    )
     return figure
 
 
@@ -168,12 +177,29 @@ def _metric_legend(axes: "Axes", metrics: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=CATEGORICAL[i % len(CATEGORICAL)], marker=MARKERS[i % len(MARKERS)], markersize=7,
-               markeredgecolor=INK, markeredgewidth=0.7, linewidth=2, label=metric_words(shorten(str(metric), 30)))
+        Line2D(
+            [],
+            [],
+            color=CATEGORICAL[i % len(CATEGORICAL)],
+            marker=MARKERS[i % len(MARKERS)],
+            markersize=7,
+            markeredgecolor=INK,
+            markeredgewidth=0.7,
+            linewidth=2,
+            label=metric_words(shorten(str(metric), 30)),
+        )
         for i, metric in enumerate(metrics)
-    ]  # fmt: skip
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=_legend_columns(metrics),
-                labelcolor=MUTED, borderaxespad=0.3, columnspacing=1.6, handlelength=1.8)  # fmt: skip
+    ]
+    axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=_legend_columns(metrics),
+        labelcolor=MUTED,
+        borderaxespad=0.3,
+        columnspacing=1.6,
+        handlelength=1.8,
+    )
 
 
 @styled
@@ -197,8 +223,14 @@ def similarity_distribution(same: np.ndarray, different: np.ndarray) -> "Figure"
     peaks, tops = [], []
     for name, values, colour in kept:
         share = np.histogram(values, edges)[0] / values.size
-        axes.stairs(share, edges, fill=name == "same label", color=colour, alpha=0.35 if name == "same label" else 1,
-                    linewidth=1.6)  # fmt: skip
+        axes.stairs(
+            share,
+            edges,
+            fill=name == "same label",
+            color=colour,
+            alpha=0.35 if name == "same label" else 1,
+            linewidth=1.6,
+        )
         if name == "same label":
             axes.stairs(share, edges, color=colour, linewidth=1.6)
         at = int(share.argmax())
