@@ -235,8 +235,9 @@ def empty(axes: "Axes", message: str) -> None:
 
 
 def _keep_inside(figure: "Figure") -> None:
-    """Move the labels of x axes that reach beyond the figure's edge back inside: the layout leaves no room for them."""
+    """Lay the figure out, once, and move the labels of x axes inside that reach beyond its edge."""
     figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # what is found holds: saving would look for it anew
     for axes in figure.axes:
         label = axes.xaxis.label
         box = label.get_window_extent()
