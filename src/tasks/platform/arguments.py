@@ -27,17 +27,39 @@ class Unkeyed:
     """Marks a parameter that does not decide the result (a place, a number of threads): `Annotated[str, Unkeyed]`."""
 
 
-class _Names(dict[str, Any]):
-    """Names for annotations: the module's own, and what it imports for type checking only, imported when asked for."""
+class _AnyName(type):
+    """The type of the class that stands for any foreign name, its attributes and its parameters."""
 
-    def __init__(self, module: Any) -> None:
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return cls
+
+    def __getitem__(cls, item: Any) -> Any:
+        return cls
+
+
+class _Foreign(metaclass=_AnyName):
+    """Stands for a class or module of a library where only our own marks are looked for."""
+
+
+class _Names(dict[str, Any]):
+    """Names for annotations: the module's own, and what it imports for type checking only.
+
+    That is imported when asked for; with `spare_foreign` something stands for what is not ours.
+    """
+
+    def __init__(self, module: Any, spare_foreign: bool) -> None:
         super().__init__(vars(module))
         self._lazy = _type_checking_imports(module)
+        self._spare_foreign = spare_foreign
 
     def __missing__(self, name: str) -> Any:
         if name not in self._lazy:
             raise KeyError(name)
         module, attribute = self._lazy[name]
+        if self._spare_foreign and module.partition(".")[0] != "tasks":
+            return _Foreign
         value = importlib.import_module(module)
         return getattr(value, attribute) if attribute else value
 
@@ -59,14 +81,19 @@ def _type_checking_imports(module: Any) -> dict[str, tuple[str, str]]:
     return names
 
 
-def annotations_of(fn: Callable[..., Any]) -> dict[str, Any]:
-    """Return the evaluated annotations of a function; names imported for type checking only are imported now."""
+def annotations_of(fn: Callable[..., Any], spare_foreign: bool = False) -> dict[str, Any]:
+    """Return the evaluated annotations of a function; names imported for type checking only are imported now.
+
+    Args:
+        fn: the function.
+        spare_foreign: import no library for it; something without a meaning stands for its classes.
+    """
     module = sys.modules[fn.__module__]
     names: _Names | None = None
     found: dict[str, Any] = {}
     for name, annotation in fn.__annotations__.items():
         if isinstance(annotation, str):
-            names = names or _Names(module)
+            names = names or _Names(module, spare_foreign)
             known = {"__builtins__": vars(typing) | vars(builtins)}
             annotation = eval(annotation, known, names)  # noqa: S307 - our own source
         found[name] = annotation
@@ -78,11 +105,15 @@ def bare(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
-def unkeyed(annotation: Any) -> bool:
-    """Tell whether a parameter is marked as one that does not decide the result."""
+def _is_unkeyed(annotation: Any) -> bool:
     return get_origin(annotation) is Annotated and any(
         mark is Unkeyed or isinstance(mark, Unkeyed) for mark in get_args(annotation)[1:]
     )
+
+
+def unkeyed(fn: Callable[..., Any]) -> frozenset[str]:
+    """Return the parameters of a function that are marked as not deciding its result; no library is imported for it."""
+    return frozenset(name for name, note in annotations_of(fn, spare_foreign=True).items() if _is_unkeyed(note))
 
 
 def canonical(value: Any) -> Any:

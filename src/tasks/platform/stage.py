@@ -49,14 +49,19 @@ class Stage(Generic[P, R]):
 
     @functools.cached_property
     def annotations(self) -> dict[str, Any]:
-        """The evaluated annotations of the function."""
+        """The evaluated annotations of the function; libraries are imported for them, so only where it runs."""
         return annotations_of(self.fn)
+
+    @functools.cached_property
+    def unkeyed(self) -> frozenset[str]:
+        """The parameters that do not decide the result."""
+        return unkeyed(self.fn)
 
     def key(self, arguments: dict[str, Any]) -> str:
         """Return the key of this stage for the given arguments (40 hex digits); one of its own for a live stage."""
         if self.options.live:
             return uuid.uuid4().hex + "0" * 8
-        keyed = {name: canonical(item) for name, item in arguments.items() if not unkeyed(self.annotations.get(name))}
+        keyed = {name: canonical(item) for name, item in arguments.items() if name not in self.unkeyed}
         text = json.dumps([FORMAT, self.options.name, function_digest(self.fn), keyed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
@@ -85,7 +90,7 @@ class Stage(Generic[P, R]):
         """Return what the pedigree says of a call; when it was made may not be known any more."""
         inputs = {name: digests for name, item in arguments.items() if (digests := digests_of(item))}
         plain = {name: item for name, item in arguments.items() if name not in inputs}
-        keyed = {name: item for name, item in plain.items() if not unkeyed(self.annotations.get(name))}
+        keyed = {name: item for name, item in plain.items() if name not in self.unkeyed}
         return {
             "stage": self.options.name,
             "module": self.fn.__module__,

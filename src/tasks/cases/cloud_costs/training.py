@@ -10,7 +10,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
-from scipy import stats
 
 from tasks.platform.stage import stage
 
@@ -138,9 +137,7 @@ def interval(usage: np.ndarray, index: pd.DatetimeIndex, errors: np.ndarray, ahe
     of that and of what an AR(1) around the weekday means would scatter, with the error of the mean itself.
     """
     apart = len(errors) / ahead
-    seen = (
-        float(np.sqrt((errors**2).mean()) * stats.t.ppf(0.975, max(3, apart))) if len(errors) >= FEWEST_ORIGINS else 0.0
-    )
+    seen = float(np.sqrt((errors**2).mean()) * _student(max(3, apart))) if len(errors) >= FEWEST_ORIGINS else 0.0
     if apart >= FEWEST_APART:
         return seen
     recent, weekdays = usage[-56:], index[-56:].dayofweek
@@ -151,7 +148,7 @@ def interval(usage: np.ndarray, index: pd.DatetimeIndex, errors: np.ndarray, ahe
     lag = float((rest[1:] * rest[:-1]).sum() / square) if square > 0 else 0.0
     lag = float(np.clip(lag + 3 / n, 0, 0.9))  # the estimate is too low by about 3 / n
     spread = np.sqrt(square / free * (1 + lag) / (1 - lag) * (ahead + ahead**2 / min(n, 7)))
-    return float(max(stats.t.ppf(0.975, free) * spread, seen))
+    return float(max(_student(free) * spread, seen))
 
 
 def _due(commitments: pd.DataFrame, last: pd.Timestamp, end: pd.Timestamp) -> float:
@@ -161,3 +158,10 @@ def _due(commitments: pd.DataFrame, last: pd.Timestamp, end: pd.Timestamp) -> fl
         return 0.0
     again = monthly["paid_on"].map(lambda day: day + pd.DateOffset(months=1))
     return float(monthly.loc[(again > last) & (again <= end), "paid"].sum())
+
+
+def _student(free: int) -> float:
+    """Return how many standard errors a 95 % interval reaches to either side, at so many degrees of freedom."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.975, free))

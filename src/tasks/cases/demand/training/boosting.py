@@ -5,15 +5,19 @@ planned (promotion, price) or in the calendar. What is learned is how far the de
 growth, in units of the series' own mean, so that a small series counts like a large one.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from tasks.cases.demand.features.censored import column_mean
 from tasks.cases.demand.features.clock import Clock
 from tasks.cases.demand.features.panel import Matrices, to_matrices
 from tasks.cases.demand.training.simple import growth, repeated, simple_forecasts
 from tasks.platform.stage import stage
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 MOST_ROWS = 80_000  # that one model learns from
 MOST_SERIES = 600
@@ -90,7 +94,7 @@ def _calendar(clock: Clock, target: np.ndarray, n: int) -> list[np.ndarray]:
 
 
 @stage(phase="Modelling")
-def fit_boosting(panel: pd.DataFrame, clock: Clock, cutoff: int, seed: int) -> BaseEstimator:
+def fit_boosting(panel: pd.DataFrame, clock: Clock, cutoff: int, seed: int) -> "BaseEstimator":
     """Fit one model on all series, on what lies before `cutoff` alone.
 
     Args:
@@ -141,7 +145,7 @@ def _rows(data: Matrices, clock: Clock, cutoff: int, rng: np.random.Generator) -
     return np.concatenate(given), np.concatenate(wanted)
 
 
-def boosted_forecast(model: BaseEstimator, data: Matrices, origin: int, steps: int, clock: Clock) -> np.ndarray:
+def boosted_forecast(model: "BaseEstimator", data: Matrices, origin: int, steps: int, clock: Clock) -> np.ndarray:
     """Return the forecasts of a fitted model, (steps, n), never below 0."""
     inputs, base, scale = inputs_of(data, origin, steps, clock)
     change = model.predict(inputs.astype(np.float32)).reshape(steps, -1)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from tasks.cases.demand.features.clock import Clock
 from tasks.cases.demand.features.panel import BUCKET, to_matrices
@@ -18,6 +17,7 @@ from tasks.platform.store import Stored
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from sklearn.base import BaseEstimator
 
 MODELS = (*SIMPLE, "ses", *STEADY, *SPARSE, "boosting")
 ALONE_UP_TO = 400  # forecasts of single series; for more a second process is worth its start
@@ -33,7 +33,7 @@ def forecast_series(
     panel: pd.DataFrame,
     kinds: dict[int, str],
     clock: Clock,
-    boosted: dict[int, BaseEstimator],
+    boosted: "dict[int, BaseEstimator]",
     origins: list[int],
     steps: int,
     models: list[str],
@@ -84,7 +84,7 @@ def forecast_with_pandas(
     panel: pd.DataFrame,
     series: pd.DataFrame,
     clock: Clock,
-    boosted: list[BaseEstimator],
+    boosted: "list[BaseEstimator]",
     cutoffs: list[int],
     origins: list[int],
     steps: int,
@@ -121,7 +121,7 @@ def forecast_with_spark(
     panel: "DataFrame",
     series: pd.DataFrame,
     clock: Clock,
-    boosted: list[BaseEstimator],
+    boosted: "list[BaseEstimator]",
     cutoffs: list[int],
     origins: list[int],
     steps: int,
