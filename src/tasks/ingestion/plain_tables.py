@@ -118,6 +118,25 @@ def plain(file: Path, wanted: Wanted, columns: Mapping[str, str]) -> Path:
     return folder / name
 
 
+def spelled_out(file: Path, remedy: str) -> str | None:
+    """Return a workbook or Parquet file, known by how it begins, as the text of a CSV; None for any other file.
+
+    For readers that look for the columns in a text themselves.
+
+    Raises:
+        ContractError: it is damaged, too large or holds no table; the sentence ends in `remedy`.
+    """
+    with file.open("rb") as stream:
+        begins = stream.read(4)
+    if begins == b"PAR1":
+        table = pd.DataFrame(parquet_columns(file, file.name, remedy), dtype=str)
+    elif begins == b"PK\x03\x04":
+        table = _of_workbook(file, Wanted(), remedy)
+    else:
+        return None
+    return table.to_csv(index=False, lineterminator="\r\n")
+
+
 def _is_plain(file: Path, wanted: Wanted) -> bool:
     """Tell whether the case's reader can read a file as it is."""
     if file.suffix.lower() in (".xlsx", ".parquet"):

@@ -1,5 +1,6 @@
 """What do the cells of an Excel workbook or a Parquet file say as text? Read with bounds; no size is believed."""
 
+import contextlib
 import json
 import zipfile
 import zlib
@@ -116,15 +117,14 @@ def sheets(file: Path, name: str, remedy: str) -> Iterator[Sheet]:
         raise ContractError(
             f"{name} unpacks to {unpacked / 2**20:,.0f} MB, at most {MOST_SHEET_BYTES // 2**20} are read."
         )
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except DAMAGE as error:
-        raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {remedy}.") from None
-    try:
-        for sheet in book.worksheets:
-            yield _rows(sheet, name, remedy)
-    finally:
-        book.close()
+    with file.open("rb") as stream:  # by its name alone openpyxl refuses what is not called .xlsx
+        try:
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+        except DAMAGE as error:
+            raise ContractError(f"{name} is no whole workbook ({type(error).__name__}); {remedy}.") from None
+        with contextlib.closing(book):
+            for sheet in book.worksheets:
+                yield _rows(sheet, name, remedy)
 
 
 def _rows(sheet: Any, name: str, remedy: str) -> Sheet:

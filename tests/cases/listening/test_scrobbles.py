@@ -271,3 +271,28 @@ def test_the_exports_that_people_have(shared: Path, case: str) -> None:
     assert result.frame["track"][0] == "Alva Song 2"
     assert result.frame["album"][0] == "Alva Album 3"
     assert result.frame["moment"][0] == pd.Timestamp("2018-01-03 00:35")
+
+
+@pytest.mark.parametrize("name", ["plays.xlsx", "plays.parquet", "named.csv"])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_workbook_or_parquet_gives_the_same_plays(tmp_path: Path, name: str, header: bool) -> None:
+    rows = [[artist, track, album, when] for (artist, track, album), when in zip(PLAYS, (FIRST, SECOND), strict=True)]
+    cells = pd.DataFrame(rows, columns=["artist", "track", "album", "date"] if header else [str(n) for n in range(4)])
+    file = tmp_path / name
+    if name.endswith("parquet"):
+        if not header:
+            pytest.skip("Parquet names its columns")
+        cells.to_parquet(file)
+    else:
+        cells.to_excel(tmp_path / "x.xlsx", index=False, header=header)
+        (tmp_path / "x.xlsx").rename(file)
+    result = read_scrobbles.fn([file], **({} if header else {"columns": "artist,track,album,date"}))
+    assert plays(result) == PLAYS
+    assert [int(moment.timestamp()) for moment in result.frame["moment"]] == SECONDS
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no workbook", b"PAR1 no parquet PAR1"])
+def test_what_begins_like_a_workbook_and_is_none_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ContractError, match="give an export of plays, as CSV") as caught:
+        read(tmp_path, content)
+    assert "PK" not in str(caught.value)

@@ -139,3 +139,15 @@ def test_impossible_records_break_the_contract(tmp_path: Path) -> None:
     checked = check_table(frame, pedestrian_contract())
     assert len(checked.quarantine) == 2
     assert not checked.report.passed
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.parquet"])
+def test_a_workbook_or_parquet_is_read_like_its_csv(tmp_path: Path, name: str) -> None:
+    rows = [GOOD, "Platz , Ort;2020-03-29 01:59:59 +0100;0;regular;Laserausfall"]
+    expected, _ = read_hystreet.fn([export(tmp_path, *rows)])
+    cells = pd.read_csv(tmp_path / "x.csv", sep=";", keep_default_na=False)
+    file = tmp_path / name
+    cells.to_excel(file, index=False) if name == "x.xlsx" else cells.to_parquet(file)
+    frame, quarantine = read_hystreet.fn([file])
+    assert quarantine.empty
+    pd.testing.assert_frame_equal(frame.drop(columns="export"), expected.drop(columns="export"))

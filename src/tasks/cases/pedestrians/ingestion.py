@@ -18,7 +18,7 @@ import pandas as pd
 from tasks.cases.pedestrians.originals import ORIGINALS
 from tasks.cases.pedestrians.sample import write_pedestrians
 from tasks.ingestion.files import Data, Ways, read
-from tasks.ingestion.plain_tables import Wanted
+from tasks.ingestion.plain_tables import Wanted, spelled_out
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -177,6 +177,8 @@ def _places(path: Path, header: list[str]) -> list[int]:
 def _text(path: Path) -> str:
     if path.stat().st_size > LARGEST_FILE:
         raise UsageError(f"{path.name} is larger than {LARGEST_FILE:,} bytes; split it by period.")
+    if (table := spelled_out(path, "give an export of hystreet.com, as CSV")) is not None:
+        return table
     content = path.read_bytes()
     try:
         return content.decode("utf-8-sig")

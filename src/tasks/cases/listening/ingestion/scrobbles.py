@@ -25,6 +25,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from tasks.cases.listening.ingestion.moments import read_moments
+from tasks.ingestion.plain_tables import spelled_out
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.stage import stage
 from tasks.platform.text import shorten
@@ -143,9 +144,11 @@ def _field(record: list[str], index: int | None) -> str | None:
 
 
 def _text(file: Path) -> str:
-    """Return the content of a file, in UTF-8 or, where it is no UTF-8, in Windows-1252."""
+    """Return the content of a file: a table of Excel or Parquet, UTF-8, or, where it is no UTF-8, Windows-1252."""
     if file.stat().st_size > LARGEST_FILE:
         raise ContractError(f"{file.name}: larger than {LARGEST_FILE:,} bytes; split the export and name its folder.")
+    if (table := spelled_out(file, "give an export of plays, as CSV")) is not None:
+        return table
     content = file.read_bytes()
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if content.startswith(mark):
