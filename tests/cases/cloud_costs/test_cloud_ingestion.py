@@ -269,7 +269,7 @@ def test_bombs_and_broken_workbooks_are_refused(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.filterwarnings("ignore")  # of openpyxl, about damaged parts
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=st.lists(st.integers(0, 10_000), min_size=1, max_size=8), byte=st.integers(0, 255))
 def test_a_workbook_with_wrong_bytes_is_read_or_refused(tmp_path: Path, places: list[int], byte: int) -> None:
     good = tmp_path / "costs.xlsx"
