@@ -16,6 +16,7 @@ RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 FORMULA = tuple("=+-@\t\r＝＋－＠")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 FORBIDDEN = {"script", "iframe", "object", "embed", "base", "form", "input", "foreignobject", "animate", "set", "link"}
+TEXTS = {"aria-label", "alt", "title"}  # are read out, and lead nowhere
 LINKS = {"href", "src", "xlink:href", "action", "formaction", "data", "poster", "srcset"}
 SAFE_LINK = re.compile(r"(https?://|#|data:image/(png|jpeg|webp);base64,|[\w./-]+$|$)")
 SORTING = Path(__file__).resolve().parents[2] / "src" / "tasks" / "publishing" / "templates" / "tables.js"
@@ -46,7 +47,8 @@ class _Page(HTMLParser):
             self.odd.append(f"<{tag}>")
         for name, value in attrs:
             self.text.append(value or "")
-            if name.startswith("on") or name == "srcdoc" or "javascript:" in (value or "").lower().replace(" ", ""):
+            runs = "javascript:" in (value or "").lower().replace(" ", "") and name not in TEXTS
+            if name.startswith("on") or name == "srcdoc" or runs:
                 self.odd.append(f"<{tag} {name}={(value or '')[:60]!r}>")
             if name in LINKS and not SAFE_LINK.match(value or ""):
                 self.odd.append(f"<{tag} {name}={(value or '')[:60]!r}>")
