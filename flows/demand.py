@@ -1,31 +1,27 @@
 """Demand: what every item will sell, and what to order of it today, on pandas or on Spark."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tasks.cases.demand.evaluation.replay import replay_orders
-from tasks.cases.demand.evaluation.scores import evaluate_forecasts, evaluate_orders, score_forecasts
-from tasks.cases.demand.features.clock import Clock
+from tasks.cases.demand.evaluation.scores import evaluate_forecasts, evaluate_orders
 from tasks.cases.demand.features.panel import prepare_panel
 from tasks.cases.demand.features.terms import item_terms
-from tasks.cases.demand.ingestion.items import read_items
+from tasks.cases.demand.forecaster import Forecaster
+from tasks.cases.demand.ingestion.items import Usual, read_items
+from tasks.cases.demand.ingestion.roles import Asked
 from tasks.cases.demand.ingestion.table import read_sales
 from tasks.cases.demand.report.compose import describe_demand
 from tasks.cases.demand.report.tables import list_forecasts, list_orders
-from tasks.cases.demand.training.boosting import fit_boosting
-from tasks.cases.demand.training.choose import choose_models, used_models
-from tasks.cases.demand.training.forecast import ENGINES, models_for
 from tasks.cases.demand.training.intervals import fit_intervals, simple_quantiles, tell_quantiles
 from tasks.cases.demand.training.ordering import make_orders
-from tasks.cases.demand.training.reconcile import choose_adding, chosen_forecasts
 from tasks.cases.demand.training.rolling import Plan, plan_rolling
 from tasks.cases.demand.validation import REMEDY, demand_contract
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined, Seed
-from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
 
@@ -90,107 +86,48 @@ def demand(
         max_quarantined: stop when a larger share of the rows cannot be read
     """
     # Data understanding
-    asked = {
-        "series": series,
-        "date": date,
-        "quantity": quantity,
-        "price": price,
-        "promotion": promotion,
-        "holiday": holiday,
-        "stock": stock,
-    }
+    asked = Asked(series, date, quantity, price, promotion, holiday, stock)
     data = read_sales(source, asked, date_order)
     frame, roles = check(data, demand_contract(max_quarantined), REMEDY).frame, data.parts.roles
 
     # Data preparation: a grid of series, their sums and periods, with the demand behind stock-outs
     prepared = prepare_panel(frame, horizon, gaps, country)
     panel, names, clock = prepared.panel, prepared.series, prepared.clock
-    defaults = {
-        "lead_time": lead_time,
-        "review": review,
-        "pack": pack,
-        "minimum": minimum,
-        "shelf_life": shelf_life,
-        "service": service,
-    }
-    terms = item_terms(read_items(items, roles, defaults), names, frame, clock)
+    usual = Usual(lead_time, review, pack, minimum, shelf_life, service)
+    terms = item_terms(read_items(items, roles, usual._asdict()), names, frame, clock)
 
     # Modelling: every choice is made at origins whose targets lie before the test
-    time = clock.load(Clock)
-    models = models_for(names.summary["rows"])
-    cutoffs = [*time.origins, time.test, time.periods]
-    boosted = [fit_boosting(panel, clock, cutoff, seed) for cutoff in cutoffs]
-
-    def forecast(origins: list[int], steps: int, used: list[str], numbers: list[int] | None = None) -> Stored:
-        return ENGINES[engine](panel, names, clock, boosted, cutoffs, origins, steps, used, numbers or [])
-
-    validation, raw = forecast(time.origins, time.horizon, models), forecast([time.test], time.horizon, models)
-
-    def choices(ways: dict[str, str]) -> tuple[Stored, Stored, Stored]:
-        chosen = choose_models(validation, names, models, ways)
-        adding = choose_adding(validation, names, chosen.weights, models)
-        return chosen, adding, chosen_forecasts(raw, names, chosen.weights, adding, models)
-
-    chosen, adding, centre = choices({})
-    used = used_models(chosen.weights, models).load(list[str])
+    models = Forecaster(prepared, engine, seed)
+    ours, time = models.choose({}), models.time
+    chosen = ours.chosen
     planned = plan_rolling(terms, clock, seed)
     plan = planned.load(Plan)
-
-    def used_forecasts(origins: list[int], steps: int, numbers: list[int]) -> Stored:
-        return chosen_forecasts(forecast(origins, steps, used, numbers), names, chosen.weights, adding, used)
-
-    early = chosen_forecasts(validation, names, chosen.weights, adding, models)
-    rehearsed = used_forecasts(plan.early, plan.steps, plan.forecast)
-    intervals = fit_intervals(early, names, rehearsed, time.test)
-    test = tell_quantiles(centre, intervals, names)
-    ahead = used_forecasts([time.periods], time.horizon, [])
+    rehearsed = ours.forecast(plan.early, plan.steps, plan.forecast)
+    intervals = fit_intervals(ours.validation, names, rehearsed, time.test)
+    test = tell_quantiles(ours.test, intervals, names)
+    ahead = ours.forecast([time.periods], time.horizon)
     future = tell_quantiles(ahead, intervals, names)
     orders = make_orders(ahead, terms, intervals, names, clock)
 
     # Evaluation: the test periods against the best simple forecast and the champion, and the orders played again
-    def rescore(config: dict[str, Any]) -> Stored:
-        return score_forecasts(choices(dict(config["ways"]))[2], raw, names, chosen.baseline)
-
-    cases = score_forecasts(centre, raw, names, chosen.baseline)
     held = contest(
         f"demand-{engine}-{data.name}",
         {"ways": chosen.ways_used.load(dict[str, str]), "seed": seed},
-        cases,
-        on=raw,
+        ours.scored,
+        on=models.test,
         metric="wape",
         better="lower",
-        rescore=rescore,
+        rescore=models.rescore,
     )
-    simple = simple_quantiles(validation, raw, names, chosen.baseline)
-    found = evaluate_forecasts(test, raw, simple, names, chosen.baseline, held.rival)
-    rolled = used_forecasts(plan.origins, plan.steps, plan.forecast)
+    simple = simple_quantiles(models.validation, models.test, names, chosen.baseline)
+    found = evaluate_forecasts(test, models.test, simple, names, chosen.baseline, held.rival)
+    rolled = ours.forecast(plan.origins, plan.steps, plan.forecast)
     played = replay_orders(panel, rolled, terms, intervals, names, clock, planned)
     saved = evaluate_orders(played.items, played.naive)
 
     # Deployment
     findings = describe_demand(
-        roles,
-        clock,
-        panel,
-        names,
-        prepared.counts,
-        test,
-        future,
-        chosen.ways,
-        chosen.models,
-        chosen.weights,
-        adding,
-        chosen.baseline,
-        found.models,
-        found.levels,
-        found.coverage,
-        found.gains,
-        played.rules,
-        played.naive,
-        found.metrics,
-        saved,
-        orders,
-        len(plan.drawn),
+        roles, prepared, chosen, ours.adding, test, future, found, played, saved, orders, planned
     )
     tables = {
         "orders": list_orders(orders, roles),
@@ -198,7 +135,7 @@ def demand(
         "test": list_forecasts(test, names, clock, roles),
         "replay": played.items,
     }
-    model = {"weights": chosen.weights, "intervals": intervals, "boosting": boosted[-1]}
+    model = {"weights": chosen.weights, "intervals": intervals, "boosting": models.boosted[time.periods]}
     return publish(findings, held, model=model, tables=tables)
 
 

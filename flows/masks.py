@@ -13,7 +13,7 @@ from tasks.cases.masks.evaluation.speed import measure_speed
 from tasks.cases.masks.features.crops import Way, choose_way, cut_faces
 from tasks.cases.masks.features.embed import Pretrained, find_pretrained
 from tasks.cases.masks.features.groups import group_faces
-from tasks.cases.masks.features.split import select, split_faces
+from tasks.cases.masks.features.split import split_faces
 from tasks.cases.masks.ingestion import Place, locate_faces, read_faces
 from tasks.cases.masks.report.compose import describe_masks
 from tasks.cases.masks.report.tables import list_faces, wrong_faces
@@ -21,6 +21,7 @@ from tasks.cases.masks.training.recipes import Choice
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined, Seed
+from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.pictures import REMEDY, count_labels, picture_contract
 from tasks.validation.tables import check
@@ -86,10 +87,9 @@ def masks(
 
     # Evaluation: people never seen, another source, what could be had without looking, and the champion
     judged, facts = engine.judge(ours), {"groups": groups.facts, "split": split.facts}
-    other = None
+    other: Stored | None = None
     if test := test or ("sample" if source == "sample" else ""):
-        elsewhere, facts["other"] = engine.judge_elsewhere(ours, test, worn, absent, wrong)
-        other = elsewhere.table
+        other, facts["other"] = engine.judge_elsewhere(ours, test, worn, absent, wrong)
     controls = run_controls(
         data.frame, crops.faces, engine.plain(), split.y, split.train, split.test, split.naive, len(classes), seed
     )
@@ -102,43 +102,20 @@ def masks(
         rescore=engine.rescore,
     )
     found = measure(
-        judged.table,
-        other,
-        controls.files,
-        controls.crops,
-        controls.colours,
-        controls.naive,
-        chosen.right,
-        select(groups.groups, split.train),
-        split.facts,
-        classes,
-        held.rival,
-        miss_cost,
-        alarm_cost,
+        judged, other, controls, chosen.right, engine.groups_train, split, held.rival, miss_cost, alarm_cost
     )
 
     # Deployment
     film = (crops.wholes, split.test, crops.table, ours.model.lite8, ours.known)
     speed = measure_speed(*film) if way.detect else None
     seen = look(look_at, ours.model.lite8, ours.known, seconds, window) if look_at else None
+    tiles = wrong_faces(judged.table, crops.faces, split.test)
     findings = describe_masks(
-        found.metrics,
-        found.classes,
-        found.reliability,
-        chosen.table,
-        ours.choice,
-        ours.known,
-        facts,
-        groups.evidence,
-        judged.table,
-        wrong_faces(judged.table, crops.faces, split.test),
-        way.why,
-        crops.table,
-        data.frame,
-        speed,
-        *((seen.facts, seen.table, seen.tiles) if seen else (None, None, None)),
+        found, chosen, ours.known, facts, groups.evidence, judged, tiles, way, crops.table, data.frame, speed, seen
     )
-    tables = {"faces": list_faces(judged.table, other)} | ({"looked_at": seen.table} if seen else {})
+    tables = {"faces": list_faces(judged.table, other.table if other else None)}
+    if seen:
+        tables["looked_at"] = seen.table
     forms = {"model": ours.model.model, "model_float": ours.model.lite, "model_8bit": ours.model.lite8}
     return publish(findings, held, model=forms | {"recognition": ours.known}, tables=tables)
 

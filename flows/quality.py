@@ -1,28 +1,28 @@
 """Quality: which products will be faulty, by which rules, and what the model says when an input changes."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tasks.cases.quality.evaluation.charts import chart_inputs
 from tasks.cases.quality.evaluation.null import measure_importance
-from tasks.cases.quality.evaluation.scores import evaluate_products, loss_of, score_products
+from tasks.cases.quality.evaluation.scores import evaluate_products, score_products
 from tasks.cases.quality.evaluation.what_if import ask_what_if, read_what_if
 from tasks.cases.quality.features.inputs import choose_inputs
 from tasks.cases.quality.features.split import split_products
 from tasks.cases.quality.ingestion.roles import Roles, assign_roles
 from tasks.cases.quality.ingestion.table import read_products
+from tasks.cases.quality.learner import Learner
 from tasks.cases.quality.report.compose import describe_quality
 from tasks.cases.quality.report.tables import drawn_inputs, list_predictions
 from tasks.cases.quality.training.derive import derive_inputs
-from tasks.cases.quality.training.models import Calibration, choose_model, compare_models, fit_model, predict_products
+from tasks.cases.quality.training.models import choose_model
 from tasks.cases.quality.training.rules import find_rules, test_rules
 from tasks.cases.quality.validation import REMEDY, quality_contract
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined, Seed
-from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
 
@@ -86,88 +86,35 @@ def quality(
     recipe = derived.recipe
 
     # Modelling
-    learn = (split.train, split.y_train, recipe, roles.kind)
-    compared = compare_models(*learn, split.folds, seed)
+    learner = Learner(split, recipe, roles, seed)
+    compared = learner.compared
     choice = choose_model(compared.table, model).load(dict[str, str])
     name, simple = choice["model"], choice["baseline"]
-    classes = len(roles.classes) or 2
-
-    def fitted(which: str) -> tuple[Stored, Stored]:
-        fit = fit_model(*learn, compared.out_of_fold, which, split.folds, seed)
-        return fit, predict_products(split.test, fit.model, fit.calibration, recipe, roles.kind, which, classes)
-
-    (ours, predictions), (_, baseline) = fitted(name), fitted(simple)
-    names = roles.classes or ["sound", "faulty"]
-    rules = find_rules(split.train, split.y_train, recipe, names) if roles.kind != "number" else None
+    (ours, predictions), (_, baseline) = learner.learn(name), learner.learn(simple)
+    rules = find_rules(split.train, split.y_train, recipe, roles.names) if roles.kind != "number" else None
 
     # Evaluation: on products never seen, against the strongest simple model, shuffled results, and the champion
-    cases = score_products(split.y_test, split.groups_test, predictions, baseline, roles.kind)
-
-    def rescore(config: dict[str, Any]) -> Stored:
-        return loss_of(split.y_test, fitted(str(config["model"]))[1], roles.kind)
-
     held = contest(
         f"quality-{data.name}",
         {"model": name, "target": roles.target, "seed": seed},
-        cases,
+        score_products(split.y_test, split.groups_test, predictions, baseline, roles.kind),
         on=split.test,
         metric="squared_error" if roles.kind == "number" else "brier",
         better="lower",
-        rescore=rescore,
+        rescore=learner.rescore,
     )
     found = evaluate_products(
-        split.y_test,
-        split.groups_test,
-        predictions,
-        baseline,
-        held.rival,
-        roles.kind,
-        bool(roles.time or roles.group),
-        miss_cost,
-        alarm_cost,
-        simple,
-        seed,
+        split.y_test, split.groups_test, predictions, baseline, held.rival, roles, miss_cost, alarm_cost, simple, seed
     )
-    importance = measure_importance(split.test, split.y_test, ours.model, recipe, roles.kind, name, classes, seed)
-    tested = test_rules(rules, split.test, split.y_test, recipe, names)
+    importance = measure_importance(split.test, split.y_test, ours.model, recipe, roles, name, seed)
+    tested = test_rules(rules, split.test, split.y_test, recipe, roles.names)
     charts = chart_inputs(split.train, split.y_train, recipe, roles.kind, seed)
-    asked = ask_what_if(
-        *learn,
-        split.test,
-        ours.model,
-        ours.calibration,
-        name,
-        changes,
-        allowed,
-        goal,
-        drawn_inputs(importance, changes).load(list[str]),
-        seed,
-    )
+    drawn = drawn_inputs(importance, changes).load(list[str])
+    asked = ask_what_if(split, recipe, roles.kind, ours, name, changes, allowed, goal, drawn, seed)
 
     # Deployment
     findings = describe_quality(
-        roles,
-        split.y_train,
-        split.y_test,
-        predictions,
-        choice,
-        compared.table,
-        chosen.aside,
-        derived.tried,
-        found.metrics,
-        found.curve,
-        found.reliability,
-        found.null,
-        importance,
-        tested.table,
-        charts.table,
-        charts.points,
-        charts.limits,
-        asked.table,
-        asked.smallest,
-        asked.search,
-        asked.curves,
-        ours.calibration.load(Calibration).way,
+        roles, split, predictions, choice, compared, chosen, derived, found, importance, tested, charts, asked, ours
     )
     tables = {
         "predictions": list_predictions(split.test, split.y_test, predictions, roles, tested.rows),

@@ -1,7 +1,7 @@
 """Similar pictures: deep features and locality-sensitive hashing, from files to an answer and its quality."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,16 +10,16 @@ from tasks.cases.similarity.features import index_of, represent
 from tasks.cases.similarity.ingestion import Place, locate_pictures, read_collection
 from tasks.cases.similarity.report.compose import Searched, describe_similarity
 from tasks.cases.similarity.report.duplicates import list_duplicates
+from tasks.cases.similarity.scoring import Scoring
 from tasks.evaluation.contest import contest
 from tasks.evaluation.edited import find_versions
-from tasks.evaluation.retrieval import evaluate_index, evaluate_retrieval, per_query_scores
+from tasks.evaluation.retrieval import evaluate_index, evaluate_retrieval
 from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder
 from tasks.features.pictures.queries import embed_queries, own_queries
 from tasks.features.projection import map_coordinates, place_on_map
 from tasks.ingestion.pictures.manifest import keep_small
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Quarantined
-from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.training.nearest.neighbours import find_neighbours
 from tasks.validation.pictures import REMEDY, count_labels, picture_contract
@@ -88,16 +88,9 @@ def similarity(
 
     # Evaluation: against exact search, chance, handcrafted features, and the champion
     twice = list_duplicates(manifest, duplicates, listing, keep, place.collection)
-
-    def scores(embedder: EmbedderChoice, dimensions: int) -> Stored:
-        return per_query_scores(manifest, represent(manifest, embedder, place, dimensions, engine).vectors, duplicates)
-
-    def rescore(config: dict[str, Any]) -> Stored:
-        embedder = EmbedderChoice.model_validate({**config["embedder"], "why": "It is the champion's."})
-        return picture_cases(scores(embedder, int(config["dimensions"])))
-
-    scored = scores(choice, dimensions)
-    simple = scores(choose_embedder("handcrafted").load(EmbedderChoice), dimensions)
+    scoring = Scoring(manifest, duplicates, place, engine)
+    scored = scoring.scores(choice, dimensions)
+    simple = scoring.scores(choose_embedder("handcrafted").load(EmbedderChoice), dimensions)
     quality, retrieval = evaluate_index(built, ours.vectors), evaluate_retrieval(scored)
     held = contest(
         f"similarity-{data.name}",
@@ -105,28 +98,17 @@ def similarity(
         picture_cases(scored),
         on=f"{manifest.digest}-{duplicates.digest}",  # near-duplicates are left out, so they decide about the cases
         metric="precision@5_no_duplicates",
-        rescore=rescore,
+        rescore=scoring.rescore,
     )
     metrics = summarise(retrieval, quality, evaluate_retrieval(held.rescored.per_query) if held.rescored else None)
 
     # Deployment
+    searched = Searched(place=place, choice=choice, index=index, keep=keep)
+    compared = compare_features({choice.name: retrieval, "handcrafted": evaluate_retrieval(simple)})
     coordinates = map_coordinates(ours.vectors)
+    placed = place_on_map(coordinates, ours.vectors, queries.vectors)
     findings = describe_similarity(
-        Searched(place=place, choice=choice, index=index, keep=keep),
-        manifest,
-        ours.vectors,
-        queries.table,
-        queries.scores,
-        queries.quarantine,
-        found,
-        twice,
-        coordinates,
-        place_on_map(coordinates, ours.vectors, queries.vectors),
-        quality,
-        compare_features({choice.name: retrieval, "handcrafted": evaluate_retrieval(simple)}),
-        scored,
-        metrics,
-        place.collection,
+        searched, manifest, ours.vectors, queries, found, twice, coordinates, placed, quality, compared, scored, metrics
     )
     answers = {"index": built, "whitening": ours.whitening, "manifest": manifest, "duplicates": duplicates}
     if held.promoted:

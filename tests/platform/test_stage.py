@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tasks.platform.arguments import canonical
-from tasks.platform.errors import TransientError, UsageError
+from tasks.platform.errors import IntegrityError, TransientError, UsageError
 from tasks.platform.run import open_run
 from tasks.platform.stage import Stage, Unkeyed, stage
 from tasks.platform.store import Stored, store
@@ -49,6 +49,49 @@ def total(table: pd.DataFrame, array: np.ndarray) -> dict[str, int]:
     calls.append("total")
     assert isinstance(array, np.memmap)
     return {"total": int(table["x"].sum() + array.sum())}
+
+
+class Whole(NamedTuple):
+    array: "np.ndarray"  # as a name that is imported for type checking only is written
+    summary: Setting  # a part may be called as a field of the record itself
+
+
+class Some(NamedTuple):
+    summary: Setting
+
+
+class Odd(NamedTuple):
+    nothing: Setting
+
+
+@stage(phase="Data preparation")
+def several(number: int, depth: int) -> Whole:
+    calls.append("several")
+    return Whole(np.full(2, number), Setting(depth=depth))
+
+
+@stage(phase="Evaluation")
+def together(parts: Whole, more: dict[str, Some], none: Whole | None = None) -> int:
+    calls.append("together")
+    assert isinstance(parts, Whole)
+    assert isinstance(parts.array, np.memmap)
+    return int(parts.array.sum()) + sum(some.summary.depth for some in more.values())
+
+
+@stage(phase="Evaluation")
+def narrow(parts: Some | None) -> int:
+    calls.append("narrow")
+    return parts.summary.depth if parts else -1
+
+
+@stage(phase="Evaluation")
+def odd(parts: Odd) -> int:
+    return parts.nothing.depth
+
+
+@stage(phase="Evaluation")
+def no_tuple(parts: pd.DataFrame) -> int:
+    return len(parts)
 
 
 @stage(phase="Data understanding", live=True)
@@ -140,6 +183,47 @@ def test_a_live_stage_always_runs_and_what_follows_does_not() -> None:
     assert calls == ["clock", "after_clock", "clock"]
     in_flow(lambda: after_clock(clock(8)))
     assert calls[3:] == ["clock", "after_clock"]
+
+
+def test_several_parts_are_taken_together_and_count_by_what_they_hold() -> None:
+    def body(number: int, depth: int) -> list[Any]:
+        parts = several(number, depth)
+        return [together(parts, {"a": parts, "b": parts}).load(), narrow(parts).load()]
+
+    assert in_flow(lambda: body(5, 3)) == [16, 3]
+    assert calls == ["several", "together", "narrow"]
+    in_flow(lambda: body(5, 3))
+    assert calls == ["several", "together", "narrow"]
+    assert in_flow(lambda: body(6, 3)) == [18, 3]
+    assert in_flow(lambda: body(6, 4)) == [20, 4]
+    assert calls.count("together") == 3
+    assert in_flow(lambda: narrow(None)).load() == -1
+
+
+def test_parts_that_a_stage_does_not_name_are_not_read() -> None:
+    parts = in_flow(lambda: several(5, 3))
+    store().path(parts.array).unlink()
+    assert in_flow(lambda: narrow(parts)).load() == 3
+    with pytest.raises(IntegrityError, match="missing"):
+        in_flow(lambda: together(parts, {}))
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    parts = in_flow(lambda: several(5, 3))
+    with pytest.raises(TypeError, match=r"has no part 'nothing'; it has \['array', 'summary'\]"):
+        in_flow(lambda: odd(parts))
+    with pytest.raises(TypeError, match=r"returned several things; take one of \['array', 'summary'\]"):
+        in_flow(lambda: no_tuple(parts))
+
+
+def test_the_pedigree_names_every_part_that_is_handed_over() -> None:
+    def body() -> tuple[Stored, Stored]:
+        parts = several(5, 3)
+        return parts, together(parts, {"a": parts})
+
+    parts, result = in_flow(body)
+    digests = [parts.array.digest, parts.parts["summary"].digest]
+    assert store().pedigree(result.digest)[0]["inputs"] == {"parts": digests, "more": digests}
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "empty"])

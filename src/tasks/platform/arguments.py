@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -82,16 +82,20 @@ def _type_checking_imports(module: Any) -> dict[str, tuple[str, str]]:
 
 
 def annotations_of(fn: Callable[..., Any], spare_foreign: bool = False) -> dict[str, Any]:
-    """Return the evaluated annotations of a function; names imported for type checking only are imported now.
+    """Return the evaluated annotations of a function, or of a named tuple.
+
+    Names imported for type checking only are imported now.
 
     Args:
-        fn: the function.
+        fn: the function or class.
         spare_foreign: import no library for it; something without a meaning stands for its classes.
     """
     module = sys.modules[fn.__module__]
     names: _Names | None = None
     found: dict[str, Any] = {}
     for name, annotation in fn.__annotations__.items():
+        if isinstance(annotation, ForwardRef):  # what a named tuple makes of a name in quotes
+            annotation = annotation.__forward_arg__
         if isinstance(annotation, str):
             names = names or _Names(module, spare_foreign)
             known = {"__builtins__": vars(typing) | vars(builtins)}
@@ -170,14 +174,38 @@ def describe(value: Any) -> Any:
 
 
 def load(value: Any, wanted: Any, place: Store) -> Any:
-    """Replace stored results by what they hold, read as the annotation says."""
+    """Replace stored results by what they hold, read as the annotation says.
+
+    A result of several parts becomes the named tuple that the annotation asks for. That may be another one than the
+    stage returned, with some of the parts only: what it does not name is not read.
+    """
     if isinstance(value, Stored):
-        return value if wanted is Stored else place.load(value, wanted)
+        if wanted is Stored:
+            return value
+        together = _tuple_in(wanted) if value.parts else None
+        return _together(value, together, place) if together else place.load(value, wanted)
     if isinstance(value, list | tuple):
         return [load(entry, _item(wanted, list), place) for entry in value]
     if isinstance(value, dict):
         return {key: load(entry, _item(wanted, dict), place) for key, entry in value.items()}
     return value
+
+
+def _tuple_in(wanted: Any) -> Any:
+    """Return the named tuple in an annotation such as `Split | None`; None where there is none."""
+    return next((choice for choice in (wanted, *get_args(wanted)) if hasattr(choice, "_fields")), None)
+
+
+def _together(value: Stored, wanted: Any, place: Store) -> Any:
+    """Return the parts of a result that a named tuple has fields for, each read as its field is annotated.
+
+    Raises:
+        TypeError: a part that the result has not.
+    """
+    fields = annotations_of(wanted)
+    if absent := [name for name in wanted._fields if name not in value.parts]:
+        raise TypeError(f"{value.stage} has no part {absent[0]!r}; it has {sorted(value.parts)}")
+    return wanted(**{name: load(value.parts[name], bare(fields[name]), place) for name in wanted._fields})
 
 
 def _item(wanted: Any, container: type) -> Any:

@@ -23,7 +23,7 @@ WATCHED = {
     "platform/kinds_models.py": "042f8ba6fbe88b52",
     "platform/spark_files.py": "66c19e753852dfd5",
     "platform/spark.py": "0840f254e63a3bef",  # the time zone and the time stamps of Spark's frames
-    "platform/arguments.py": "d54b86957c92d341",  # as what an argument reaches its function
+    "platform/arguments.py": "6b1cd248e46c7f3d",  # as what an argument reaches its function
     # the parts of a stored report
     "publishing/blocks.py": "f22f81ab69d24975",
     "publishing/report.py": "1f741c522a34723f",

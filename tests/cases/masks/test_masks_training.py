@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.cases.masks.evaluation.controls import run_controls
-from tasks.cases.masks.evaluation.scores import judge, measure, score_cases
+from tasks.cases.masks.evaluation.scores import Sides, judge, measure, score_cases
 from tasks.cases.masks.features.groups import group_faces
 from tasks.cases.masks.ingestion import WITH, WITHOUT
 from tasks.cases.masks.report.tables import list_faces, wrong_faces
@@ -148,16 +148,12 @@ def test_figures_controls_and_the_8_bit_form_hang_together() -> None:
     assert (controls.files == y[test]).mean() > 0.95
     assert (controls.crops == y[test]).mean() < 0.65
     found = measure.fn(
-        judged.table,
-        judged.table,
-        controls.files,
-        controls.crops,
-        controls.colours,
-        controls.naive,
+        judged,
+        judged,
+        controls,
         np.ones(120, bool),
         np.arange(120),
-        {"by_source": 1.0},
-        CLASSES,
+        Sides(CLASSES, {"by_source": True}),
         None,
         2.0,
         1.0,

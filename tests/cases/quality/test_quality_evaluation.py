@@ -10,7 +10,7 @@ from quality_products import prepared, process
 from tasks.cases.quality.evaluation.charts import alarms_of, before_failures, chart_inputs, holm
 from tasks.cases.quality.evaluation.what_if import ask_what_if, read_changes, read_what_if
 from tasks.cases.quality.features.inputs import Recipe
-from tasks.cases.quality.training.models import Calibration, build, recipe_of
+from tasks.cases.quality.training.models import Calibration, Fitted, build, recipe_of
 from tasks.platform.errors import UsageError
 
 RECIPE = Recipe(numbers=["a, b", "x=y [K]"], texts={"line": ["A", "B"]})
@@ -51,13 +51,10 @@ def test_what_lies_outside_of_the_data_is_flagged_and_the_smallest_change_reache
     )
     changes = [{"force [N]": "1.9", "speed [m/s]": "0.95"}, {"force [N]": "0.5"}, {"heat [K]": "40"}]
     found = ask_what_if.fn(
-        split.train,
-        split.y_train,
+        split,
         recipe,
         roles.kind,
-        split.test,
-        model,
-        Calibration(),
+        Fitted(model, Calibration()),
         "boosting",
         changes,
         "",

@@ -107,6 +107,11 @@ class Engine:
         """The groups of the test pictures."""
         return select(self.groups.groups, self.split.test)
 
+    @property
+    def groups_train(self) -> Stored:
+        """The groups of the learning pictures."""
+        return select(self.groups.groups, self.split.train)
+
     def judge(self, ours: Fitted) -> Stored:
         """Judge the test pictures; the parts are `table` and `right`."""
         inputs = self.inputs(ours.choice.recipe, self.crops)

@@ -1,7 +1,7 @@
 """What is to be known of an item before it is ordered: stock, lead time, pack, costs? A CSV by item, and defaults."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,17 @@ FIELDS = {  # what a column may be called: least and largest value
     "order_cost": (0.0, 1e12),
 }
 WHOLE = ("lead_time", "review", "shelf_life")
+
+
+class Usual(NamedTuple):
+    """What holds of an item that is not named: fields of `FIELDS`."""
+
+    lead_time: float
+    review: float
+    pack: float
+    minimum: float
+    shelf_life: float
+    service: float
 
 
 @stage(phase="Data preparation", live=True)

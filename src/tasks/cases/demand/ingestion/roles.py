@@ -1,6 +1,7 @@
 """What is each column of a sales table: which series, which day, how much, and what else is known?"""
 
 import re
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel
@@ -25,6 +26,18 @@ EXTRAS = {
     "stock": re.compile(r"(?i)^(stock|inventory|on[ _]hand|stock[ _]on[ _]hand|bestand)$"),
 }
 NONE = "none"
+
+
+class Asked(NamedTuple):
+    """What the user calls the columns: empty where one is to be found, `none` for one that the table has not."""
+
+    series: str
+    date: str
+    quantity: str
+    price: str
+    promotion: str
+    holiday: str
+    stock: str
 
 
 class Roles(BaseModel):

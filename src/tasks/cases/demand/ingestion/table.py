@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.cases.demand.ingestion.dates import read_dates
-from tasks.cases.demand.ingestion.roles import Roles, find_roles
+from tasks.cases.demand.ingestion.roles import Asked, Roles, find_roles
 from tasks.cases.demand.sample import write_sales
 from tasks.ingestion.csv_text import NUMBER, read_strictly, unreadable
 from tasks.ingestion.files import Data, Ways, read
@@ -37,10 +37,10 @@ class Sales(NamedTuple):
     quarantine: pd.DataFrame  # path, reason, detail
 
 
-def read_sales(source: str, asked: dict[str, str], date_order: str) -> Data:
+def read_sales(source: str, asked: Asked, date_order: str) -> Data:
     """Find and read the sales of a source (`sample`, a path or an address)."""
     ways = Ways(write_sales, no_public=NO_PUBLIC, wanted=Wanted(remedy=REMEDY, marks=MARKS))
-    return read(source, ways, read_table, asked, date_order)
+    return read(source, ways, read_table, asked._asdict(), date_order)
 
 
 @stage(phase="Data understanding")

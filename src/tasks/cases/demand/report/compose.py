@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from tasks.cases.demand.evaluation.scores import scored_rows
+from tasks.cases.demand.evaluation.replay import Replay
+from tasks.cases.demand.evaluation.scores import Evaluated, scored_rows
 from tasks.cases.demand.features.clock import Clock
+from tasks.cases.demand.features.panel import Prepared
 from tasks.cases.demand.figures import forecast_figure, short
 from tasks.cases.demand.ingestion.roles import Roles
 from tasks.cases.demand.report.sections import (
@@ -17,7 +19,9 @@ from tasks.cases.demand.report.sections import (
     told_saving,
 )
 from tasks.cases.demand.report.tables import dated
+from tasks.cases.demand.training.choose import Chosen
 from tasks.cases.demand.training.reconcile import Adding
+from tasks.cases.demand.training.rolling import Plan
 from tasks.evaluation.metrics import Metric
 from tasks.platform.stage import stage
 from tasks.publishing.blocks import Figure
@@ -30,75 +34,55 @@ CLOSE = 3.0  # points that the coverage of 90 % intervals may be off
 @stage(phase="Deployment")
 def describe_demand(
     roles: Roles,
-    clock: Clock,
-    panel: pd.DataFrame,
-    series: pd.DataFrame,
-    counts: dict[str, int],
+    prepared: Prepared,
+    chosen: Chosen,
+    adding: Adding,
     test: pd.DataFrame,
     future: pd.DataFrame,
-    ways: pd.DataFrame,
-    tried: pd.DataFrame,
-    weights: pd.DataFrame,
-    adding: Adding,
-    baseline: dict[str, str],
-    models: pd.DataFrame,
-    levels: pd.DataFrame,
-    coverage: pd.DataFrame,
-    gains: pd.DataFrame,
-    rules: pd.DataFrame,
-    naive: dict[str, str],
-    forecast_metrics: list[Metric],
-    order_metrics: list[Metric],
+    found: Evaluated,
+    played: Replay,
+    saved: list[Metric],
     orders: pd.DataFrame,
-    played: int,
+    plan: Plan,
 ) -> Findings:
     """Say what will be sold and what to order.
 
     Args:
         roles: of the columns.
-        clock: of the grid.
-        panel: the grid.
-        series: the series and their sums.
-        counts: of stock-outs, gaps, and rows that were summed up.
+        prepared: the grid, its series and its clock.
+        chosen: models, and what was tried.
+        adding: how forecasts add up.
         test: forecasts of the test with quantiles.
         future: forecasts of what is to come with quantiles.
-        ways: of choosing, and their errors.
-        tried: models in validation.
-        weights: of the models for each series.
-        adding: how forecasts add up.
-        baseline: name of the strongest simple forecast.
-        models: errors in the test.
-        levels: errors by level.
-        coverage: of the quantiles.
-        gains: over the simple forecasts.
-        rules: of the replay.
-        naive: name of the naive rule.
-        forecast_metrics: of the test.
-        order_metrics: of the replay.
+        found: the figures of the test.
+        played: the replay.
+        saved: metrics of the replay.
         orders: of today.
-        played: items in the replay.
+        plan: which items were played.
     """
-    metrics = {metric.name: metric for metric in [*forecast_metrics, *order_metrics]}
+    panel, series, clock, counts = prepared
+    metrics = {metric.name: metric for metric in [*found.metrics, *saved]}
+    baseline = chosen.baseline["name"]
     own = series["level"] == "series"
     mine = panel[panel["number"].isin(series.loc[own, "number"]) & (panel["t"] < clock.periods)]
     sold = float(mine["sold"].sum()) or 1.0
     known = bool(orders["stock"].notna().any())
     sections = [
         orders_section(orders, roles, clock, known),
-        replay_section(rules, naive["name"], played, int(own.sum()), clock, metrics),
-        accuracy_section(models, levels, gains, baseline["name"], clock, roles),
-        intervals_section(coverage, metrics),
+        replay_section(played.rules, played.naive["name"], len(plan.drawn), int(own.sum()), clock, metrics),
+        accuracy_section(found.models, found.levels, found.gains, baseline, clock, roles),
+        intervals_section(found.coverage, metrics),
         stock_section(
             counts, float(mine["demand"].sum()) / sold - 1, int(mine["demand"].notna().sum()), bool(roles.stock)
         ),
-        choices_section(ways, tried, weights, adding, clock),
+        choices_section(chosen.ways, chosen.models, chosen.weights, adding, clock),
     ]
     return Findings(
         answer=_answer(clock, series, future, orders, metrics, roles, known),
-        verdict=_verdict(metrics, gains, baseline["name"]),
+        verdict=_verdict(metrics, found.gains, baseline),
         hero=[_hero(panel, series, test, future, clock, roles)],
         sections=sections,
-        metrics=[*forecast_metrics, *order_metrics],
+        metrics=[*found.metrics, *saved],
         limits=_limits(clock, roles, len(scored_rows(test, series))),
     )
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tasks.cases.masks.evaluation.controls import Controls
 from tasks.cases.masks.ingestion import WITH
 from tasks.cases.masks.training.model import Recognition, verdicts
 from tasks.cases.masks.training.recipes import Recipe
@@ -20,6 +21,13 @@ class Judged(NamedTuple):
 
     table: pd.DataFrame  # path, label, verdict, right, right_8bit, confidence, chance <class>, group, found; a row each
     right: np.ndarray  # bool (m,)
+
+
+class Sides(NamedTuple):
+    """What the figures need of `tasks.cases.masks.features.split.Split`."""
+
+    classes: list[str]
+    facts: dict[str, float | bool]  # by_source: whether whole sources were left out
 
 
 @stage(phase="Evaluation")
@@ -106,16 +114,12 @@ def numbers_of(labels: pd.Series, classes: list[str]) -> np.ndarray:
 
 @stage(phase="Evaluation")
 def measure(
-    judged: pd.DataFrame,
-    other: pd.DataFrame | None,
-    files: np.ndarray,
-    crops: np.ndarray,
-    colours: np.ndarray,
-    naive: np.ndarray,
+    ours: Judged,
+    elsewhere: Judged | None,
+    controls: Controls,
     left_out: np.ndarray,
     left_groups: np.ndarray,
-    facts: dict[str, float],
-    classes: list[str],
+    split: Sides,
     champion: np.ndarray | None,
     miss_cost: float,
     alarm_cost: float,
@@ -123,22 +127,19 @@ def measure(
     """Measure the model, its 8-bit form and the controls.
 
     Args:
-        judged: pictures of people never seen (`Judged.table`).
-        other: pictures of another source; None without one.
-        files: what the files' control tells of the judged pictures, (m,).
-        crops: what the crops' control tells, (m,).
-        colours: logits of the simple baseline, (m, classes).
-        naive: bool (t,), whether each picture of the naive test side is told right.
+        ours: pictures of people never seen, judged.
+        elsewhere: pictures of another source; None without one.
+        controls: what each tells of the judged pictures.
         left_out: bool (k,), learning pictures told right when their source was left out.
         left_groups: (k,) which of them belong together.
-        facts: `by_source`, whether whole sources were left out.
-        classes: their names.
+        split: the classes, and whether whole sources were left out.
         champion: the champion's score of each test picture; None without one.
         miss_cost: of letting somebody pass without a mask.
         alarm_cost: of stopping somebody with one.
     """
+    judged, other, classes = ours.table, elsewhere.table if elsewhere else None, split.classes
     groups, y = judged["group"].to_numpy(), numbers_of(judged["label"], classes)
-    simple = np.asarray(colours).argmax(axis=1) == y
+    simple = np.asarray(controls.colours).argmax(axis=1) == y
     most = float(np.bincount(y).max() / len(y))
     whose = {} if champion is None or len(champion) != len(y) else {"champion": float(np.mean(champion))}
     metrics = [
@@ -155,20 +156,26 @@ def measure(
         metrics.append(share("accuracy_test", other["right"], other["group"].to_numpy(), "the other source"))
     note = (
         "learning pictures whose source was left out"
-        if facts["by_source"]
+        if split.facts["by_source"]
         else "learning pictures whose group was left out"
     )
     metrics += [
         share("accuracy_left_out", left_out, left_groups, f"{note}; the recipe was chosen by it"),
-        share("accuracy_metadata_only", crops == y, groups, "bytes of the crops, all encoded alike", baseline=most),
+        share(
+            "accuracy_metadata_only",
+            controls.crops == y,
+            groups,
+            "bytes of the crops, all encoded alike",
+            baseline=most,
+        ),
         share(
             "accuracy_metadata_files",
-            files == y,
+            controls.files == y,
             groups,
             "size, bytes, format of the files as they came",
             baseline=most,
         ),
-        share("accuracy_naive_split", naive, None, "random split of whole pictures, copies on both sides"),
+        share("accuracy_naive_split", controls.naive, None, "random split of whole pictures, copies on both sides"),
         share(
             "accuracy_8bit",
             judged["right_8bit"],

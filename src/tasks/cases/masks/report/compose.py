@@ -4,6 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from tasks.cases.masks.detection.look import Seen
+from tasks.cases.masks.evaluation.scores import Judged, Measured
+from tasks.cases.masks.features.crops import Way
 from tasks.cases.masks.figures import recipes_figure, scores_figure
 from tasks.cases.masks.report.sections import (
     classes_table,
@@ -13,7 +16,7 @@ from tasks.cases.masks.report.sections import (
     seen_section,
 )
 from tasks.cases.masks.training.model import Recognition
-from tasks.cases.masks.training.recipes import Choice
+from tasks.cases.masks.training.recipes import Choice, Chosen
 from tasks.evaluation.metrics import Metric
 from tasks.figures.reliability import reliability_figure
 from tasks.figures.style import percent
@@ -27,65 +30,53 @@ ENOUGH, ELSEWHERE, CHANCE = 0.98, 0.95, 0.60  # accuracies that count as good, a
 
 @stage(phase="Deployment")
 def describe_masks(
-    metrics: list[Metric],
-    classes: pd.DataFrame,
-    reliability: pd.DataFrame,
-    recipes: pd.DataFrame,
-    choice: Choice,
+    found: Measured,
+    chosen: Chosen,
     known: Recognition,
     facts: dict[str, dict[str, float]],
     evidence: pd.DataFrame,
-    judged: pd.DataFrame,
+    judged: Judged,
     tiles: list[dict[str, str]],
-    way: str,
+    way: Way,
     table: pd.DataFrame,
     labels: pd.DataFrame,
     speed: dict[str, Any] | None,
-    seen: dict[str, Any] | None,
-    seen_table: pd.DataFrame | None,
-    seen_tiles: list[dict[str, str]] | None,
+    seen: Seen | None,
 ) -> Findings:
     """Say what was found.
 
     Args:
-        metrics: of the model and its controls.
-        classes: accuracy by class.
-        reliability: told chances and shares.
-        recipes: how each recipe did on left out sources.
-        choice: the recipe taken.
+        found: figures of the model and its controls.
+        chosen: the recipe taken, and how each did on left out sources.
         known: the published model.
         facts: `groups`, `split` and, where there is another source, `other`.
         evidence: by which pictures were grouped.
         judged: the test pictures.
         tiles: some of those that were judged wrong.
-        way: why no faces were looked for; "" where they were.
+        way: whether faces were looked for, and why not.
         table: of the faces that were found.
         labels: manifest with the class of each picture.
         speed: of a short film in memory; None where no faces are looked for.
         seen: what was looked at; None where nothing was.
-        seen_table: faces seen there.
-        seen_tiles: frames of it.
     """
-    by_name = {metric.name: metric for metric in metrics}
-    metrics = [*metrics, *_speed(speed, seen)]
-    sections = []
-    if seen is not None and seen_table is not None:
-        sections.append(seen_section(seen, seen_table, seen_tiles or [], known))
+    by_name = {metric.name: metric for metric in found.metrics}
+    looked = seen.facts if seen else None
+    sections = [seen_section(seen.facts, seen.table, seen.tiles, known)] if seen else []
     sections += [
-        classes_table(classes, judged),
-        _elsewhere(by_name, recipes, choice, bool(facts["split"]["by_source"])),
+        classes_table(found.classes, judged.table),
+        _elsewhere(by_name, chosen.table, chosen.choice, bool(facts["split"]["by_source"])),
         groups_section(facts, evidence, by_name),
-        _chances(reliability, by_name, known),
-        mistakes_section(judged, tiles),
-        faces_section(table, labels, way),
+        _chances(found.reliability, by_name, known),
+        mistakes_section(judged.table, tiles),
+        faces_section(table, labels, way.why),
     ]
     return Findings(
-        answer=_answer(by_name, seen),
+        answer=_answer(by_name, looked),
         verdict=_verdict(by_name),
         hero=[_hero(by_name, facts)],
-        metrics=metrics,
+        metrics=[*found.metrics, *_speed(speed, looked)],
         sections=sections,
-        limits=_limits(by_name, facts, known, way),
+        limits=_limits(by_name, facts, known, way.why),
     )
 
 

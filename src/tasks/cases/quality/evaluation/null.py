@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.cases.quality.evaluation.statistics import statistic_of
 from tasks.cases.quality.features.inputs import Recipe
-from tasks.cases.quality.ingestion.roles import Kind
+from tasks.cases.quality.ingestion.roles import Kind, Roles
 from tasks.cases.quality.training.models import Calibration, predict_products
 from tasks.platform.stage import stage
 
@@ -45,7 +45,7 @@ def shuffled(
 
 @stage(phase="Evaluation")
 def measure_importance(
-    test: pd.DataFrame, y: np.ndarray, model: Any, recipe: Recipe, kind: Kind, name: str, classes: int, seed: int
+    test: pd.DataFrame, y: np.ndarray, model: Any, recipe: Recipe, roles: Roles, name: str, seed: int
 ) -> pd.DataFrame:
     """Measure how much worse the model does on the test products when one input is shuffled (L. Breiman, 2001).
 
@@ -54,15 +54,15 @@ def measure_importance(
         y: their results.
         model: fitted.
         recipe: of its inputs.
-        kind: of the result.
+        roles: of the columns.
         name: of the model.
-        classes: how many there are.
         seed: of the shuffles.
 
     Returns:
         `input`, `loss` (how much the metric falls, or the error grows) and `spread` (standard deviation over shuffles),
         the largest first; what is derived from an input is shuffled with it.
     """
+    kind, classes = roles.kind, len(roles.names)
     rng, rows, sign = np.random.default_rng(seed), np.arange(len(y)), -1.0 if kind == "number" else 1.0
 
     def value(products: pd.DataFrame) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tasks.cases.quality.evaluation.null import shuffled
 from tasks.cases.quality.evaluation.statistics import calibration_error, matrix, statistic_of
-from tasks.cases.quality.ingestion.roles import Kind
+from tasks.cases.quality.ingestion.roles import Kind, Roles
 from tasks.cases.quality.training.models import LEVEL, losses
 from tasks.evaluation.calibration import reliability_by_width
 from tasks.evaluation.champion import Cases
@@ -62,8 +62,7 @@ def evaluate_products(
     predictions: pd.DataFrame,
     baseline: pd.DataFrame,
     champion: np.ndarray | None,
-    kind: Kind,
-    ordered: bool,
+    roles: Roles,
     miss_cost: float,
     alarm_cost: float,
     name: str,
@@ -77,13 +76,13 @@ def evaluate_products(
         predictions: of the model.
         baseline: of the simple model.
         champion: the champion's loss of each product; None without one.
-        kind: of the result.
-        ordered: whether the split is by time or by groups, so that neighbouring products may be alike.
+        roles: of the columns; where the split is by time or by groups, neighbouring products may be alike.
         miss_cost: of a faulty product that is not found.
         alarm_cost: of a sound product that is taken for a faulty one.
         name: of the baseline.
         seed: of the shuffles.
     """
+    kind, ordered = roles.kind, bool(roles.time or roles.group)
     rows, drawn_by = np.arange(len(y)), groups if len(np.unique(groups)) < len(y) else None
 
     def measured(

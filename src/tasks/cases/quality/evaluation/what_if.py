@@ -16,7 +16,7 @@ import pandas as pd
 from tasks.cases.quality.evaluation.answers import Answers, Support, distances, support_of
 from tasks.cases.quality.features.inputs import Recipe
 from tasks.cases.quality.ingestion.roles import Kind, split_names
-from tasks.cases.quality.training.models import Calibration
+from tasks.cases.quality.training.models import Fitted
 from tasks.ingestion.csv_text import read_strictly
 from tasks.platform.errors import UsageError
 from tasks.platform.stage import stage
@@ -24,6 +24,14 @@ from tasks.platform.stage import stage
 MOST_CHANGES = 200
 STEPS, PAIR_STEPS = 81, 25
 CURVES = 60  # products in the figure of single curves
+
+
+class Products(NamedTuple):
+    """What is asked about of `tasks.cases.quality.features.split.SplitProducts`."""
+
+    train: pd.DataFrame
+    y_train: np.ndarray
+    test: pd.DataFrame
 
 
 class WhatIf(NamedTuple):
@@ -121,13 +129,10 @@ def typical(train: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
 
 @stage(phase="Evaluation")
 def ask_what_if(
-    train: pd.DataFrame,
-    y: np.ndarray,
+    split: Products,
     recipe: Recipe,
     kind: Kind,
-    test: pd.DataFrame,
-    model: Any,
-    calibration: Calibration,
+    fitted: Fitted,
     name: str,
     changes: list[dict[str, str]],
     allowed: str,
@@ -138,13 +143,10 @@ def ask_what_if(
     """Ask the model about changed products, and for the smallest change that reaches a chance.
 
     Args:
-        train: the training products.
-        y: their results.
+        split: the products; of those for testing, the one with the highest chance is the one that is to be mended.
         recipe: of the inputs.
         kind: of the result.
-        test: the test products; the one with the highest chance is the one that is to be mended.
-        model: fitted.
-        calibration: of its chances.
+        fitted: the model, and the calibration of its chances.
         name: of the model.
         changes: of a typical product, each a set of inputs with their new values.
         allowed: inputs that may be changed in the search, separated by commas; all numbers when empty.
@@ -154,8 +156,9 @@ def ask_what_if(
     """
     from threadpoolctl import threadpool_limits
 
+    train, test = split.train, split.test
     with threadpool_limits(1):
-        answers = Answers(train, y, model, calibration, recipe, kind, name, seed)
+        answers = Answers(train, split.y_train, fitted.model, fitted.calibration, recipe, kind, name, seed)
         support = support_of(train, recipe, seed)
         base = typical(train, recipe)
         table = _asked(base, changes, answers, train, recipe, support)

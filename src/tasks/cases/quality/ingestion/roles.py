@@ -38,6 +38,11 @@ class Roles(BaseModel):
     inputs: list[str]
     left_out: dict[str, str] = {}  # column -> why it is no input
 
+    @property
+    def names(self) -> list[str]:
+        """What the results are called, in the order of their numbers."""
+        return self.classes or ["sound", "faulty"]
+
 
 def split_names(text: str, columns: list[str]) -> list[str]:
     """Return the column names in a text separated by commas; names that hold commas themselves are known by `columns`.

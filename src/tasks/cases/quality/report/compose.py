@@ -1,9 +1,14 @@
 """What the quality case has to say: which products will be faulty, by which rules, and what a change would do."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
-from tasks.cases.quality.evaluation.scores import FOUND
+from tasks.cases.quality.evaluation.charts import Charts
+from tasks.cases.quality.evaluation.scores import FOUND, Evaluation
+from tasks.cases.quality.evaluation.what_if import WhatIf
+from tasks.cases.quality.features.inputs import Chosen
 from tasks.cases.quality.figures import confusion_figure, curve_figure, importance_figure, values_figure
 from tasks.cases.quality.ingestion.roles import Roles
 from tasks.cases.quality.report.sections import (
@@ -14,6 +19,9 @@ from tasks.cases.quality.report.sections import (
     rules_section,
     what_if_section,
 )
+from tasks.cases.quality.training.derive import Derivation
+from tasks.cases.quality.training.models import Calibration, Candidates
+from tasks.cases.quality.training.rules import TestedRules
 from tasks.evaluation.metrics import Metric
 from tasks.evaluation.words import metric_words
 from tasks.figures.style import percent
@@ -25,77 +33,73 @@ from tasks.publishing.tables import figure_block
 ENOUGH, CLOSE = 0.9, 0.02  # average precision, and calibration error, that count as good
 
 
+class Results(NamedTuple):
+    """What is told of `tasks.cases.quality.features.split.SplitProducts`: the results alone."""
+
+    y_train: np.ndarray
+    y_test: np.ndarray
+
+
+class Mended(NamedTuple):
+    """What is told of `tasks.cases.quality.training.models.Fitted`: how chances were calibrated."""
+
+    calibration: Calibration
+
+
 @stage(phase="Deployment")
 def describe_quality(
     roles: Roles,
-    y_train: np.ndarray,
-    y: np.ndarray,
+    split: Results,
     predictions: pd.DataFrame,
     choice: dict[str, str],
-    candidates: pd.DataFrame,
-    aside: pd.DataFrame,
-    tried: pd.DataFrame,
-    metrics: list[Metric],
-    curve: pd.DataFrame,
-    reliability: pd.DataFrame,
-    null: dict[str, float],
+    compared: Candidates,
+    chosen: Chosen,
+    derived: Derivation,
+    found: Evaluation,
     importance: pd.DataFrame,
-    rules: pd.DataFrame,
-    charts: pd.DataFrame,
-    points: pd.DataFrame,
-    limits: dict[str, float | str] | None,
-    asked: pd.DataFrame,
-    smallest: pd.DataFrame,
-    search: dict[str, float | str | bool],
-    curves: pd.DataFrame,
-    calibration_way: str,
+    rules: TestedRules,
+    charts: Charts,
+    asked: WhatIf,
+    fitted: Mended,
 ) -> Findings:
     """Say what was found; nothing, where shuffled results are predicted as well.
 
     Args:
         roles: of the columns.
-        y_train: results of the training products.
-        y: results of the test products.
-        predictions: of them.
+        split: results of the products.
+        predictions: of the test products.
         choice: names of model and baseline.
-        candidates: models in cross-validation.
-        aside: columns that are no inputs, and why.
-        tried: derived inputs.
-        metrics: on the test products.
-        curve: precision by recall.
-        reliability: told chance and share.
-        null: the metric under shuffled results.
+        compared: models in cross-validation.
+        chosen: columns that are inputs, and those that are none.
+        derived: inputs that were tried.
+        found: figures of the test products.
         importance: of the inputs.
         rules: as tested.
-        charts: alarms of the control charts.
-        points: of the most telling chart.
-        limits: of that chart.
+        charts: the control charts and their alarms.
         asked: what-ifs.
-        smallest: change that reaches the goal.
-        search: what became of that.
-        curves: of the what-if figures.
-        calibration_way: how chances were calibrated.
+        fitted: the model's calibration.
     """
-    by_name = {metric.name: metric for metric in metrics}
-    found = null["p"] <= FOUND
+    y, null, main = split.y_test, found.null, found.metrics[0]
+    by_name = {metric.name: metric for metric in found.metrics}
+    sure = null["p"] <= FOUND
     sections = []
-    if found:
+    if sure:
         if roles.kind != "number":
-            sections.append(rules_section(rules, roles, float((y == 1).mean())))
-        sections.append(_importance(importance, metrics[0].name))
-        sections.append(what_if_section(asked, smallest, search, curves, roles))
+            sections.append(rules_section(rules.table, roles, float((y == 1).mean())))
+        sections.append(_importance(importance, main.name))
+        sections.append(what_if_section(asked.table, asked.smallest, asked.search, asked.curves, roles))
         if roles.kind == "faulty":
-            sections.append(calibration_section(reliability, by_name, calibration_way))
-    sections.append(charts_section(charts, points, limits, roles))
-    sections.append(inputs_section(aside, tried))
-    sections.append(models_section(candidates, choice, null, found))
+            sections.append(calibration_section(found.reliability, by_name, fitted.calibration.way))
+    sections.append(charts_section(charts.table, charts.points, charts.limits, roles))
+    sections.append(inputs_section(chosen.aside, derived.tried))
+    sections.append(models_section(compared.table, choice, null, sure))
     return Findings(
-        answer=_answer(by_name, rules, roles, found, null, y),
-        verdict=_verdict(by_name, roles, found, null),
-        hero=[_hero(roles, y, predictions, curve, metrics[0], choice)],
+        answer=_answer(by_name, rules.table, roles, sure, null, y),
+        verdict=_verdict(by_name, roles, sure, null),
+        hero=[_hero(roles, y, predictions, found.curve, main, choice)],
         sections=sections,
-        metrics=metrics,
-        limits=_limits(roles, len(y_train)),
+        metrics=found.metrics,
+        limits=_limits(roles, len(split.y_train)),
     )
 
 

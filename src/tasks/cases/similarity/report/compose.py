@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ from tasks.figures.style import figure_to_svg
 from tasks.ingestion.pictures.entries import PictureError
 from tasks.ingestion.pictures.manifest import thumbnail
 from tasks.ingestion.pictures.sources import open_source
-from tasks.platform.stage import Unkeyed, stage
+from tasks.platform.stage import stage
 from tasks.publishing.report import Findings, Verdict, quarantine_rows
 
 GOOD_PRECISION = 0.8  # four of the first five neighbours show the same thing
@@ -57,14 +57,20 @@ class Searched(BaseModel):
     keep: str = "largest"
 
 
+class Asked(NamedTuple):
+    """What is told of `tasks.features.pictures.queries.Queries`."""
+
+    table: pd.DataFrame  # query, path, number, jpeg
+    scores: pd.DataFrame  # what the classifier calls the queries; may be empty
+    quarantine: pd.DataFrame  # query files left out
+
+
 @stage(phase="Deployment")
 def describe_similarity(
     searched: Searched,
     manifest: pd.DataFrame,
     vectors: np.ndarray,
-    queries: pd.DataFrame,
-    scores: pd.DataFrame,
-    query_quarantine: pd.DataFrame,
+    queries: Asked,
     found: pd.DataFrame,
     duplicates: pd.DataFrame,
     coordinates: np.ndarray,
@@ -73,7 +79,6 @@ def describe_similarity(
     features: pd.DataFrame,
     per_query: pd.DataFrame,
     metrics: list[Metric],
-    collection: Annotated[str, Unkeyed],
 ) -> Findings:
     """Say what was found.
 
@@ -81,9 +86,7 @@ def describe_similarity(
         searched: what was asked for.
         manifest: usable pictures, n rows.
         vectors: float16 (n, d).
-        queries: `query`, `path`, `number`, `jpeg`.
-        scores: what the classifier calls the queries; may be empty.
-        query_quarantine: query files left out.
+        queries: the pictures that were asked about, and those among them that could not be used.
         found: neighbours of each query.
         duplicates: what is there more than once, as `list_duplicates` has it.
         coordinates: (n, 2) map.
@@ -92,12 +95,11 @@ def describe_similarity(
         features: `features`, `metric`, `value`, `low`, `high`, `n`, `near_duplicates`: kinds of features compared.
         per_query: leave-one-out scores of the labelled pictures.
         metrics: of the run, complete with baseline and champion.
-        collection: path of the collection, for the thumbnails.
     """
-    with Album(collection) as album:
+    with Album(searched.place.collection) as album:
         sample = searched.place.name == "sample"
-        shown_queries = queries.head(MOST_QUERIES).itertuples()
-        answered = [_answered(album, row, found, scores, manifest, sample) for row in shown_queries]
+        shown_queries = queries.table.head(MOST_QUERIES).itertuples()
+        answered = [_answered(album, row, found, queries.scores, manifest, sample) for row in shown_queries]
         groups = list(_groups(album, duplicates, manifest))
         drawing = _map(album, manifest, coordinates, query_coordinates, found)
     shown = SimilarityFindings(
@@ -114,12 +116,12 @@ def describe_similarity(
         by_label=_by_label(per_query),
     )
     return Findings(
-        answer=_answer(queries, found, duplicates),
+        answer=_answer(queries.table, found, duplicates),
         verdict=_verdict(metrics),
         hero=similarity_hero(shown),
         sections=similarity_sections(shown),
         metrics=metrics,
-        quarantine=quarantine_rows(query_quarantine.assign(path="query: " + query_quarantine["path"])),
+        quarantine=quarantine_rows(queries.quarantine.assign(path="query: " + queries.quarantine["path"])),
         limits=_limits(searched, manifest, per_query),
     )
 
