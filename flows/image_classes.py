@@ -102,63 +102,24 @@ def image_classes(
     )
     temperature = lesson.temper(ours)
     refusal = lesson.refuse(name, ours, temperature, choice, seed)
-    found = evaluate_answers(
-        manifest,
-        ours.rows,
-        ours.logits,
-        ours.augmented,
-        split.labels,
-        split.part,
-        split.groups,
-        split.classes,
-        split.leaks,
-        simple.right,
-        held.rival,
-        temperature,
-        ours.facts,
-        seed,
-    )
+    found = evaluate_answers(manifest, ours, split, simple.right, held.rival, temperature, seed)
     card = make_card(name, split.classes, temperature, refusal, chosen_side, choice)
     classify = classify_by_head if name == "transfer" else classify_by_network
     asked = classify(Path(place.picture), Path(place.picture).name, ours.model, card) if place.picture else None
 
     # Deployment
+    counts, candidates = data.parts.classes, {key: trained.candidate for key, trained in learned.items()}
+    notes = [trained.told for trained in learned.values() if trained.told]
     findings = describe_classes(
-        manifest,
-        split.part,
-        split.classes,
-        data.parts.classes,
-        name,
-        scored,
-        {key: trained.candidate.history for key, trained in learned.items() if key != "transfer"},
-        simple.table,
-        found.metrics,
-        found.per_class,
-        found.confusion,
-        found.reliability,
-        found.mistakes,
-        found.suspects,
-        split.leaks,
-        duplicates,
-        temperature,
-        refusal,
-        asked.table if asked else None,
-        asked.quarantine if asked else None,
-        place.collections,
-        place.picture,
-        choice.name,
-        [trained.told for trained in learned.values() if trained.told],
-    )
-    predictions = list_predictions(
-        manifest, ours.rows, ours.logits, split.labels, split.part, split.classes, temperature
+        manifest, split, counts, scored, candidates, notes, simple, found, duplicates, card, asked, place, choice.name
     )
     tables = {
-        "predictions": predictions,
+        "predictions": list_predictions(manifest, ours, split, temperature),
         "per_class": found.per_class,
         "mistakes": found.mistakes,
         "suspects": found.suspects,
         "leaks": split.leaks,
-        "classes": data.parts.classes,
+        "classes": counts,
         **({"asked": asked.table} if asked else {}),
     }
     return publish(findings, held, model={"model": ours.model, "card": card}, tables=tables)

@@ -1,7 +1,7 @@
 """The price of a flat: the same preparation and models on pandas and on Spark, honestly measured."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,6 @@ from tasks.cases.rentals.validation import REMEDY, rentals_contract
 from tasks.evaluation.contest import contest
 from tasks.platform.case import case, main
 from tasks.platform.parameters import Columns, Quarantined
-from tasks.platform.store import Stored
 from tasks.publishing.publish import publish
 from tasks.validation.tables import check
 
@@ -89,19 +88,14 @@ def rentals(
     # Evaluation: against the median price and the champion; why, and on which engine
     predictions = ours.fitted.predictions
     scores = score_models(predictions)
-    cases = relative_errors(predictions, chosen)
-
-    def rescore(config: dict[str, Any]) -> Stored:
-        return used.refit(prepared.train, prepared.test, config)
-
     held = contest(
         f"rentals-{used.name}-{data.name}",
         chosen.load(dict),
-        cases,
+        relative_errors(predictions, chosen),
         on=prepared.test,
         metric="mae_log",
         better="lower",
-        rescore=rescore,
+        rescore=lambda config: used.refit(prepared.train, prepared.test, config),
     )
     metrics = summarise_prices(scores, chosen, predictions, money, held.rival)
     importance, engines, growth = None, None, None

@@ -6,12 +6,13 @@ import pytest
 
 from tasks.cases.image_classes.evaluation.open_set import FALSE_ALARMS, refuse_by_head, refuse_by_network
 from tasks.cases.image_classes.evaluation.scores import (
+    Answers,
     choose_candidate,
     evaluate_answers,
     list_predictions,
     score_candidate,
 )
-from tasks.cases.image_classes.features import learned_from, split_pictures
+from tasks.cases.image_classes.features import SplitPictures, learned_from, split_pictures
 from tasks.cases.image_classes.figures import (
     classes_figure,
     compared_figure,
@@ -45,22 +46,9 @@ def evaluated(count: int = 200, classes: int = 4, wrong: int = 7, leaks: int = 0
     names = [f"c{number}" for number in range(classes)]
     leaked = pd.DataFrame({"test": manifest["path"].tail(leaks), "training": manifest["path"].head(leaks).to_numpy()})
     simple, none = np.zeros(count // 2), np.zeros((0, classes), np.float32)
-    return evaluate_answers.fn(
-        manifest,
-        np.arange(count),
-        logits,
-        none,
-        labels,
-        parts,
-        np.arange(count),
-        names,
-        leaked,
-        simple,
-        None,
-        1.0,
-        FACTS,
-        0,
-    )
+    given = Answers(np.arange(count), logits, none, FACTS)
+    split = SplitPictures(parts, labels, np.arange(count), names, leaked)
+    return evaluate_answers.fn(manifest, given, split, simple, None, 1.0, 0)
 
 
 def test_figures_are_those_of_the_planted_answers() -> None:
@@ -92,9 +80,9 @@ def test_candidates_are_compared_on_the_same_pictures_kept_aside() -> None:
     ]
     assert [row["judged_n"] for row in scored] == [100, 100]
     assert choose_candidate.fn(scored) == "head"
-    table = list_predictions.fn(
-        pd.DataFrame({"path": list("abc") * 100}), np.arange(300), logits, labels, parts, list("xyz"), 1.0
-    )
+    manifest = pd.DataFrame({"path": list("abc") * 100})
+    split = SplitPictures(parts, labels, np.arange(300), list("xyz"), pd.DataFrame())
+    table = list_predictions.fn(manifest, Answers(np.arange(300), logits, none, FACTS), split, 1.0)
     assert (table["given"] == table["told"]).all()
     assert len(table) == 100
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tasks.cases.image_classes.features import SplitPictures
 from tasks.evaluation.calibration import calibration_error, calibration_null, fit_temperature, reliability, softmax
 from tasks.evaluation.intervals import exact_binomial, mean_metric
 from tasks.evaluation.label_errors import suspect_labels
@@ -14,6 +15,15 @@ from tasks.platform.stage import stage
 
 MOST_MISTAKES = 200
 ENOUGH_COMPARED = 50  # pictures kept aside, from which on candidates are compared on these alone
+
+
+class Answers(NamedTuple):
+    """What is judged of a candidate (`tasks.cases.image_classes.training.candidates.Candidate`)."""
+
+    rows: np.ndarray  # int64 (m,): which pictures the answers are for; the test pictures come last
+    logits: np.ndarray  # (m, k)
+    augmented: np.ndarray  # (t, k) of the test pictures; (0, k) without
+    facts: dict[str, Any]  # of the training
 
 
 class Evaluation(NamedTuple):
@@ -97,38 +107,26 @@ def temperature_of(rows: np.ndarray, logits: np.ndarray, labels: np.ndarray, par
 @stage(phase="Evaluation")
 def evaluate_answers(
     manifest: pd.DataFrame,
-    rows: np.ndarray,
-    logits: np.ndarray,
-    augmented: np.ndarray,
-    labels: np.ndarray,
-    parts: np.ndarray,
-    groups: np.ndarray,
-    classes: list[str],
-    leaks: pd.DataFrame,
+    answers: Answers,
+    split: SplitPictures,
     simple: np.ndarray,
     rival: np.ndarray | None,
     temperature: float,
-    facts: dict[str, Any],
     seed: int,
 ) -> Evaluation:
     """Measure the answers for the test pictures, and look for wrong labels in all that were not learned from.
 
     Args:
         manifest: `path`, n rows.
-        rows: (m,) which pictures the answers are for; the test pictures come last.
-        logits: (m, k).
-        augmented: (t, k) of the test pictures; (0, k) without.
-        labels: (n,).
-        parts: (n,) of the split.
-        groups: (n,) of near-duplicates.
-        classes: names.
-        leaks: test pictures that are near-duplicates of training pictures.
+        answers: of the candidate.
+        split: of the pictures.
         simple: (t,) whether the simple model is right.
         rival: (t,) whether the champion is right; None without one.
         temperature: of the logits.
-        facts: of the training.
         seed: of the null of the calibration error.
     """
+    rows, logits, augmented, facts = answers
+    parts, labels, groups, classes, leaks = split
     probabilities = softmax(logits, temperature)
     test = parts[rows] == TEST
     numbers, chances = rows[test], probabilities[test]
@@ -225,17 +223,12 @@ def _per_class(confusion: np.ndarray, classes: list[str]) -> pd.DataFrame:
 
 @stage(phase="Evaluation")
 def list_predictions(
-    manifest: pd.DataFrame,
-    rows: np.ndarray,
-    logits: np.ndarray,
-    labels: np.ndarray,
-    parts: np.ndarray,
-    classes: list[str],
-    temperature: float,
+    manifest: pd.DataFrame, answers: Answers, split: SplitPictures, temperature: float
 ) -> pd.DataFrame:
     """Return a row per test picture: `path`, `given`, `told`, `chance`."""
-    test = parts[rows] == TEST
-    chances, names = softmax(logits[test], temperature), np.array(classes, dtype=object)
+    rows, labels = answers.rows, split.labels
+    test = split.part[rows] == TEST
+    chances, names = softmax(answers.logits[test], temperature), np.array(split.classes, dtype=object)
     return pd.DataFrame(
         {
             "path": manifest["path"].to_numpy()[rows[test]],

@@ -1,13 +1,16 @@
 """What is to be said about the classes of these pictures? Everything of one run, put into its report."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tasks.cases.image_classes.evaluation.open_set import OpenSet
+from tasks.cases.image_classes.evaluation.classify import Card, Classified
+from tasks.cases.image_classes.evaluation.scores import Evaluation
+from tasks.cases.image_classes.features import SplitPictures
 from tasks.cases.image_classes.figures import MOST_CELLS, classes_figure, confusion_figure
+from tasks.cases.image_classes.ingestion.collection import Place
 from tasks.cases.image_classes.report.album import Album
 from tasks.cases.image_classes.report.sections import (
     answers_sections,
@@ -19,95 +22,86 @@ from tasks.cases.image_classes.report.sections import (
     training_section,
     unknown_section,
 )
+from tasks.cases.image_classes.training.simple import Simple
 from tasks.evaluation.metrics import Metric
 from tasks.features.splits import LEARN, TEST, VALIDATE
 from tasks.figures.style import percent
 from tasks.platform.stage import Unkeyed, stage
 from tasks.publishing.blocks import Block
-from tasks.publishing.report import Findings, Verdict, quarantine_rows
+from tasks.publishing.report import Findings, QuarantineRow, Verdict, quarantine_rows
 from tasks.publishing.tables import figure_block
 
 GOOD, CLOSE = 0.9, 0.03  # accuracy, and calibration error, that count as good
 
 
+class Curves(NamedTuple):
+    """What is told of how a candidate learned (`tasks.cases.image_classes.training.candidates.Candidate`)."""
+
+    history: pd.DataFrame
+
+
 @stage(phase="Deployment")
 def describe_classes(
     manifest: pd.DataFrame,
-    parts: np.ndarray,
-    classes: list[str],
+    split: SplitPictures,
     counts: pd.DataFrame,
-    name: str,
     scored: list[dict[str, Any]],
-    histories: dict[str, pd.DataFrame],
-    simple: pd.DataFrame,
-    metrics: list[Metric],
-    per_class: pd.DataFrame,
-    confusion: np.ndarray,
-    reliability: pd.DataFrame,
-    mistakes: pd.DataFrame,
-    suspects: pd.DataFrame,
-    leaks: pd.DataFrame,
-    duplicates: pd.DataFrame,
-    temperature: float,
-    refusal: OpenSet,
-    asked: pd.DataFrame | None,
-    asked_aside: pd.DataFrame | None,
-    collections: Annotated[list[str], Unkeyed],
-    picture: Annotated[str, Unkeyed],
-    embedder: str,
+    candidates: dict[str, Curves],
     notes: list[str],
+    simple: Simple,
+    found: Evaluation,
+    duplicates: pd.DataFrame,
+    card: Card,
+    asked: Classified | None,
+    place: Annotated[Place, Unkeyed],
+    embedder: str,
 ) -> Findings:
     """Say what was found.
 
     Args:
         manifest: pictures, n rows.
-        parts: (n,) of the split.
-        classes: names.
+        split: of the pictures.
         counts: class, pictures, unusable.
-        name: of the architecture that is used.
         scored: how each architecture did.
-        histories: learning curves of the networks.
-        simple: accuracies of the simple models.
-        metrics: on the test pictures.
-        per_class: scores of each class.
-        confusion: (k, k).
-        reliability: told chance and share right.
-        mistakes: the surest wrong answers.
-        suspects: labels that look wrong.
-        leaks: test pictures that training holds as well.
-        duplicates: groups of near-duplicates.
-        temperature: of the logits.
-        refusal: the rule for “none of these”.
-        asked: answers for the pictures asked about; None without any.
-        asked_aside: files among them that could not be read.
-        collections: where the pictures lie.
-        picture: where the pictures asked about lie.
-        embedder: which features a head looks at.
+        candidates: learning curves of each architecture.
         notes: on schedules.
+        simple: the simple models.
+        found: figures of the test pictures, and labels that look wrong.
+        duplicates: groups of near-duplicates.
+        card: of the model that is used.
+        asked: answers for the pictures asked about; None without any.
+        place: where the pictures lie, and those asked about.
+        embedder: which features a head looks at.
     """
-    by_name = {metric.name: metric for metric in metrics}
-    with Album(manifest, collections, picture) as album:
-        answers = answers_sections(asked, album) if asked is not None else []
+    by_name = {metric.name: metric for metric in found.metrics}
+    classes, name = split.classes, card.architecture
+    told = asked.table if asked else None
+    histories = {key: trained.history for key, trained in candidates.items() if key != "transfer"}
+    with Album(manifest, place.collections, place.picture) as album:
+        answers = answers_sections(told, album) if told is not None else []
         sections = [
             *answers[1:],
-            training_section(scored, histories, simple, name, embedder, notes),
-            classes_section(per_class, confusion, classes, counts),
-            calibration_section(reliability, by_name["ece"], temperature),
-            unknown_section(refusal),
-            mistakes_section(mistakes, album),
-            suspects_section(suspects, album),
-            duplicates_section(leaks, duplicates, parts, manifest, album),
+            training_section(scored, histories, simple.table, name, embedder, notes),
+            classes_section(found.per_class, found.confusion, classes, counts),
+            calibration_section(found.reliability, by_name["ece"], card.temperature),
+            unknown_section(card.refusal),
+            mistakes_section(found.mistakes, album),
+            suspects_section(found.suspects, album),
+            duplicates_section(split.leaks, duplicates, split.part, manifest, album),
         ]
-    aside = quarantine_rows(asked_aside.assign(path="asked: " + asked_aside["path"])) if asked_aside is not None else []
     return Findings(
-        answer=_answer(by_name, classes, asked),
+        answer=_answer(by_name, classes, told),
         verdict=_verdict(by_name),
-        hero=answers[0].blocks if answers else _hero(per_class, confusion, classes),
+        hero=answers[0].blocks if answers else _hero(found.per_class, found.confusion, classes),
         sections=[section for section in sections if section is not None],
-        metrics=metrics,
-        quarantine=aside,
-        limits=_limits(parts, counts, name, by_name, scored),
+        metrics=found.metrics,
+        quarantine=_aside(asked.quarantine) if asked else [],
+        limits=_limits(split.part, counts, name, by_name, scored),
     )
+
+
+def _aside(files: pd.DataFrame) -> list[QuarantineRow]:
+    return quarantine_rows(files.assign(path="asked: " + files["path"]))
 
 
 def _answer(metrics: dict[str, Metric], classes: list[str], asked: pd.DataFrame | None) -> str:
