@@ -160,7 +160,7 @@ def _due(commitments: pd.DataFrame, last: pd.Timestamp, end: pd.Timestamp) -> fl
     return float(monthly.loc[(again > last) & (again <= end), "paid"].sum())
 
 
-def _student(free: int) -> float:
+def _student(free: float) -> float:
     """Return how many standard errors a 95 % interval reaches to either side, at so many degrees of freedom."""
     from scipy import stats
 
