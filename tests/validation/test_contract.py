@@ -217,7 +217,7 @@ def test_error_is_one_sentence_with_every_broken_rule():
         enforce(check_table(frame, contract(between(), of("b", NOT_NULL), warned)).report, "mend it")
     assert str(caught.value) == (
         "The data break the contract of the table: “It is between the bounds” (1 of 1 rows break it; row 0: a=99), and"
-        " “It is as it should be” (1 of 1 rows break it; row 0: b=None); mend it."
+        " “It is as it should be” (1 of 1 rows break it; row 0: b=(empty)); mend it."
     )
 
 

@@ -154,5 +154,8 @@ def outcomes(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
 
 
 def shown(value: Any) -> str:
-    """Return a value of a table as short text."""
-    return _short.repr(value.item() if isinstance(value, np.generic) else value)
+    """Return a value of a table as short text; one that is missing is "(empty)"."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+        return "(empty)"
+    return _short.repr(value)

@@ -273,15 +273,15 @@ def test_the_exports_that_people_have(shared: Path, case: str) -> None:
     assert result.frame["moment"][0] == pd.Timestamp("2018-01-03 00:35")
 
 
-@pytest.mark.parametrize("name", ["plays.xlsx", "plays.parquet", "named.csv"])
-@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("plays.xlsx", True), ("plays.xlsx", False), ("plays.parquet", True), ("named.csv", True), ("named.csv", False)],
+)
 def test_a_workbook_or_parquet_gives_the_same_plays(tmp_path: Path, name: str, header: bool) -> None:
     rows = [[artist, track, album, when] for (artist, track, album), when in zip(PLAYS, (FIRST, SECOND), strict=True)]
     cells = pd.DataFrame(rows, columns=["artist", "track", "album", "date"] if header else [str(n) for n in range(4)])
     file = tmp_path / name
     if name.endswith("parquet"):
-        if not header:
-            pytest.skip("Parquet names its columns")
         cells.to_parquet(file)
     else:
         cells.to_excel(tmp_path / "x.xlsx", index=False, header=header)
