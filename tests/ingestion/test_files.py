@@ -55,6 +55,7 @@ def test_a_sample_that_cannot_be_written_is_no_sample():
     with pytest.raises(OSError, match="No space"):
         locate_files("sample", broken, (), (".csv",))
     assert not any((settings().cache_folder / "samples").glob("[!.]*"))
+    assert not any((settings().cache_folder / "samples").iterdir())
 
 
 def test_a_file_and_a_folder_of_ones_own(tmp_path: Path):

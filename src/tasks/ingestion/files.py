@@ -6,7 +6,6 @@ public original, and which endings its files have; what lies inside a file is th
 
 import hashlib
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,13 +191,13 @@ def _written(sample: Callable[[Path], object]) -> list[Path]:
     from tasks.platform.sources import function_digest
 
     name = f"{sample.__module__.rpartition('.')[2]}-{sample.__name__}-{function_digest(sample)[:12]}"
-    folder = settings().cache_folder / "samples" / name
-    if not _is_whole(folder):
-        part = folder.with_name(f".{uuid.uuid4().hex}")
-        part.mkdir(parents=True)
+    samples = Folder(str(settings().cache_folder / "samples"))
+
+    def write(part: Path) -> None:
         sample(part)
-        Folder(str(folder.parent)).write_bytes(f"{name}.json", json.dumps(digest_files(part)).encode())
-        Folder(str(folder.parent)).put(part, name, intact=lambda: _is_whole(folder))
+        samples.write_bytes(f"{name}.json", json.dumps(digest_files(part)).encode())
+
+    folder = samples.made(name, write, intact=lambda: _is_whole(Path(samples.root) / name))
     return sorted(item for item in folder.rglob("*") if item.is_file())
 
 

@@ -120,6 +120,22 @@ class Folder:
                 source.replace(target)
         shutil.rmtree(aside, ignore_errors=True)
 
+    def made(self, name: str, make: Callable[[Path], object], intact: Callable[[], bool]) -> Path:
+        """Return the folder `name` of a local folder; where it is not `intact`, `make` fills another one in its place.
+
+        Several may ask at once: each makes its own, and the first one to end stays.
+        """
+        target = Path(self._path(name))
+        if not intact():
+            part = target.with_name(f".{uuid.uuid4().hex}.part")
+            part.mkdir(parents=True)
+            try:
+                make(part)
+                self.put(part, name, intact)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+        return target
+
     def get(self, name: str, target: Path) -> None:
         """Copy the file or folder `name` to the local path `target`."""
         if self.remote is None:

@@ -155,7 +155,6 @@ def outcomes(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
 
 def shown(value: Any) -> str:
     """Return a value of a table as short text; one that is missing is "(empty)"."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return "(empty)"
-    return _short.repr(value)
+    return _short.repr(value.item() if isinstance(value, np.generic) else value)

@@ -13,8 +13,6 @@ planted again as exact copies or near-duplicates, and a few views that are not i
 import hashlib
 import io
 import json
-import shutil
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,15 +77,8 @@ def sample_folder(seed: int = SEED) -> Path:
         CasebookError: an original photograph is missing.
     """
     recipe = Path(__file__).read_bytes() + f"{seed} {pillow_version}".encode()
-    target = settings().home / "samples" / f"pictures-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    if not _is_whole(target):
-        scratch = target.with_name(f".{uuid.uuid4().hex}.part")
-        try:
-            write_sample(scratch, seed)
-            Folder(str(target.parent)).put(scratch, target.name, intact=lambda: _is_whole(target))
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return target
+    samples, name = settings().home / "samples", f"pictures-{hashlib.sha256(recipe).hexdigest()[:16]}"
+    return Folder(str(samples)).made(name, lambda part: write_sample(part, seed), lambda: _is_whole(samples / name))
 
 
 def write_sample(folder: Path, seed: int = SEED) -> dict[str, Any]:
