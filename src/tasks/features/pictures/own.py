@@ -1,7 +1,7 @@
 """What does a small network of our own see in a picture? It comes with the package, so that nothing has to be fetched.
 
 It was taught by the large one, on pictures of Caltech-101, CIFAR-10 and faces, without any label: `python -m
-tasks.training.distilling` repeats that. What it gives are 128 numbers for each of 4 x 4 places, averaged to 3 x 3 as
+tasks.training.distilling` repeats that. What it gives are 128 numbers for each of 6 x 6 places, averaged to 3 x 3 as
 the large network's are: what is seen, and roughly where.
 """
 
@@ -16,10 +16,10 @@ from tasks.features.pictures.resizing import squash
 from tasks.features.pictures.side_by_side import SideBySide
 
 WEIGHTS = Path(__file__).with_name("own.tflite")
-SIDE = 64
+SIDE = 96
 CHANNELS = 128
 GRID = 3
-VERSION = f"own 1: {SIDE}x{SIDE} bicubic, {CHANNELS} channels, by area to {GRID}x{GRID} places, length 1"
+VERSION = f"own 2: {SIDE}x{SIDE} bicubic, {CHANNELS} channels, by area to {GRID}x{GRID} places, length 1"
 
 
 @lru_cache(maxsize=1)
@@ -62,17 +62,15 @@ class OwnNetwork(SideBySide["_Interpreter"]):
 
 class _Interpreter:
     def __init__(self, content: bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        from ai_edge_litert.interpreter import Interpreter
 
-        # The default delegate is twice as fast, and says on standard error that it was created.
-        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        self._network = Interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=plain)
+        self._network = Interpreter(model_content=content, num_threads=1)
         self._network.allocate_tensors()
         self._input = self._network.get_input_details()[0]["index"]
         self._output = self._network.get_output_details()[0]["index"]
 
     def places(self, image: Image.Image) -> np.ndarray:
-        """Return float32 (4, 4, CHANNELS)."""
+        """Return float32 (6, 6, CHANNELS)."""
         self._network.set_tensor(self._input, np.asarray(squash(image, (SIDE, SIDE)), np.float32)[None])
         self._network.invoke()
         return np.asarray(self._network.get_tensor(self._output)[0])

@@ -1,7 +1,8 @@
 """How does the small network learn from the large one? Passes over the views, with a checkpoint after each.
 
 The rate rises for half a pass, stays, and falls to nothing over the last quarter of the passes: so a training that is
-cut short after any checkpoint can still be brought to a good end, by fewer passes.
+cut short after any checkpoint can still be brought to a good end, by fewer passes. It runs on whatever backend and
+device Keras has (`KERAS_BACKEND=jax` or `torch` on a machine with a GPU).
 """
 
 from pathlib import Path
@@ -14,8 +15,8 @@ from tasks.features.pictures.own import areas
 from tasks.platform.progress import progress
 from tasks.training.distilling.network import build, loss
 
-BATCH = 64
-RATE, DECAY = 2e-3, 0.02
+BATCH = 128
+RATE, DECAY = 2.5e-3, 0.02
 FALL = 0.25  # of the passes
 
 
@@ -29,22 +30,16 @@ def train(pictures: np.ndarray, targets: np.ndarray, passes: int, folder: Path, 
         folder: for checkpoints.
         seed: of weights, order and augmentation.
     """
-    import tensorflow as tf
-
     keras.utils.set_random_seed(seed)
     model = build(seed, pictures.shape[1])
+    pooling = areas(model.output_shape[1])
     optimizer = keras.optimizers.AdamW(RATE, beta_2=0.99, weight_decay=DECAY)
+
+    def far(wanted: Any, places: Any) -> Any:
+        return loss(keras.ops.einsum("gx,nxyc,hy->nghc", pooling, places, pooling), wanted)
+
+    model.compile(optimizer, far, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(model.trainable_variables)
-    pooling = tf.constant(areas(model.output_shape[1]))
-
-    @tf.function(reduce_retracing=True)
-    def step(shown: Any, wanted: Any) -> Any:
-        with tf.GradientTape() as tape:
-            said = tf.einsum("gx,nxyc,hy->nghc", pooling, model(shown, training=True), pooling)
-            value = loss(said, wanted)
-        optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
-        return value
-
     folder.mkdir(parents=True, exist_ok=True)
     steps = len(pictures) // BATCH
     losses = _resume(folder, model, optimizer)
@@ -54,7 +49,8 @@ def train(pictures: np.ndarray, targets: np.ndarray, passes: int, folder: Path, 
         for batch in progress(range(steps), f"Pass {number + 1} of {passes}", unit=f"x {BATCH} views"):
             optimizer.learning_rate.assign(RATE * _share((number + batch / steps), passes))
             rows = np.sort(order[batch * BATCH : (batch + 1) * BATCH])
-            total += float(step(*augmented(pictures[rows], targets[rows], chance)))
+            model.reset_metrics()
+            total += float(model.train_on_batch(*augmented(pictures[rows], targets[rows], chance)))
         losses.append(total / steps)
         _keep(folder, model, optimizer, losses)
         print(f"pass {number + 1}: loss {losses[-1]:.4f}", flush=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.features.pictures.own import CHANNELS
 
-WIDTHS = (40, 80, 192)
+WIDTHS = (48, 96, 256)
 SHARPNESS = 12.0  # of the likeness that a picture of a batch has to the others: nearest ones count most
 RELATIONS = 0.5  # weight of the second part
 

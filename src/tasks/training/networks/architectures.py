@@ -71,21 +71,22 @@ def build(plan: Plan, known: Statistics, precision: str = "") -> keras.Model:
     try:
         inputs = keras.Input((plan.side, plan.side, 3), dtype="float32")
         normal = keras.layers.Normalization(mean=known.mean.tolist(), variance=known.variance.tolist(), dtype="float32")
-        body = {"airbench": _airbench, "classic": _classic, "small": _small}[plan.architecture]
+        body = {"airbench": _airbench, "wide": _airbench, "classic": _classic, "small": _small}[plan.architecture]
         return keras.Model(inputs, body(normal(inputs), plan, known), name=plan.architecture)
     finally:
         keras.config.set_dtype_policy(before)
 
 
 def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
-    """Six convolutions behind a whitening one (K. Jordan 2024, section 3.1)."""
-    layers = keras.layers
+    """Six convolutions behind a whitening one, or nine with ways around them (K. Jordan 2024, section 3.1 and A)."""
+    layers, recipe = keras.layers, plan.recipe
     whiten = layers.Conv2D(24, 2, name="whiten", kernel_initializer=keras.initializers.Zeros())
     x = layers.Activation("gelu")(whiten(x))
     whiten.kernel.assign(known.filters)
-    for number, width in enumerate((64, 256, 256)):
-        for half in (1, 2):
-            name = f"{number + 1}{'ab'[half - 1]}"
+    for number, width in enumerate(recipe.widths):
+        before = x
+        for half in (1, 2, 3) if recipe.residual else (1, 2):
+            name = f"{number + 1}{'abc'[half - 1]}"
             x = layers.Conv2D(
                 width,
                 3,
@@ -97,9 +98,10 @@ def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.Kera
             if half == 1:
                 x = layers.MaxPooling2D(2)(x)
             x = layers.BatchNormalization(momentum=0.6, epsilon=1e-7, scale=False, name=f"norm{name}")(x)
-            x = layers.Activation("gelu")(x)
+            x = layers.Activation("gelu")(layers.Add()([x, before]) if half == 3 else x)
+            before = x if half == 1 else before
     x = layers.GlobalMaxPooling2D()(x)
-    limit = 1 / np.sqrt(256)
+    limit = 1 / np.sqrt(recipe.widths[-1])
     drawn = keras.initializers.RandomUniform(-limit, limit, seed=plan.seed)
     x = layers.Dense(plan.classes, use_bias=False, kernel_initializer=drawn, dtype="float32", name="logits")(x)
     return layers.Rescaling(SCALE, dtype="float32")(x)

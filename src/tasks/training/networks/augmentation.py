@@ -1,4 +1,4 @@
-"""How does a picture look another time? Moved by some pixels, and mirrored every other time.
+"""How does a picture look another time? Moved by some pixels, mirrored every other time, and with a square cut out.
 
 What is drawn depends on seed, epoch and the number of the picture only, so that a training that was interrupted goes on
 with the pictures that it would have seen.
@@ -63,6 +63,20 @@ def augmented(
         flip = mirrored(numbers, epoch, seed, count)
         moved = np.where(flip[:, None, None, None], moved[:, :, ::-1], moved)
     return moved
+
+
+def cut_out(pictures: np.ndarray, numbers: np.ndarray, epoch: int, seed: int, size: int, count: int) -> np.ndarray:
+    """Return pictures (n, side, side, c), each without a square of `size` pixels, drawn anew in each epoch.
+
+    What is cut out shows the mean colour of the picture (T. DeVries and G. Taylor, "Improved regularization of
+    convolutional neural networks with cutout", 2017, has grey). The other arguments are those of `augmented`.
+    """
+    side = pictures.shape[1]
+    corners = np.random.default_rng([seed, 7, epoch]).integers(0, side - size + 1, (2, count))[:, numbers]
+    inside = [(np.arange(side) >= corner[:, None]) & (np.arange(side) < corner[:, None] + size) for corner in corners]
+    cut = inside[0][:, :, None, None] & inside[1][:, None, :, None]
+    colour = pictures.mean(axis=(1, 2), keepdims=True).round().astype(pictures.dtype)
+    return np.where(cut, colour, pictures)
 
 
 def views(pictures: np.ndarray, mirror: bool) -> list[tuple[float, np.ndarray]]:

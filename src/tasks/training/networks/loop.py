@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.platform.progress import progress
 from tasks.training.networks.architectures import Statistics, build, statistics
-from tasks.training.networks.augmentation import augmented, views
+from tasks.training.networks.augmentation import augmented, cut_out, views
 from tasks.training.networks.checkpoints import State, read_state, write_state
 from tasks.training.networks.optimizer import optimizer_of
 from tasks.training.networks.plan import Plan
@@ -65,7 +65,17 @@ def train(
     steps = progress(_steps(plan, done), f"Training {plan.architecture}", total=left, unit="steps")
     epoch, clock, sums = done, time.perf_counter(), np.zeros(2)
     for step, epoch, numbers, last in steps:
-        batch = augmented(pictures[numbers], numbers, epoch, plan.seed, _most(plan), plan.mirror, plan.pictures)
+        batch = augmented(
+            pictures[numbers],
+            numbers,
+            epoch,
+            plan.seed,
+            max(1, _scaled(plan.recipe.shift, plan)),
+            plan.mirror,
+            plan.pictures,
+        )
+        if size := _scaled(plan.recipe.cutout, plan):
+            batch = cut_out(batch, numbers, epoch, plan.seed, size, plan.pictures)
         sums += training.step(step, batch, labels[numbers])
         if not last:
             continue
@@ -82,8 +92,9 @@ def train(
     return Trained(training.portable(known), history)
 
 
-def _most(plan: Plan) -> int:
-    return max(1, round(plan.recipe.shift * plan.side / 32))
+def _scaled(pixels: int, plan: Plan) -> int:
+    """Return pixels at 32 a side as pixels of the plan's pictures."""
+    return round(pixels * plan.side / 32)
 
 
 def _steps(plan: Plan, done: int) -> Iterator[tuple[int, int, np.ndarray, bool]]:
