@@ -128,8 +128,8 @@ def test_a_training_that_is_stopped_ends_with_the_same_network(tmp_path: Path, m
     from tasks.training.distilling import loop
 
     monkeypatch.setattr(loop, "BATCH", 16)
-    pictures, targets = patterns(64)
-    whole = loop.train(pictures, targets, 3, tmp_path / "whole", seed=4)
+    pictures, targets = patterns(32)
+    whole = loop.train(pictures, targets, 2, tmp_path / "whole", seed=4)
     real, passes = loop.progress, 0
 
     def stopped(*arguments, **named):  # type: ignore[no-untyped-def]
@@ -141,9 +141,9 @@ def test_a_training_that_is_stopped_ends_with_the_same_network(tmp_path: Path, m
 
     monkeypatch.setattr(loop, "progress", stopped)
     with pytest.raises(KeyboardInterrupt):
-        loop.train(pictures, targets, 3, tmp_path / "stopped", seed=4)
+        loop.train(pictures, targets, 2, tmp_path / "stopped", seed=4)
     monkeypatch.setattr(loop, "progress", real)
-    resumed = loop.train(pictures, targets, 3, tmp_path / "stopped", seed=4)
+    resumed = loop.train(pictures, targets, 2, tmp_path / "stopped", seed=4)
     for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 

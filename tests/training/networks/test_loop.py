@@ -36,7 +36,7 @@ class StoppedError(Exception):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["airbench", "classic"])
+@pytest.mark.parametrize("architecture", ["airbench", "small"])
 def test_an_interrupted_training_ends_with_the_same_network(architecture: str, tmp_path: Path) -> None:
     from tasks.training.networks.loop import predict, train
 
