@@ -1,5 +1,7 @@
 """Forecasts, the choice among them, sums, intervals: against known truths, brute force, and changed test weeks."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +13,10 @@ from tasks.cases.demand.training.choose import blended, choose_models
 from tasks.cases.demand.training.forecast import models_for
 from tasks.cases.demand.training.intervals import LEVELS, Widths, fit_intervals, tell_quantiles
 from tasks.cases.demand.training.local import OwnModels
-from tasks.cases.demand.training.reconcile import choose_adding, chosen_forecasts, members_of, reconciled
+from tasks.cases.demand.training.reconcile import Adding, choose_adding, chosen_forecasts, members_of, reconciled
 from tasks.cases.demand.training.simple import simple_forecasts
 from tasks.cases.demand.training.workers import quiet
+from tasks.platform.store import Store
 
 ROLES = ("series", "date", "quantity", "price", "promotion", "holiday", "stock")
 
@@ -125,6 +128,27 @@ def test_sums_add_up_and_the_combination_is_the_one_of_least_variance() -> None:
     assert found == pytest.approx(whole @ least)
     bottom = reconciled(table, grid.series, "value", "bottom up", variance).to_numpy()
     assert bottom[:6] == pytest.approx(table["value"].to_numpy()[:6])
+
+
+def test_sums_that_are_known_on_no_day_add_up_and_come_back_from_the_store(tmp_path: Path) -> None:
+    """Of thousands of series one is always out of stock: nothing is known of the errors of all together."""
+    grid = prepared(weekly(6))
+    made = forecasts(grid)
+    early = made[made["origin"] < grid.clock.test].copy()
+    weights = choose_models.fn(early, grid.series, QUICK, {}).weights
+    early.loc[early["number"] >= 5, "known"] = False  # the last series, and every sum
+    store = Store(str(tmp_path / "store"))
+    adding = store.load(store.put(choose_adding.fn(early, grid.series, weights, QUICK)), Adding)
+    assert set(adding.variance) == set(range(5))
+    table = early[["number", "origin", "step"]].assign(value=blended(early, weights, QUICK))
+    found = reconciled(table, grid.series, "value", "combined", adding.variance)
+    mean = float(np.mean(list(adding.variance.values())))
+    told = adding.variance | {5: mean}
+    sums = {6 + row: sum(told[member] for member in members) for row, members in enumerate(members_of(grid.series))}
+    pd.testing.assert_series_equal(found, reconciled(table, grid.series, "value", "combined", told | sums))
+    assert np.isfinite(found).all()
+    nothing = reconciled(table, grid.series, "value", "combined", {})
+    assert np.isfinite(nothing).all()
 
 
 def test_intervals_cover_new_errors_as_often_as_they_say() -> None:

@@ -23,7 +23,7 @@ class Adding(BaseModel):
     way: str  # bottom up, or combined
     errors: dict[str, float]  # WAPE of the series in validation, by way
     gap: float  # by how much the own forecasts of all miss the sum of the series', in validation
-    variance: dict[int, float]  # number -> of the errors in validation
+    variance: dict[int, float]  # number -> of the errors in validation, where any is known
 
 
 def members_of(series: pd.DataFrame) -> list[np.ndarray]:
@@ -53,8 +53,7 @@ def reconciled(
             adds[row, members] = 1.0
         series_values = values[:, :n]
         if way == "combined":
-            var = np.array([variance.get(int(number), np.nan) for number in wide.columns])
-            var = np.maximum(np.nan_to_num(var, nan=float(np.nanmean(var))), 1e-12)
+            var = _variances(variance, wide.columns, adds)
             spread = adds * var[:n]
             inner = spread @ adds.T + np.diag(var[n:])
             series_values = series_values + (values[:, n:] - series_values @ adds.T) @ np.linalg.solve(inner, spread)
@@ -63,6 +62,20 @@ def reconciled(
     long = pd.DataFrame(values, index=wide.index, columns=wide.columns).stack()
     keys = pd.MultiIndex.from_frame(table[["origin", "step", "number"]])
     return pd.Series(long.reindex(keys).to_numpy(), index=table.index)
+
+
+def _variances(variance: dict[int, float], numbers: pd.Index, adds: np.ndarray) -> np.ndarray:
+    """Return the variance of each number's errors, (n + m,), as far as validation tells it.
+
+    A series of which it does not gets the mean of the others, a sum those of its series together. Of thousands of
+    series one is always out of stock, and the demand of all together is then known on no day.
+    """
+    n = adds.shape[1]
+    found = np.array([variance.get(int(number), np.nan) for number in numbers])
+    mean = float(np.nanmean(found[:n])) if np.isfinite(found[:n]).any() else 1.0
+    found[:n] = np.nan_to_num(found[:n], nan=mean)
+    found[n:] = np.where(np.isfinite(found[n:]), found[n:], adds @ found[:n])
+    return np.maximum(found, 1e-12)
 
 
 @stage(phase="Modelling")
@@ -77,7 +90,8 @@ def choose_adding(validation: pd.DataFrame, series: pd.DataFrame, weights: pd.Da
     """
     table = validation[["number", "origin", "step", "actual", "known"]].assign(own=blended(validation, weights, models))
     error = (table["own"] - table["actual"]).where(table["known"])
-    variance = {int(str(number)): float(value) for number, value in (error**2).groupby(table["number"]).mean().items()}
+    squares = (error**2).groupby(table["number"]).mean().dropna()
+    variance = {int(str(number)): float(value) for number, value in squares.items()}
     mine = table["number"].isin(series.loc[series["level"] == "series", "number"]) & table["known"]
     total = float(table.loc[mine, "actual"].abs().sum()) or 1.0
     errors = {"own": float(error[mine].abs().sum() / total)}
