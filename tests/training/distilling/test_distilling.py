@@ -164,3 +164,30 @@ def test_the_network_learns_what_the_teacher_names(tmp_path: Path, monkeypatch: 
     truth = wanted.reshape(40, -1).astype(np.float32)
     cosine = (said * truth).sum(axis=1) / np.linalg.norm(said, axis=1) / np.linalg.norm(truth, axis=1)
     assert np.median(cosine) > 0.8
+
+
+@pytest.mark.slow
+def test_another_backend_leaves_the_files_to_tensorflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What JAX has learned is in the checkpoint; the same command finds it done and writes the network."""
+    import keras
+
+    from tasks.features.pictures.own import OwnNetwork
+    from tasks.training.distilling import loop
+    from tasks.training.distilling.__main__ import teach
+
+    monkeypatch.setattr(loop, "BATCH", 16)
+    pictures, _ = patterns(32, drawing.SIDE)
+    features = np.random.default_rng(0).normal(size=(32, 3, 3, 160)).astype(np.float16)
+    views = drawing.Views(pictures, features)
+    shown = [drawing.Shown("pictures/all.zip", f"{number}.png", 1) for number in range(32)]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(keras.backend, "backend", lambda: "torch")
+        teach(shown, views, 1, 0, tmp_path / "work", tmp_path / "out")
+    assert "without KERAS_BACKEND" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+    teach(shown, views, 1, 0, tmp_path / "work", tmp_path / "out")
+    assert "pass 1" not in capsys.readouterr().out
+    content = (tmp_path / "out" / "own.tflite").read_bytes()
+    assert OwnNetwork(weights=content).embed([Image.new("RGB", (50, 40), "teal")]).shape == (1, OwnNetwork.dimensions)

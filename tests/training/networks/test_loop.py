@@ -137,7 +137,7 @@ def test_each_picture_loses_one_square_and_nothing_else(size: int, seed: int) ->
 
 
 @pytest.mark.slow
-def test_the_wide_network_is_deeper_and_starts_by_handing_through() -> None:
+def test_the_wide_network_is_wider_and_deeper() -> None:
     from tasks.training.networks.architectures import build, statistics
 
     pictures, _ = stripes(30)
@@ -167,9 +167,9 @@ def test_any_plan_has_steps_and_a_batch_that_the_pictures_fill(pictures: int, ep
     assert plan.steps >= 1
     rates = [plan.rate(step) for step in range(plan.steps + 1)]
     assert min(rates[:-1]) > 0
-    assert rates[-1] >= 0
     peak = plan.recipe.rate * (plan.batch if plan.recipe.optimizer == "nesterov" else 1)
     assert max(rates) <= peak * (1 + 1e-9)
+    assert rates[-1] == pytest.approx(plan.recipe.end * peak)
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:

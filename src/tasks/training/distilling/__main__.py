@@ -4,7 +4,8 @@
         --also ../shared/data/masks/images.zip:1500 ../shared/data/cifar10/train.zip:20000
 
 Eight views of each picture are shown to the large network, once; the small one is taught what it says of them, without
-a label. With `KERAS_BACKEND=jax` it runs on a GPU, in minutes. Every fifth picture and every twelfth class is kept
+a label. With `KERAS_BACKEND=jax` it learns on a GPU, in minutes, and the same command without it, which finds the
+training done, writes the files: only TensorFlow can. Every fifth picture and every twelfth class is kept
 apart, so that `benchmarks/own_embedding.py` can ask for what was never seen. An interrupted training goes on at its
 last whole pass. It ends with own.tflite and own.json.
 """
@@ -47,6 +48,8 @@ def main() -> None:
 def teach(shown: list[Shown], views: Views, passes: int, seed: int, work: Path, output: Path) -> None:
     """Train on the views, and write the network with 8-bit weights and a record of how it was made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
     from tasks.features.pictures.own import SIDE, VERSION
     from tasks.training.distilling.loop import train
     from tasks.training.distilling.network import Teacher
@@ -56,6 +59,9 @@ def teach(shown: list[Shown], views: Views, passes: int, seed: int, work: Path, 
     targets = Teacher(views.features).targets(views.features)
     pictures = np.stack([smaller(view, SIDE) for view in views.pictures])
     model = train(pictures, targets, passes, work / "run", seed)
+    if keras.backend.backend() != "tensorflow":
+        print("The training is done; the same command without KERAS_BACKEND writes own.tflite and own.json.")
+        return
     content = convert(model, pictures)
     output.mkdir(parents=True, exist_ok=True)
     (output / "own.tflite").write_bytes(content)

@@ -1,8 +1,8 @@
 """How does the small network learn from the large one? Passes over the views, with a checkpoint after each.
 
 The rate rises for half a pass, stays, and falls to nothing over the last quarter of the passes: so a training that is
-cut short after any checkpoint can still be brought to a good end, by fewer passes. It runs on whatever backend and
-device Keras has (`KERAS_BACKEND=jax` or `torch` on a machine with a GPU).
+cut short after any checkpoint can still be brought to a good end, by fewer passes. It runs with TensorFlow
+and with JAX (`KERAS_BACKEND=jax`), on a processor or a GPU.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from tasks.features.pictures.own import areas
 from tasks.platform.progress import progress
 from tasks.training.distilling.network import build, loss
+from tasks.training.networks.loop import compiles
 
 BATCH = 128
 RATE, DECAY = 2.5e-3, 0.02
@@ -38,7 +39,7 @@ def train(pictures: np.ndarray, targets: np.ndarray, passes: int, folder: Path, 
     def far(wanted: Any, places: Any) -> Any:
         return loss(keras.ops.einsum("gx,nxyc,hy->nghc", pooling, places, pooling), wanted)
 
-    model.compile(optimizer, far, jit_compile=keras.backend.backend() == "jax")
+    model.compile(optimizer, far, jit_compile=compiles())
     optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
     steps = len(pictures) // BATCH

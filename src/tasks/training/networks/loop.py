@@ -142,7 +142,7 @@ class _Training:
         self.model = build(plan, known)
         self.optimizer = optimizer_of(plan)
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.recipe.smoothing)
-        self.model.compile(self.optimizer, loss, metrics=["categorical_accuracy"], jit_compile=_compiles())
+        self.model.compile(self.optimizer, loss, metrics=["categorical_accuracy"], jit_compile=compiles())
         self.optimizer.build(self.model.trainable_variables)
         self.slow = [np.array(weight) for weight in self.model.get_weights()] if plan.recipe.lookahead else []
 
@@ -196,7 +196,7 @@ class _Training:
         return model
 
 
-def _compiles() -> bool:
+def compiles() -> bool:
     """Tell whether XLA compiles the steps: always with JAX; with TensorFlow it is slower on processors (measured)."""
     if keras.backend.backend() != "tensorflow":
         return keras.backend.backend() == "jax"

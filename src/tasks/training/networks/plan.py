@@ -10,11 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Architecture = Literal["airbench", "wide", "classic", "small"]
-ARCHITECTURES: tuple[Architecture, ...] = (
-    "airbench",
-    "wide",
-    "classic",
-)  # that a picture of any kind may be tried with
+# That a picture of any kind may be tried with.
+ARCHITECTURES: tuple[Architecture, ...] = ("airbench", "wide", "classic")
 STEPS_WANTED = 350  # with fewer steps a smaller batch learns more than a full one: measured on CIFAR-10
 SMALLEST_BATCH, LARGEST_BATCH = 16, 1024
 
