@@ -14,7 +14,7 @@ from tasks.evaluation.champion import decide
 from tasks.evaluation.intervals import paired_difference
 
 Draw = tuple[np.ndarray, np.ndarray | None]
-SIZES = (20, 50, 200)
+SIZES = (10, 20, 50, 200)
 
 
 def skewed(rng: np.random.Generator, n: int) -> Draw:

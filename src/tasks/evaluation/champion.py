@@ -16,7 +16,9 @@ from tasks.evaluation.words import metric_words
 from tasks.platform.errors import ContractError
 from tasks.platform.stage import stage
 
-LEVEL = 0.98  # of the interval: one in a hundred that is no better would win, 0.2 to 4 as measured on skewed scores
+TAIL = 0.01  # share beyond each end of the interval: one in a hundred that is no better would win
+FULL_CASES = 100  # from which the share holds; with fewer, where skew shows least, it shrinks with their number
+REDRAWN_BEYOND = 20  # redrawn means that lie beyond each end of the interval
 MINIMUM_CASES = 10  # independent cases (groups, where cases are grouped); with fewer the interval cannot be trusted
 
 
@@ -77,13 +79,26 @@ def _checked(scores: np.ndarray, whose: str) -> np.ndarray:
     return values
 
 
-def _gain(what: str, name: str, difference: float, low: float, high: float, n: int) -> str:
+def confidence_level(cases: int) -> float:
+    """Return the level of the interval that decides: 0.98, and up to 0.998 for few independent cases.
+
+    A sample of 20 mostly lacks the rare great losses that a skewed score can have, so its interval is too narrow in
+    a way that no resampling of it can tell: at a level of 0.98, 4 in 100 that are no better won with 20 cases, 6 with
+    10. The share beyond each end therefore falls in proportion (`benchmarks/promotion.py` measures what then wins).
+
+    Args:
+        cases: independent ones, or groups.
+    """
+    return 1 - 2 * TAIL * min(1.0, cases / FULL_CASES)
+
+
+def _gain(what: str, name: str, difference: float, low: float, high: float, n: int, level: float) -> str:
     """Say which of two is better, and by how much."""
     sign = -1 if difference < 0 else 1
     ends = [f"{end:.3g}".replace("-", "\u2212") for end in sorted((sign * low, sign * high))]
     return (
         f"The {what} is {'worse' if sign < 0 else 'better'} than {name}'s by {abs(difference):.3g} on average over"
-        f" {n:,} test cases ({100 * LEVEL:.0f}\u202f% interval {ends[0]} to {ends[1]})"
+        f" {n:,} test cases ({100 * level:.3g}\u202f% interval {ends[0]} to {ends[1]})"
     )
 
 
@@ -159,10 +174,12 @@ def _compared(
             f" (at least {MINIMUM_CASES} are wanted), {stays}."
         )
         return Decision(promoted=False, reason=reason, **facts)
-    difference, low, high = cautious_difference(ours, theirs, LEVEL, groups=groups)
+    level = confidence_level(cases)
+    resamples = round(2 * REDRAWN_BEYOND / (1 - level))
+    difference, low, high = cautious_difference(ours, theirs, level, resamples=resamples, groups=groups)
     promoted = bool(low > minimum_gain)
     what = metric_words(primary)
-    measured = _gain(what, name, difference, low, high, len(ours))
+    measured = _gain(what, name, difference, low, high, len(ours), level)
     if promoted:
         reason = f"{measured}, which is beyond chance: it becomes the champion."
     elif np.array_equal(ours, theirs):
