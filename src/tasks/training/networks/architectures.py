@@ -4,7 +4,9 @@ Both take RGB pictures of 0 to 255 and normalise them themselves, so that a stor
 Keras is imported here: import this module where a network is built.
 """
 
-from typing import NamedTuple
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -58,36 +60,48 @@ class _Identity(keras.initializers.Initializer):
         return kernel.astype(np.float32)
 
 
-def build(plan: Plan, known: Statistics, precision: str = "") -> keras.Model:
+PLAIN = SimpleNamespace(
+    Conv2D=keras.layers.Conv2D,
+    BatchNormalization=keras.layers.BatchNormalization,
+    Gelu=partial(keras.layers.Activation, "gelu"),
+)
+"""The layers that a processor has quicker ones for, as Keras has them."""
+
+
+def build(plan: Plan, known: Statistics, precision: str = "", quick: bool = False) -> keras.Model:
     """Build the network of a plan, its weights drawn by the plan's seed; the outputs are logits in float32.
 
     Args:
         plan: of the training.
         known: of the training pictures.
         precision: another one than the plan's, such as float32 for a model that is stored.
+        quick: whether of the layers for a processor under TensorFlow, which train faster and are not to be stored.
     """
+    kit: Any = PLAIN
+    if quick:
+        from tasks.training.networks import processor as kit
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision or plan.precision)
     try:
         inputs = keras.Input((plan.side, plan.side, 3), dtype="float32")
         normal = keras.layers.Normalization(mean=known.mean.tolist(), variance=known.variance.tolist(), dtype="float32")
         body = {"airbench": _airbench, "wide": _airbench, "classic": _classic, "small": _small}[plan.architecture]
-        return keras.Model(inputs, body(normal(inputs), plan, known), name=plan.architecture)
+        return keras.Model(inputs, body(normal(inputs), plan, known, kit), name=plan.architecture)
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
+def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics, kit: Any) -> keras.KerasTensor:
     """Six convolutions behind a whitening one, or nine with ways around them (K. Jordan 2024, section 3.1 and A)."""
     layers, recipe = keras.layers, plan.recipe
-    whiten = layers.Conv2D(24, 2, name="whiten", kernel_initializer=keras.initializers.Zeros())
-    x = layers.Activation("gelu")(whiten(x))
+    whiten = kit.Conv2D(24, 2, name="whiten", kernel_initializer=keras.initializers.Zeros())
+    x = kit.Gelu()(whiten(x))
     whiten.kernel.assign(known.filters)
     for number, width in enumerate(recipe.widths):
         before = x
         for half in (1, 2, 3) if recipe.residual else (1, 2):
             name = f"{number + 1}{'abc'[half - 1]}"
-            x = layers.Conv2D(
+            x = kit.Conv2D(
                 width,
                 3,
                 padding="same",
@@ -97,8 +111,8 @@ def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.Kera
             )(x)
             if half == 1:
                 x = layers.MaxPooling2D(2)(x)
-            x = layers.BatchNormalization(momentum=0.6, epsilon=1e-7, scale=False, name=f"norm{name}")(x)
-            x = layers.Activation("gelu")(layers.Add()([x, before]) if half == 3 else x)
+            x = kit.BatchNormalization(momentum=0.6, epsilon=1e-7, scale=False, name=f"norm{name}")(x)
+            x = kit.Gelu()(layers.Add()([x, before]) if half == 3 else x)
             before = x if half == 1 else before
     x = layers.GlobalMaxPooling2D()(x)
     limit = 1 / np.sqrt(recipe.widths[-1])
@@ -107,7 +121,7 @@ def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.Kera
     return layers.Rescaling(SCALE, dtype="float32")(x)
 
 
-def _classic(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
+def _classic(x: keras.KerasTensor, plan: Plan, known: Statistics, kit: Any) -> keras.KerasTensor:
     """Four convolutions of 32, 64, 64 and 128 filters, two dense layers of 256 and 128, dropout."""
     layers = keras.layers
 
@@ -115,26 +129,26 @@ def _classic(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.Keras
         return keras.initializers.GlorotUniform(seed=plan.seed + number)
 
     for number, width in enumerate((32, 64, 64, 128)):
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=drawn(number))(x)
-        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+        x = kit.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=drawn(number))(x)
+        x = layers.Activation("relu")(kit.BatchNormalization(momentum=0.9)(x))
         if number:
             x = layers.Dropout(0.1, seed=plan.seed + number)(layers.MaxPooling2D(2)(x))
     x = layers.AveragePooling2D(max(1, x.shape[1] // 4))(x)  # four places a side whatever the size of the picture
     x = layers.Flatten()(x)
     for width in (256, 128):
         x = layers.Dense(width, use_bias=False, kernel_initializer=drawn(width))(x)
-        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.Activation("relu")(kit.BatchNormalization(momentum=0.9)(x))
         x = layers.Dropout(0.3, seed=plan.seed + width)(x)
     return layers.Dense(plan.classes, kernel_initializer=drawn(1), dtype="float32", name="logits")(x)
 
 
-def _small(x: keras.KerasTensor, plan: Plan, known: Statistics) -> keras.KerasTensor:
+def _small(x: keras.KerasTensor, plan: Plan, known: Statistics, kit: Any) -> keras.KerasTensor:
     """Four convolutions that each halve the picture: a fortieth of the work of classic, for a camera on two cores."""
     layers, seeded = keras.layers, keras.initializers.GlorotUniform
     for number, width in enumerate((24, 48, 96, 128)):
         kernel = seeded(seed=plan.seed + 10 * (number + 1))
-        x = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False, kernel_initializer=kernel)(x)
-        x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+        x = kit.Conv2D(width, 3, strides=2, padding="same", use_bias=False, kernel_initializer=kernel)(x)
+        x = layers.Activation("relu")(kit.BatchNormalization(momentum=0.9)(x))
     x = layers.Dropout(0.3, seed=plan.seed)(layers.Flatten()(x))
     x = layers.Activation("relu")(layers.Dense(64, kernel_initializer=seeded(seed=plan.seed + 64))(x))
     last = seeded(seed=plan.seed + 1)

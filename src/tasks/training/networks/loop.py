@@ -139,7 +139,7 @@ class _Training:
 
     def __init__(self, plan: Plan, known: Statistics) -> None:
         self.plan = plan
-        self.model = build(plan, known)
+        self.model = build(plan, known, quick=keras.backend.backend() == "tensorflow" and not compiles())
         self.optimizer = optimizer_of(plan)
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.recipe.smoothing)
         self.model.compile(self.optimizer, loss, metrics=["categorical_accuracy"], jit_compile=compiles())
