@@ -40,3 +40,9 @@ def test_any_text_can_be_told(text: str) -> None:
 
 def test_no_words_hold_code() -> None:
     assert not [words for words in WORDS.values() if re.search(r"[_@]", words)]
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_the_words_fit_into_a_sentence(name: str) -> None:
+    """They stand after an article: “The distinctness of the groups is better than the baseline's”."""
+    assert not re.match(r"(how|what|whether|the|a|an|is|are)\b", WORDS[name])

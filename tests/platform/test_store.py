@@ -70,6 +70,30 @@ def test_frames_records_and_folders_come_back(place: Store) -> None:
     np.testing.assert_array_equal(bag.numbers, np.arange(5))
 
 
+class Measured(BaseModel):
+    name: str
+    value: float
+    parts: dict[str, float]
+    rows: list[tuple[int, float]]
+    limit: float | None = None
+
+
+def test_a_number_that_is_none_comes_back_as_such(place: Store) -> None:
+    nan, inf = float("nan"), float("inf")
+    written = Measured(name="a", value=nan, parts={"x": 1.0, "y": inf}, rows=[(1, 2.0), (2, nan)], limit=nan)
+    read = place.load(place.put([written]), list[Measured])[0]
+    assert np.isnan([read.value, read.parts["y"], read.rows[1][1]]).all()
+    assert (read.name, read.parts["x"], read.rows[0], read.limit) == ("a", 1.0, (1, 2.0), None)
+
+
+@pytest.mark.parametrize("content", ['[{"name": null}]', "[{}]", "[null]", '{"name": 1}'])
+def test_a_record_of_another_shape_is_not_read(place: Store, content: str) -> None:
+    import json
+
+    with pytest.raises(ValueError, match="validation error"):
+        place.load(place.put(json.loads(content)), list[Measured])
+
+
 def test_equal_results_are_one_object(place: Store) -> None:
     assert place.put(np.arange(3)).digest == place.put(np.arange(3)).digest
     assert place.put(Bag(np.arange(3))).digest == place.put(Bag(np.arange(3))).digest

@@ -21,12 +21,14 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from tasks.platform.errors import IntegrityError
 from tasks.platform.kinds_models import read_keras, read_sklearn, write_keras, write_sklearn
@@ -137,7 +139,27 @@ def _write_record(value: Any, path: Path) -> None:
 
 def _read_record(path: Path, wanted: Any) -> Any:
     content = path.read_bytes()
-    return json.loads(content) if wanted in (None, Any) else TypeAdapter(wanted).validate_json(content)
+    if wanted in (None, Any):
+        return json.loads(content)
+    adapter = TypeAdapter(wanted)
+    try:
+        return adapter.validate_json(content)
+    except ValidationError as error:
+        return adapter.validate_json(_with_nan(content, error))
+
+
+def _with_nan(content: bytes, error: ValidationError) -> str:
+    """Put NaN back, which was written as null, where the record's type wants a number and takes no null."""
+    value = json.loads(content)
+    for found in error.errors(include_url=False):
+        *way, last = found["loc"] or (None,)
+        if found["type"] != "float_type" or found["input"] is not None or last is None:
+            raise error
+        try:
+            reduce(getitem, way, value)[last] = math.nan
+        except (KeyError, IndexError, TypeError):  # a place within one of several types is named by the type too
+            raise error from None
+    return json.dumps(value)
 
 
 def _write_figure(figure: Any, path: Path) -> None:
