@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tasks.cases.masks.detection import writing
-from tasks.cases.masks.detection.drawing import GREEN, RED, draw_box, draw_rate
+from tasks.cases.masks.detection.drawing import GREEN, RED, draw_faces, draw_rate
 from tasks.cases.masks.detection.judge import Found
 from tasks.cases.masks.detection.look import look, watch
 from tasks.cases.masks.detection.media import bounded, open_media
@@ -33,7 +33,7 @@ def logits(chance: float) -> np.ndarray:
 @pytest.mark.parametrize(("verdict", "colour"), [(WITH, GREEN), (WITHOUT, RED), (WRONG, RED)])
 def test_a_box_is_green_only_for_a_mask_worn_properly(verdict: str, colour: tuple[int, int, int]) -> None:
     frame = np.zeros((240, 320, 3), np.uint8)
-    draw_box(frame, BOX, verdict, 0.9)
+    draw_faces(frame, [(BOX, verdict, 0.9)])
     assert tuple(frame[30 + 25, 20]) == colour  # the left edge, half way down
     assert tuple(frame[55, 40]) == (0, 0, 0)  # and nothing inside
 
@@ -41,9 +41,29 @@ def test_a_box_is_green_only_for_a_mask_worn_properly(verdict: str, colour: tupl
 @given(st.floats(-200, 600), st.floats(-200, 600), st.floats(1, 900), st.floats(1, 900))
 def test_a_box_may_lie_anywhere(x: float, y: float, width: float, height: float) -> None:
     frame = np.zeros((60, 80, 3), np.uint8)
-    draw_box(frame, (x, y, width, height), WITH, 0.5)
+    draw_faces(frame, [((x, y, width, height), WITH, 0.5), (BOX, WITHOUT, 1.0)])
     draw_rate(frame, "25 frames/s")
     assert frame.shape == (60, 80, 3)
+
+
+def test_words_hide_no_other_face_and_no_other_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = []
+    rectangle = cv2.rectangle
+
+    def noted(frame: np.ndarray, one: tuple[int, int], other: tuple[int, int], *style: object) -> None:
+        if style[-1] == cv2.FILLED:
+            filled.append((*one, *other))
+        rectangle(frame, one, other, *style)
+
+    monkeypatch.setattr(cv2, "rectangle", noted)
+    boxes = [(20.0, 60.0, 60.0, 80.0), (110.0, 60.0, 60.0, 80.0), (200.0, 60.0, 60.0, 80.0), (110.0, 160.0, 60.0, 60.0)]
+    draw_faces(np.zeros((240, 320, 3), np.uint8), [(box, WITHOUT, 1.0) for box in boxes])
+    faces = [(x, y, x + width, y + height) for x, y, width, height in boxes]
+    for number, (words, own) in enumerate(zip(filled, faces, strict=True)):
+        for other in [face for face in faces if face != own] + filled[:number]:
+            assert min(words[2], other[2]) <= max(words[0], other[0]) or min(words[3], other[3]) <= max(
+                words[1], other[1]
+            )
 
 
 def test_overlap_is_symmetric_and_between_0_and_1() -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tasks.cases.masks.detection.drawing import draw_box, draw_rate
+from tasks.cases.masks.detection.drawing import draw_faces, draw_rate
 from tasks.cases.masks.detection.judge import Found, Judge, find_faces, require_detector
 from tasks.cases.masks.detection.media import Looked, open_media
 from tasks.cases.masks.detection.tracks import Track, Tracker
@@ -105,9 +105,11 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
             else:
                 faces = tracker.update(boxes, logits, seconds)
             canvas = np.array(frame, order="C")
-            for track in faces:
-                draw_box(canvas, track.box, known.classes[track.verdict], float(track.chances[track.verdict]))
-                rows.append(_row(track, name, seconds, known))
+            draw_faces(
+                canvas,
+                [(track.box, known.classes[track.verdict], float(track.chances[track.verdict])) for track in faces],
+            )
+            rows.extend(_row(track, name, seconds, known) for track in faces)
             speed = rate()
             if looked.kind != "pictures":
                 draw_rate(canvas, f"{speed:.0f} frames/s")
