@@ -1,5 +1,6 @@
 """Parquet from strangers: nested values as text, and no size believed."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingestion.workbooks import parquet_columns
+from tasks.ingestion.workbooks import parquet_columns, sheets
 from tasks.platform.errors import ContractError
 
 
@@ -48,3 +49,14 @@ def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(["1"]), pa.array(["2"])], names=["a\x1b[31m", "a\x1b[31m"])
     with pytest.raises(ContractError, match=r"has 'a␛\[31m' for the name of several columns; give a CSV\.$"):
         cells(tmp_path, table)
+
+
+@pytest.mark.parametrize(
+    ("inside", "told"), [(["a/flats.csv", "b\x1b.csv"], r"a/flats\.csv, b␛\.csv"), ([], "nothing")]
+)
+def test_a_zip_archive_is_told_from_a_workbook(tmp_path: Path, inside: list[str], told: str) -> None:
+    with zipfile.ZipFile(tmp_path / "flats.zip", "w") as archive:
+        for name in inside:
+            archive.writestr(name, "price\n1\n")
+    with pytest.raises(ContractError, match=rf"is a zip archive and no workbook \(in it: {told}\); unpack it, or"):
+        next(sheets(tmp_path / "flats.zip", "flats.zip", "give a CSV"))

@@ -110,13 +110,16 @@ def sheets(file: Path, name: str, remedy: str) -> Iterator[Sheet]:
 
     try:
         with zipfile.ZipFile(file) as archive:
-            unpacked = sum(item.file_size for item in archive.infolist())
+            unpacked, inside = sum(item.file_size for item in archive.infolist()), archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError) as error:  # the latter of a version that nobody wrote
         raise ContractError(f"{name} is damaged ({str(error)[:80]}); fetch it again, or {remedy}.") from None
     if unpacked > MOST_SHEET_BYTES:
         raise ContractError(
             f"{name} unpacks to {unpacked / 2**20:,.0f} MB, at most {MOST_SHEET_BYTES // 2**20} are read."
         )
+    if "[Content_Types].xml" not in inside:
+        known = shorten(", ".join(inside[:3]) or "nothing", 80)
+        raise ContractError(f"{name} is a zip archive and no workbook (in it: {known}); unpack it, or {remedy}.")
     with file.open("rb") as stream:  # by its name alone openpyxl refuses what is not called .xlsx
         try:
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
