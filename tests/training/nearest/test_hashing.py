@@ -17,6 +17,7 @@ from tasks.training.nearest.hashing import (
     HashIndex,
     Index,
     build_index,
+    most_ranked,
     nearest_codes,
     rotation,
     search_index,
@@ -91,6 +92,17 @@ def test_fewer_candidates_find_fewer_neighbours_and_as_many_as_there_are_find_al
     ]
     assert recall[0] < recall[1] < recall[2]
     assert recall[2] > 0.95
+
+
+def test_of_more_vectors_more_are_ranked():
+    assert [most_ranked(2000, count) for count in (10, 2_000_000, 10_000_000)] == [2000, 2000, 10_000]
+    vectors, queries = directions(30_000, 64), directions(40, 64, seed=1)
+    truth = ExactIndex(vectors).search(queries, 1)
+    found = HashIndex(vectors, candidates=1).search(queries, 1)  # of one candidate it would find far fewer
+    nearest = (found.similarity >= truth.similarity - 1e-5).mean()
+    codes = HashIndex(vectors[:900], candidates=1).search(queries, 1)
+    alone = (codes.similarity >= ExactIndex(vectors[:900]).search(queries, 1).similarity - 1e-5).mean()
+    assert nearest > 0.9 > alone
 
 
 @pytest.mark.parametrize("k", [1, 5, 40, 300])

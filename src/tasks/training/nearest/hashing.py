@@ -27,7 +27,7 @@ from tasks.training.nearest.vectors import check_vectors, read_rows
 
 BITS = 512
 CANDIDATES = 2000
-"""The most vectors that a query ranks exactly."""
+"""The most vectors that a query ranks exactly, up to two millions of them; beyond, one in a thousand."""
 FIRST = 256
 """Vectors that a query ranks exactly before it decides how many more are worth it."""
 SAMPLE = 20_000
@@ -117,6 +117,15 @@ def scan_codes(
     return places[near], distances[near]
 
 
+def most_ranked(candidates: int, count: int) -> int:
+    """Return how many of `count` vectors a query ranks exactly at most: `candidates`, or one in a thousand of more.
+
+    Among ten million, so many lie about as near as the tenth that 2,000 hold 93 % of the ten nearest, 10,000 hold 97 %
+    (`benchmarks/scale.py`).
+    """
+    return max(candidates, count // 1000)
+
+
 def worth_ranking(similarity: np.ndarray, distances: np.ndarray, k: int, bits: int) -> int:
     """Return how many of the nearest codes are worth an exact ranking.
 
@@ -144,7 +153,7 @@ class HashIndex(Index):
         candidates: int = CANDIDATES,
         seed: int = SEED,
     ) -> None:
-        """Index `vectors` (n, d) by codes of `bits`; a query ranks at most `candidates` vectors exactly."""
+        """Index `vectors` (n, d) by codes of `bits`; a query ranks `most_ranked` vectors exactly."""
         if not 128 <= bits <= 2**13 or bits % 128:
             raise UsageError(f"The number of bits must be a multiple of 128 from 128 to {2**13}, not {bits}.")
         if not 1 <= candidates <= 2**20:
@@ -176,13 +185,13 @@ class HashIndex(Index):
         """Search for several queries at a time, one in each of the threads that faiss may use."""
         import faiss
 
-        codes = self.encode(queries)
+        codes, depth = self.encode(queries), most_ranked(self.candidates, len(self))
         threads = max(1, min(faiss.omp_get_max_threads(), len(queries), MOST_THREADS))
 
         def part(first: int) -> None:
             scratch = np.empty((2, len(self)), np.int32)
             for row in range(first, len(queries), threads):
-                near, distances = self.scan(codes[row], max(self.candidates, k), k, scratch)
+                near, distances = self.scan(codes[row], max(depth, k), k, scratch)
                 self._rerank(near, distances, queries[row], k, found, row)
 
         if threads == 1:

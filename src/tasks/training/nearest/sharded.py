@@ -21,7 +21,16 @@ from pydantic import BaseModel, Field, ValidationError
 from tasks.platform.errors import IntegrityError, UsageError
 from tasks.platform.scratch import scratch_folder
 from tasks.platform.settings import settings
-from tasks.training.nearest.hashing import BITS, CANDIDATES, FIRST, MOST_THREADS, SEED, rotation, worth_ranking
+from tasks.training.nearest.hashing import (
+    BITS,
+    CANDIDATES,
+    FIRST,
+    MOST_THREADS,
+    SEED,
+    most_ranked,
+    rotation,
+    worth_ranking,
+)
 from tasks.training.nearest.index import Description, Found, Index, begin_search, ids_for, removable
 from tasks.training.nearest.shards import Asked, Listed, Shard, cosines_of, open_shard, scan_shard, write_shard
 from tasks.training.nearest.vectors import as_half, read_rows, write_rows
@@ -161,7 +170,7 @@ class ShardedIndex(Index):
     def search(self, queries: np.ndarray, k: int) -> Found:
         """Return the `k` nearest vectors of each of `queries` (q, d), nearest first; equally near ones by id."""
         scaled, found = begin_search(queries, k, self.dimensions)
-        asked = Asked(scaled, np.packbits(scaled @ self._frame > 0, axis=1), k, self.candidates)
+        asked = Asked(scaled, np.packbits(scaled @ self._frame > 0, axis=1), k, most_ranked(self.candidates, len(self)))
         if self.scan is None:
             self._search_here(asked, found)
             return found
@@ -198,7 +207,7 @@ class ShardedIndex(Index):
 
     def _cut(self, numbers: np.ndarray, distances: np.ndarray, k: int) -> np.ndarray:
         """Return the order of the nearest codes, as many as one scan would have kept."""
-        return np.lexsort((numbers, distances))[: max(self.candidates, k)]
+        return np.lexsort((numbers, distances))[: max(most_ranked(self.candidates, len(self)), k)]
 
     def _answer(
         self,
