@@ -4,8 +4,8 @@
     torch/bin/python benchmarks/pytorch_speed.py
     python benchmarks/image_classes.py speed
 
-The same layers, batch and optimizer (forward, backward, update; ours also augments the pictures in that time), in
-each precision and memory layout that PyTorch has, as it stands and compiled where a compiler is there. Needs PyTorch
+The same layers, batch and optimizer (forward, backward, update; neither augments pictures in that time), in each
+precision and memory layout that PyTorch has, as it stands and compiled where a compiler is there. Needs PyTorch
 and NumPy alone, and nothing of Casebook.
 """
 

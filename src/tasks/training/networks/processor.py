@@ -2,8 +2,8 @@
 
 Keras writes a norm in float32 and GELU as a chain of operations, each of which goes through memory once; and oneDNN's
 gradient of a 3 x 3 kernel on small, deep pictures takes three times as long in bfloat16 as the convolution itself.
-Measured by `benchmarks/image_classes.py speed` on two cores with AVX512_BF16, these layers make 1.4 times as many
-pictures a second. They keep the weights of the layers that they stand for, in the same order, and only train: a
+Measured by `benchmarks/image_classes.py speed` on two cores with AVX512_BF16, these layers make 1.3 to 1.9 times
+as many pictures a second. They keep the weights of the layers that they stand for, in the same order, and only train: a
 network that is stored is built of Keras' own layers. TensorFlow is imported here.
 """
 
