@@ -163,13 +163,12 @@ def test_weights_of_the_views_add_up() -> None:
 def test_any_plan_has_steps_and_a_batch_that_the_pictures_fill(pictures: int, epochs: float, architecture: Any) -> None:
     plan = make_plan(architecture, 32, 10, pictures, epochs)
     assert 1 <= plan.batch <= pictures
-    assert plan.batch == batch_for(pictures, epochs)
+    assert plan.batch == batch_for(pictures, epochs, plan.recipe.enough)
     assert plan.steps >= 1
     rates = [plan.rate(step) for step in range(plan.steps + 1)]
     assert min(rates[:-1]) > 0
-    peak = plan.recipe.rate * (plan.batch if plan.recipe.optimizer == "nesterov" else 1)
-    assert max(rates) <= peak * (1 + 1e-9)
-    assert rates[-1] == pytest.approx(plan.recipe.end * peak)
+    assert max(rates) <= plan.peak_rate * (1 + 1e-9)
+    assert rates[-1] == pytest.approx(plan.recipe.end * plan.peak_rate)
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from tasks.training.networks.plan import Plan
 
 WHITENED = 5_000  # pictures that the first layer of airbench is fitted on
-SCALE = 1 / 9  # of the logits of airbench
 EPSILON = 5e-4  # added to the eigenvalues of the patches
 
 
@@ -115,10 +114,9 @@ def _airbench(x: keras.KerasTensor, plan: Plan, known: Statistics, kit: Any) -> 
             x = kit.Gelu()(layers.Add()([x, before]) if half == 3 else x)
             before = x if half == 1 else before
     x = layers.GlobalMaxPooling2D()(x)
-    limit = 1 / np.sqrt(recipe.widths[-1])
-    drawn = keras.initializers.RandomUniform(-limit, limit, seed=plan.seed)
+    drawn = keras.initializers.RandomUniform(-np.sqrt(3), np.sqrt(3), seed=plan.seed)  # of variance 1
     x = layers.Dense(plan.classes, use_bias=False, kernel_initializer=drawn, dtype="float32", name="logits")(x)
-    return layers.Rescaling(SCALE, dtype="float32")(x)
+    return layers.Rescaling(1 / recipe.widths[-1], dtype="float32")(x)
 
 
 def _classic(x: keras.KerasTensor, plan: Plan, known: Statistics, kit: Any) -> keras.KerasTensor:

@@ -20,7 +20,6 @@ from tasks.training.networks.checkpoints import State, read_state, write_state
 from tasks.training.networks.optimizer import optimizer_of
 from tasks.training.networks.plan import Plan
 
-LOOKAHEAD = 5  # steps between two meetings of fast and slow weights
 PREDICTED = 512  # pictures at a time
 
 Row = dict[str, Any]
@@ -79,9 +78,6 @@ def train(
         sums += training.step(step, batch, labels[numbers])
         if not last:
             continue
-        finished = step + 1 == plan.steps
-        if finished:
-            training.settle()
         row = _row(plan, epoch, step, sums, time.perf_counter() - clock, training, validation)
         history.append(row)
         if folder:
@@ -135,7 +131,7 @@ def _row(
 
 
 class _Training:
-    """A network with its optimizer, and the slow weights of lookahead."""
+    """A network with its optimizer."""
 
     def __init__(self, plan: Plan, known: Statistics) -> None:
         self.plan = plan
@@ -144,7 +140,6 @@ class _Training:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.recipe.smoothing)
         self.model.compile(self.optimizer, loss, metrics=["categorical_accuracy"], jit_compile=compiles())
         self.optimizer.build(self.model.trainable_variables)
-        self.slow = [np.array(weight) for weight in self.model.get_weights()] if plan.recipe.lookahead else []
 
     @property
     def variables(self) -> list[Any]:
@@ -152,17 +147,16 @@ class _Training:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        return [tuple(variable.shape) for variable in self.variables] + [array.shape for array in self.slow]
+        return [tuple(variable.shape) for variable in self.variables]
 
     def arrays(self) -> list[np.ndarray]:
         """Return all that a training remembers between two steps."""
-        return [np.array(variable.numpy()) for variable in self.variables] + self.slow
+        return [np.array(variable.numpy()) for variable in self.variables]
 
     def restore(self, arrays: list[np.ndarray]) -> None:
         """Remember what `arrays` gave."""
-        for variable, array in zip(self.variables, arrays, strict=False):
+        for variable, array in zip(self.variables, arrays, strict=True):
             variable.assign(array)
-        self.slow = arrays[len(self.variables) :]
 
     def step(self, number: int, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Learn from one batch; return its loss and accuracy before the step."""
@@ -170,24 +164,7 @@ class _Training:
         wanted = np.eye(self.plan.classes, dtype=np.float32)[labels]
         self.model.reset_metrics()
         told = self.model.train_on_batch(pictures.astype(np.float32), wanted)
-        if self.slow and (number + 1) % LOOKAHEAD == 0:
-            self._meet(0.95**LOOKAHEAD * ((number + 1) / self.plan.steps) ** 3)
         return np.array([float(told[0]), float(told[1])])
-
-    def _meet(self, keep: float) -> None:
-        """Pull fast and slow weights together (M. Zhang and others, "Lookahead Optimizer", 2019; K. Jordan 2024)."""
-        fast = self.model.get_weights()
-        # The states of random generators are integers and stay as they are.
-        self.slow = [
-            keep * slow + (1 - keep) * now if now.dtype.kind == "f" else now
-            for slow, now in zip(self.slow, fast, strict=True)
-        ]
-        self.model.set_weights(self.slow)
-
-    def settle(self) -> None:
-        """End with the slow weights."""
-        if self.slow:
-            self.model.set_weights(self.slow)
 
     def portable(self, known: Statistics) -> keras.Model:
         """Return the network in float32, without its optimizer."""
