@@ -55,7 +55,8 @@ def image_classes(
         test: a folder or archive of the same classes that is only scored; without one a share of the source is
         picture: a picture, or a folder or archive of pictures, to classify
         architecture: auto, airbench, wide (the same wider and deeper: four times the work, for a long budget or a GPU),
-            classic or transfer; several, separated by commas, are compared
+            classic, transfer (a head on features) or finetune (the Keras model that features names learns on); several,
+            separated by commas, are compared
         minutes: budget for the training of each network, which its schedule fits into; 0 takes 20, half of one for the
             sample
         epochs: passes over the pictures; 0 takes what fits into the budget

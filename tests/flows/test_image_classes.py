@@ -137,6 +137,32 @@ def test_odd_folders_are_told_and_nothing_is_lost(run: Run, tmp_path: Path) -> N
     assert "<script" not in without_our_script(report)
 
 
+def test_a_model_of_ones_own_goes_on_learning_and_classifies(run: Run, tmp_path: Path) -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    network = keras.Sequential(
+        [keras.Input((24, 24, 3)), layers.Rescaling(1 / 255), layers.Conv2D(8, 3, 2), layers.GlobalMaxPooling2D()]
+    )
+    network.save(tmp_path / "mine.keras")
+    for number in range(150):
+        picture(tmp_path / "three" / ["upright", "lying", "none"][number % 3] / f"{number}.png", number, number % 3)
+    asked = tmp_path / "asked.png"
+    picture(asked, 999, 1)
+    given = ("--source", str(tmp_path / "three"), "--features", str(tmp_path / "mine.keras"), "--picture", str(asked))
+    result = result_of(run(*given, "--architecture", "finetune,transfer", "--epochs", "2"))
+    report = (Path(result["folder"]) / "report.html").read_text()
+    assert "Fine-tuning goes on with mine.keras" in report
+    assert metric(result, "accuracy") > 0.5
+    assert "asked.png is" in result["answer"]
+    oblong = keras.Sequential([keras.Input((24, 32, 3)), layers.GlobalMaxPooling2D()])
+    oblong.save(tmp_path / "oblong.keras")
+    done = run(*given[:2], "--features", str(tmp_path / "oblong.keras"), "--architecture", "finetune")
+    assert done.returncode == 2
+    assert "only squares are fine-tuned" in done.stderr.strip().splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("folders", "words"),
     [({"cats": 3}, "two or more classes"), ({"cats": 2, "dogs": 2}, "left to test on"), ({}, "usable pictures")],
@@ -156,6 +182,7 @@ def test_too_little_is_one_sentence(run: Run, tmp_path: Path, folders: dict[str,
     ("argv", "words"),
     [
         (["--architecture", "resnet"], "there is no resnet"),
+        (["--architecture", "finetune"], "finetune goes on with a Keras model"),
         (["--test", "/no/such"], "no such file"),
         (["--minutes", "-1"], "greater than or equal to 0"),
     ],

@@ -175,9 +175,10 @@ def _write_folder(value: Any, path: Path) -> None:
 
 
 def _read_folder(path: Path, wanted: Any) -> Any:
-    if not hasattr(wanted, "load"):
+    kept = next((choice for choice in (wanted, *get_args(wanted)) if hasattr(choice, "load")), None)
+    if kept is None:
         raise TypeError(f"a stored folder needs a parameter annotated with a class that has `load`, not {wanted!r}")
-    return wanted.load(path)
+    return kept.load(path)
 
 
 def _is_record(value: Any) -> bool:

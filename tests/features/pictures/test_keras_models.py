@@ -277,3 +277,38 @@ def test_an_application_embeds(monkeypatch: pytest.MonkeyPatch, keras: Any):
     assert features.shape == (4, 1024)
     assert np.isfinite(features).all()
     assert choose("MobileNet") == choice
+
+
+@pytest.mark.parametrize("name", sorted(set(keras_models.applications().values())))
+def test_what_happens_to_a_pixel_before_an_application_is_a_matrix(name: str, keras: Any) -> None:
+    module = importlib.import_module(f"keras.applications.{name}")
+    small = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D()])
+    embedder = keras_models.KerasEmbedder("a model", "0" * 8, small, module.preprocess_input)
+    mixing, offset = embedder._pixel_map()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(pixels @ mixing + offset, module.preprocess_input(pixels.copy()), atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("kind", ["colour", "grey", "places", "nested"])
+def test_a_foundation_gives_what_embedding_gives(kind: str, precision: str, keras: Any, tmp_path: Path) -> None:
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((24, 32, 3)), layers.Conv2D(5, 3), layers.BatchNormalization()])
+    chosen = {
+        "colour": [layers.Rescaling(1 / 127.5, -1), layers.Conv2D(6, 3, 2), layers.GlobalMaxPooling2D()],
+        "grey": [layers.Rescaling(1 / 255), layers.Conv2D(6, 3, 2), layers.GlobalAveragePooling2D()],
+        "places": [layers.Rescaling(1 / 255), layers.Conv2D(6, 3, 2), layers.BatchNormalization()],
+        "nested": [layers.Rescaling(1 / 255), inner, layers.GlobalAveragePooling2D()],
+    }[kind]
+    path = saved(keras, tmp_path / "m.keras", *chosen, shape=(24, 32, 1 if kind == "grey" else 3))
+    embedder = keras_models.load_file(path, "m", "0" * 8)
+    rng = np.random.default_rng(3)
+    embedder._model.set_weights([rng.uniform(0.1, 1, weight.shape) for weight in embedder._model.get_weights()])
+    images = [Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(4)]
+    expected, model = embedder.embed(images), embedder.foundation(precision)
+    found = model.predict(np.stack([np.asarray(image) for image in images]).astype(np.float32), verbose=0)
+    exact = precision == "float32" and kind != "grey"  # Pillow's grey is rounded to whole numbers
+    np.testing.assert_allclose(found, expected, atol=1e-5 if exact else 0.02)
+    assert found.dtype == np.float32
+    model.set_weights([weight * 0 for weight in model.get_weights()])
+    np.testing.assert_array_equal(embedder.embed(images), expected)

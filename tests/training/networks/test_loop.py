@@ -163,7 +163,7 @@ def test_weights_of_the_views_add_up() -> None:
 def test_any_plan_has_steps_and_a_batch_that_the_pictures_fill(pictures: int, epochs: float, architecture: Any) -> None:
     plan = make_plan(architecture, 32, 10, pictures, epochs)
     assert 1 <= plan.batch <= pictures
-    assert plan.batch == batch_for(pictures, epochs, plan.recipe.enough)
+    assert plan.batch == batch_for(pictures, epochs, plan.recipe)
     assert plan.steps >= 1
     rates = [plan.rate(step) for step in range(plan.steps + 1)]
     assert min(rates[:-1]) > 0

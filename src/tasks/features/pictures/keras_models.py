@@ -108,10 +108,63 @@ class KerasEmbedder:
     def classify(self, image: Image.Image) -> None:
         """Return None: the labels of these models are not known here."""
 
+    def foundation(self, precision: str = "float32") -> "keras.Model":
+        """Return a copy of the network to build on: it takes RGB of 0 to 255 and gives rows of length 1, as `embed`.
+
+        Its norms stay as they are, so that a few new pictures do not spoil what they know.
+
+        Args:
+            precision: that its layers compute in, such as mixed_bfloat16; those that only scale pixels keep theirs.
+        """
+        import keras
+
+        layers = keras.layers
+
+        def copied(layer: Any) -> Any:
+            if isinstance(layer, keras.Model):
+                return keras.models.clone_model(layer, clone_function=copied)
+            settings_of = layer.get_config()
+            if not isinstance(layer, layers.Rescaling | layers.Normalization):
+                settings_of["dtype"] = precision
+            return type(layer).from_config(settings_of)
+
+        body = keras.models.clone_model(self._model, clone_function=copied)
+        body.set_weights(self._model.get_weights())
+        for layer in _layers(body):
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False  # then it neither learns nor counts batches
+        inputs = keras.Input((self.size[1], self.size[0], 3), dtype="float32")
+        x, (mixing, offset) = inputs, self._pixel_map()
+        if not (np.array_equal(mixing, np.eye(3)) and not offset.any()):
+            pixels = layers.Conv2D(mixing.shape[1], 1, dtype="float32", trainable=False, name="pixels")
+            x = pixels(x)
+            pixels.set_weights([mixing[None, None], offset])
+        x = body(x)
+        if len(x.shape) > 2:
+            x = layers.GlobalAveragePooling1D(dtype="float32")(layers.Reshape((-1, self.dimensions))(x))
+        return keras.Model(inputs, layers.UnitNormalization(dtype="float32")(x), name="foundation")
+
+    def _pixel_map(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what happens to a pixel before the network: a matrix (3, channels), and what is added, float32."""
+        ends = np.concatenate([np.zeros((1, 3)), 255 * np.eye(3)]).astype(np.float32).reshape(4, 1, 1, 3)
+        if self._channels == 1:
+            ends = ends @ np.array([[0.299], [0.587], [0.114]], np.float32)  # as Pillow's grey (ITU-R 601)
+        black, *full = np.asarray(self._preprocess(ends) if self._preprocess else ends, np.float32).reshape(4, -1)
+        return (np.stack(full) - black) / 255, black
+
     def _pixels(self, image: Image.Image) -> np.ndarray:
         small = squash(image, self.size)
         pixels = np.asarray(small if self._channels == 3 else small.convert("L"), np.float32)
         return pixels if self._channels == 3 else pixels[:, :, None]
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """Yield the layers of a model, and of the models in it."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
+        else:
+            yield layer
 
 
 def _flat(shape: Any) -> list[tuple[Any, ...]]:

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tasks.training.networks.architectures import statistics
-from tasks.training.networks.loop import _Training
+from tasks.training.networks.loop import Network, _Training, drawn
 from tasks.training.networks.plan import Plan
 
 SECONDS = 3.0  # of each measurement, at least one step
@@ -52,19 +51,20 @@ def low_precision() -> str:
     return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else ""
 
 
-def measure_speed(plan: Plan, pictures: np.ndarray, labels: np.ndarray) -> Speed:
+def measure_speed(plan: Plan, pictures: np.ndarray, labels: np.ndarray, network: Network | None = None) -> Speed:
     """Time some training steps in each precision that the device has arithmetic for, and choose the fastest.
 
     Args:
         plan: of the training that is to come; only its network and its batch count.
         pictures: uint8 (n, side, side, 3), some.
         labels: (n,).
+        network: builds what is trained; see `loop.train`.
     """
-    known, low = statistics(pictures[:512]), low_precision()
+    network, low = network or drawn(pictures[:512], plan.seed), low_precision()
     size = min(plan.batch, 4 * STEP if device() == "CPU" else plan.batch, len(pictures))
     tried = {}
     for precision in ["float32", *([low] if low else [])]:
-        training = _Training(plan.model_copy(update={"precision": precision, "batch": size}), known)
+        training = _Training(plan.model_copy(update={"precision": precision, "batch": size}), network)
         tried[precision] = _rate(training, pictures[:size], labels[:size])
     best = max(tried, key=lambda name: tried[name])
     why = "faster here" if low else f"the {device()} has no bfloat16 arithmetic"

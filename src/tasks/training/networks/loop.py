@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from tasks.platform.progress import progress
-from tasks.training.networks.architectures import Statistics, build, statistics
+from tasks.training.networks.architectures import build, statistics
 from tasks.training.networks.augmentation import augmented, cut_out, views
 from tasks.training.networks.checkpoints import State, read_state, write_state
 from tasks.training.networks.optimizer import optimizer_of
@@ -23,6 +23,7 @@ from tasks.training.networks.plan import Plan
 PREDICTED = 512  # pictures at a time
 
 Row = dict[str, Any]
+Network = Callable[[Plan, str, bool], keras.Model]  # of a plan, in a precision, of a processor's layers or not
 
 
 class Trained(NamedTuple):
@@ -39,6 +40,7 @@ def train(
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     folder: Path | None = None,
     tell: Callable[[Row], None] | None = None,
+    network: Network | None = None,
 ) -> Trained:
     """Train the network of a plan.
 
@@ -49,9 +51,9 @@ def train(
         validation: pictures and labels that are looked at after each epoch, and decide nothing.
         folder: of the checkpoints; none are left without one.
         tell: called with each row of the history, those of an interrupted training first.
+        network: builds what is trained; without one it is that of the plan's architecture, its weights drawn.
     """
-    known = statistics(pictures, plan.seed)
-    training = _Training(plan, known)
+    training = _Training(plan, network or drawn(pictures, plan.seed))
     begun = read_state(folder, training.shapes) if folder else None
     history: list[Row] = []
     if begun:
@@ -85,7 +87,13 @@ def train(
         if tell:
             tell(row)
         clock, sums = time.perf_counter(), np.zeros(2)
-    return Trained(training.portable(known), history)
+    return Trained(training.portable(), history)
+
+
+def drawn(pictures: np.ndarray, seed: int) -> Network:
+    """Return what builds a network with drawn weights for pictures, uint8 (n, side, side, 3)."""
+    known = statistics(pictures, seed)
+    return lambda plan, precision, quick: build(plan, known, precision, quick)
 
 
 def _scaled(pixels: int, plan: Plan) -> int:
@@ -133,9 +141,9 @@ def _row(
 class _Training:
     """A network with its optimizer."""
 
-    def __init__(self, plan: Plan, known: Statistics) -> None:
-        self.plan = plan
-        self.model = build(plan, known, quick=keras.backend.backend() == "tensorflow" and not compiles())
+    def __init__(self, plan: Plan, network: Network) -> None:
+        self.plan, self.network = plan, network
+        self.model = network(plan, plan.precision, keras.backend.backend() == "tensorflow" and not compiles())
         self.optimizer = optimizer_of(plan)
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.recipe.smoothing)
         self.model.compile(self.optimizer, loss, metrics=["categorical_accuracy"], jit_compile=compiles())
@@ -166,9 +174,9 @@ class _Training:
         told = self.model.train_on_batch(pictures.astype(np.float32), wanted)
         return np.array([float(told[0]), float(told[1])])
 
-    def portable(self, known: Statistics) -> keras.Model:
+    def portable(self) -> keras.Model:
         """Return the network in float32, without its optimizer."""
-        model = build(self.plan, known, "float32")
+        model = self.network(self.plan, "float32", False)
         model.set_weights(self.model.get_weights())
         return model
 

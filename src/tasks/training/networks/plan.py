@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Architecture = Literal["airbench", "wide", "classic", "small"]
+Architecture = Literal["airbench", "wide", "classic", "small", "finetune"]
 # That a picture of any kind may be tried with.
 ARCHITECTURES: tuple[Architecture, ...] = ("airbench", "wide", "classic")
-SMALLEST_BATCH, LARGEST_BATCH = 16, 1024
+SMALLEST_BATCH = 16
 
 
 class Recipe(BaseModel):
@@ -28,6 +28,7 @@ class Recipe(BaseModel):
     kernel_rate: float = Field(0.17, description="peak rate of the kernels of convolutions, for muon")
     kernel_momentum: float = Field(0.6, description="of the kernels of convolutions, for muon")
     smoothing: float = Field(0.0, description="of the labels")
+    largest: int = Field(1024, description="batch")
     enough: int = Field(350, description="steps, with fewer of which a smaller batch learns more (on CIFAR-10)")
     start: float = Field(0.2, description="rate of the first step, as a share of the peak")
     peak: float = Field(0.23, description="share of the steps after which the rate is highest")
@@ -52,6 +53,9 @@ RECIPES: dict[Architecture, Recipe] = {
     ),
     "classic": Recipe(optimizer="adam", rate=2e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.3, end=0.02),
     "small": Recipe(optimizer="adam", rate=3e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.2, end=0.01),
+    "finetune": Recipe(
+        optimizer="adam", rate=1e-4, decay=0.01, smoothing=0.05, start=0.1, peak=0.1, end=0.0, largest=64
+    ),
 }
 
 
@@ -61,7 +65,7 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     architecture: Architecture
-    side: int = Field(ge=16, le=512, description="pixels of a picture's side")
+    side: int = Field(ge=16, le=1024, description="pixels of a picture's side")
     classes: int = Field(ge=2)
     pictures: int = Field(ge=2, description="that are learned from")
     batch: int = Field(ge=1)
@@ -69,6 +73,7 @@ class Plan(BaseModel):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     mirror: bool = Field(True, description="whether a mirrored picture is one of the same class")
     seed: int = 0
+    base: str = Field("", description="digest of the network that it begins with; empty for one of drawn weights")
 
     @property
     def recipe(self) -> Recipe:
@@ -105,11 +110,11 @@ class Plan(BaseModel):
         return self.recipe.rate * (self.batch if self.recipe.optimizer == "muon" else 1)
 
 
-def batch_for(pictures: int, epochs: float, enough: int = 350) -> int:
+def batch_for(pictures: int, epochs: float, recipe: Recipe) -> int:
     """Return the batch for a schedule: full where there are steps enough, smaller on small data and short schedules."""
-    wanted = pictures * epochs / enough
+    wanted = pictures * epochs / recipe.enough
     power = 2 ** round(math.log2(max(1.0, wanted)))
-    return int(min(max(power, SMALLEST_BATCH), LARGEST_BATCH, max(1, pictures)))
+    return int(min(max(power, SMALLEST_BATCH), recipe.largest, max(1, pictures)))
 
 
 def make_plan(
@@ -121,9 +126,10 @@ def make_plan(
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32",
     mirror: bool = True,
     seed: int = 0,
+    base: str = "",
 ) -> Plan:
     """Return the plan of so many epochs; see `Plan` for the arguments."""
-    batch = batch_for(pictures, epochs, RECIPES[architecture].enough)
+    batch = batch_for(pictures, epochs, RECIPES[architecture])
     steps = max(1, round(epochs * max(1, pictures // batch)))
     return Plan(
         architecture=architecture,
@@ -135,4 +141,5 @@ def make_plan(
         precision=precision,
         mirror=mirror,
         seed=seed,
+        base=base,
     )

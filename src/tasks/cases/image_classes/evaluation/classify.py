@@ -47,8 +47,9 @@ class Classified(NamedTuple):
 def make_card(
     architecture: str, classes: list[str], temperature: float, refusal: OpenSet, side: int, features: EmbedderChoice
 ) -> Card:
-    """Put together what a stored model needs to answer."""
+    """Put together what a stored model needs to answer; a network that was fine-tuned looks at its own size."""
     head = architecture == "transfer"
+    side = load_embedder(features).size[0] if architecture == "finetune" else side
     return Card(
         architecture=architecture,
         kind="head" if head else "network",
@@ -116,7 +117,7 @@ def classified(picture: Path, title: str, card: Card, logits: Any) -> Classified
             problems.append((path, "too-many", f"at most {MOST_PICTURES:,} pictures are classified at once"))
             continue
         try:
-            batch.append(decode(content, 256))
+            batch.append(decode(content, max(256, card.side)))
         except PictureError as error:
             problems.append((path, error.reason, error.detail))
             continue

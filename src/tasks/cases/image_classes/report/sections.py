@@ -91,7 +91,9 @@ def training_section(
     if any(len(rows) for rows in histories.values()):
         blocks.append(figure_block(curves_figure(histories), "Accuracy after each epoch."))
     models = ", ".join(f"{row.model} {percent(row.accuracy, 1)}" for row in _records(simple))
-    looked = f" The head looks at {embedder}." if any(row["name"] == "transfer" for row in scored) else ""
+    there = {row["name"] for row in scored}
+    looked = f" The head looks at {embedder}." if "transfer" in there else ""
+    looked += f" Fine-tuning goes on with {embedder} and a head on it." if "finetune" in there else ""
     why = ", being right most often on training pictures that it had not seen" if len(scored) > 1 else ""
     intro = f"{name} is used{why}.{looked} Simple models on such pictures: {models}. {' '.join(notes)}"
     return Section(title="How it learned", intro=intro.strip(), blocks=blocks)

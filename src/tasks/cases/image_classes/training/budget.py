@@ -1,17 +1,20 @@
 """How long is a network trained? As long as fits into the budget, at the speed that this machine shows."""
 
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tasks.features.pictures.embedders import EmbedderChoice, load_embedder
 from tasks.features.splits import LEARN, TEST, VALIDATE
+from tasks.platform.errors import UsageError
 from tasks.platform.stage import stage
+from tasks.training.networks.heads import LinearHead
 from tasks.training.networks.plan import Architecture, Plan, make_plan
 
-MOST_EPOCHS: dict[Architecture, float] = {"airbench": 40.0, "wide": 40.0, "classic": 60.0}
+MOST_EPOCHS: dict[Architecture, float] = {"airbench": 40.0, "wide": 40.0, "classic": 60.0, "finetune": 10.0}
 MINUTES, SAMPLE_MINUTES = 20.0, 0.5
 MOST_EXPECTED = 0.995  # accuracy; a simple model without a mistake on a few pictures promises no more
 SPARE = 0.9  # of the budget is planned for, since the speed of a machine varies
@@ -73,6 +76,8 @@ def schedule(
     mirror: bool,
     simple: pd.DataFrame,
     seed: int,
+    features: EmbedderChoice | None = None,
+    head: LinearHead | None = None,
 ) -> Schedule:
     """Measure how fast this machine trains, and plan what fits into the budget.
 
@@ -88,23 +93,39 @@ def schedule(
         mirror: whether a mirrored picture shows the same class.
         simple: `accuracy` of the simple models.
         seed: of the training.
+        features: of the network that goes on learning, for finetune.
+        head: that it begins with.
     """
     from tasks.training.networks.devices import measure_speed
 
     learn = np.flatnonzero(parts == LEARN)
     some = np.sort(np.random.default_rng([seed, 9]).permutation(learn)[:1024])
     side, classes = pixels.shape[1], int(labels.max()) + 1
-    trial = make_plan(architecture, side, classes, len(learn), epochs or 4.0, "float32", mirror, seed)
-    speed = Speed.model_validate(measure_speed(trial, pixels[some], labels[some]).model_dump())
+    base, network = features.digest if features else "", network_of(features, head)
+    trial = make_plan(architecture, side, classes, len(learn), epochs or 4.0, "float32", mirror, seed, base)
+    speed = Speed.model_validate(measure_speed(trial, pixels[some], labels[some], network).model_dump())
     note = "as asked for" if epochs else ""
     if not epochs:
         epochs, note = _fitting(speed.pictures_per_second, minutes, parts, architecture)
-    plan = make_plan(architecture, side, classes, len(learn), epochs, speed.precision, mirror, seed)
+    plan = make_plan(architecture, side, classes, len(learn), epochs, speed.precision, mirror, seed, base)
     best = float(simple["accuracy"].max())
     expected = _expected(architecture, plan.epochs, best)
     planned = Schedule(plan=plan, speed=speed, minutes=minutes, expected=expected, note=note)
     print(f"  {planned.told}", file=sys.stderr, flush=True)
     return planned
+
+
+def network_of(features: EmbedderChoice | None, head: LinearHead | None) -> Any:
+    """Return what builds the network that goes on learning, a `loop.Network`; None where its weights are drawn."""
+    if features is None or head is None:
+        return None
+    from tasks.features.pictures.keras_models import KerasEmbedder
+    from tasks.training.networks.finetuning import begun
+
+    embedder = load_embedder(features)
+    if not isinstance(embedder, KerasEmbedder):
+        raise UsageError(f"{features.name} cannot go on learning; only a Keras model can.")
+    return begun(embedder, head)
 
 
 def _fitting(rate: float, minutes: float, parts: np.ndarray, architecture: Architecture) -> tuple[float, str]:
@@ -118,8 +139,10 @@ def _fitting(rate: float, minutes: float, parts: np.ndarray, architecture: Archi
     return float(max(np.floor(epochs / digits) * digits, 0.01)), "what fits into the budget at the measured speed"
 
 
-def _expected(architecture: Architecture, epochs: float, simple: float) -> float:
-    """Return the accuracy to expect: of the simple model's error the share that is left on CIFAR-10."""
+def _expected(architecture: Architecture, epochs: float, simple: float) -> float | None:
+    """Return the accuracy to expect: of the simple model's error the share left on CIFAR-10, None where unknown."""
+    if architecture not in REACHED:
+        return None
     known = np.array([(0.0, REACHED_SIMPLY), *REACHED[architecture]])
     reached = float(np.interp(np.log1p(epochs), np.log1p(known[:, 0]), known[:, 1]))
     return min(MOST_EXPECTED, 1 - (1 - simple) * (1 - reached) / (1 - REACHED_SIMPLY))

@@ -10,19 +10,21 @@ import numpy as np
 import pandas as pd
 
 from tasks.cases.image_classes.features import learned_from
-from tasks.cases.image_classes.training.budget import Schedule
-from tasks.features.pictures.embedders import EmbedderChoice
+from tasks.cases.image_classes.training.budget import Schedule, network_of
+from tasks.features.pictures.embedders import EmbedderChoice, load_embedder
 from tasks.features.pictures.embedding import embed_pictures
-from tasks.features.splits import LEARN, TEST, VALIDATE
+from tasks.features.splits import LEARN, TEST, UNUSED, VALIDATE
 from tasks.platform.errors import UsageError
 from tasks.platform.run import current_run
 from tasks.platform.stage import stage
 from tasks.platform.store import Stored
+from tasks.training.networks.heads import LinearHead
 from tasks.training.networks.plan import ARCHITECTURES
 
-NAMES = (*ARCHITECTURES, "transfer")
+NAMES = (*ARCHITECTURES, "transfer", "finetune")
 PHOTOGRAPH = 64  # pixels of the short side from which on pretrained features see something
 FEW = 50  # pictures of a class, below which a network of one's own learns too little
+LARGEST = 4 * 2**30  # bytes of pixels that are held at once
 MANY = 4_000  # pictures to learn from, from which on airbench is worth its time
 
 
@@ -48,11 +50,16 @@ def choose_names(asked: str, manifest: pd.DataFrame, parts: np.ndarray, features
         features: that a head would see.
 
     Raises:
-        UsageError: there is no such architecture.
+        UsageError: there is no such architecture, or nothing that could go on learning.
     """
     names = list(dict.fromkeys(part.strip().lower() for part in asked.split(",") if part.strip()))
     if unknown := [name for name in names if name not in {*NAMES, "auto"}] or (["an empty name"] if not names else []):
         raise UsageError(f"architecture: there is no {unknown[0]}; choose auto, or some of {', '.join(NAMES)}.")
+    if "finetune" in names and not features.kind.startswith("keras"):
+        raise UsageError(
+            f"architecture: finetune goes on with a Keras model, and features are {features.name}; name one by"
+            " --features, such as EfficientNetV2B0 of keras.applications, or the path of a .keras file."
+        )
     if names != ["auto"]:
         return [name for name in names if name != "auto"]
     learned = manifest[learned_from(parts)]
@@ -63,8 +70,15 @@ def choose_names(asked: str, manifest: pd.DataFrame, parts: np.ndarray, features
 
 
 @stage(phase="Modelling")
-def train_network(pixels: np.ndarray, labels: np.ndarray, parts: np.ndarray, scheduled: Schedule) -> Candidate:
-    """Train a network from the start, and let it answer for the pictures that it has not learned from.
+def train_network(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    parts: np.ndarray,
+    scheduled: Schedule,
+    features: EmbedderChoice | None = None,
+    head: LinearHead | None = None,
+) -> Candidate:
+    """Train a network, and let it answer for the pictures that it has not learned from.
 
     A run that is killed goes on after the last whole epoch. Learning curves also go to the run's folder, for
     TensorBoard.
@@ -74,6 +88,8 @@ def train_network(pixels: np.ndarray, labels: np.ndarray, parts: np.ndarray, sch
         labels: (n,).
         parts: (n,) of the split.
         scheduled: the schedule.
+        features: of the network that goes on learning; without them its weights are drawn.
+        head: that it begins with.
     """
     from tasks.training.networks.checkpoints import checkpoint_folder
     from tasks.training.networks.curves import curve_writer
@@ -95,6 +111,7 @@ def train_network(pixels: np.ndarray, labels: np.ndarray, parts: np.ndarray, sch
             (np.asarray(pixels[validate]), labels[validate]),
             checkpoint_folder(plan, shown, known),
             tell,
+            network_of(features, head),
         )
     rows = np.concatenate([validate, test])
     history = pd.DataFrame(trained.history)
@@ -156,6 +173,40 @@ def train_head(vectors: np.ndarray, labels: np.ndarray, parts: np.ndarray, group
         pd.DataFrame(),
         facts,
     )
+
+
+@stage(phase="Modelling")
+def begin_head(vectors: np.ndarray, labels: np.ndarray, parts: np.ndarray, groups: np.ndarray, seed: int) -> LinearHead:
+    """Fit the head that fine-tuning begins with; pictures kept for validation are not learned from.
+
+    The arguments are those of `train_head`.
+    """
+    from tasks.training.networks.heads import fit_head
+
+    learn = np.flatnonzero(parts == LEARN)
+    return fit_head(np.asarray(vectors[learn]), labels[learn], int(labels.max()) + 1, groups[learn], seed).head
+
+
+@stage(phase="Modelling")
+def side_of(features: EmbedderChoice, parts: np.ndarray) -> int:
+    """Return the side in pixels of the squares that a network takes.
+
+    Raises:
+        UsageError: it takes no squares, or so many of its size do not fit into memory.
+    """
+    width, height = load_embedder(features).size
+    if width != height:
+        raise UsageError(
+            f"{features.name} takes pictures of {width} x {height}; only squares are fine-tuned: use --architecture"
+            " transfer, or another model."
+        )
+    needed = int((parts != UNUSED).sum()) * width * height * 3
+    if needed > LARGEST:
+        raise UsageError(
+            f"Fine-tuning {features.name} holds all pictures at {width} x {height}, {needed / 2**30:.1f} GiB, and at"
+            f" most {LARGEST / 2**30:.0f} GiB are held; learn from fewer by --limit, or take --architecture transfer."
+        )
+    return width
 
 
 @stage(phase="Data preparation")

@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 from tasks.cases.image_classes.evaluation.open_set import refuse_by_head, refuse_by_network
 from tasks.cases.image_classes.evaluation.scores import right_answers, score_candidate, temperature_of
 from tasks.cases.image_classes.training.budget import Schedule, schedule
-from tasks.cases.image_classes.training.candidates import embed_collections, train_head, train_network
+from tasks.cases.image_classes.training.candidates import (
+    begin_head,
+    embed_collections,
+    side_of,
+    train_head,
+    train_network,
+)
 from tasks.features.pictures.embedders import EmbedderChoice
+from tasks.features.pictures.pixels import read_pixels
 from tasks.platform.store import Stored
 
 
@@ -36,14 +43,21 @@ class Lesson:
     def learn(self, name: str, epochs: float, features: EmbedderChoice, seed: int) -> Learned:
         """Train one architecture."""
         split, simple = self.split, self.simple
-        config = {"architecture": name, "epochs": None, "features": None, "seed": seed}
+        config: dict[str, Any] = {"architecture": name, "epochs": None, "features": None, "seed": seed}
         if name == "transfer":
             trained = train_head(self.embedded(features), split.labels, split.part, split.groups, seed)
             return Learned(trained, "", config | {"features": features.model_dump(exclude={"why"})})
+        pixels, begun = self.pixels, dict[str, Any]()
+        if name == "finetune":
+            told = features.model_copy(update={"why": ""})
+            pixels = read_pixels(self.manifest, side_of(told, split.part), self.collections)
+            head = begin_head(self.embedded(features), split.labels, split.part, split.groups, seed)
+            begun = {"features": told, "head": head}
+            config |= {"features": features.model_dump(exclude={"why"})}
         planned = schedule(
-            self.pixels, split.labels, split.part, name, self.minutes, epochs, simple.mirror, simple.table, seed
+            pixels, split.labels, split.part, name, self.minutes, epochs, simple.mirror, simple.table, seed, **begun
         )
-        trained = train_network(self.pixels, split.labels, split.part, planned)
+        trained = train_network(pixels, split.labels, split.part, planned, **begun)
         plan = planned.load(Schedule)
         return Learned(trained, plan.told, config | {"epochs": plan.plan.epochs})
 
