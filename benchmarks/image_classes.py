@@ -72,8 +72,13 @@ class Run(NamedTuple):
 
 
 def run_of(text: str) -> Run:
+    from tasks.training.networks.plan import ARCHITECTURES
+
     kinds = (float, int, float, int, str)
-    return Run(*(kind(part) for kind, part in zip(kinds, text.split(":"), strict=False)))
+    run = Run(*(kind(part) for kind, part in zip(kinds, text.split(":"), strict=False)))
+    if run.network not in ARCHITECTURES:
+        raise argparse.ArgumentTypeError(f"networks are {', '.join(ARCHITECTURES)}")
+    return run
 
 
 def sweep(arguments: argparse.Namespace) -> None:
@@ -94,7 +99,8 @@ def sweep(arguments: argparse.Namespace) -> None:
     for run in arguments.runs:
         aside, kept = np.sort(order[: run.aside]), np.sort(order[run.aside :])
         recipe = usual[run.network]  # type: ignore[index]
-        plans.RECIPES[run.network] = recipe.model_copy(update={"rate": recipe.rate * run.rate})  # type: ignore[index]
+        rates = {"rate": recipe.rate * run.rate, "kernel_rate": recipe.kernel_rate * run.rate}
+        plans.RECIPES[run.network] = recipe.model_copy(update=rates)  # type: ignore[index]
         plan = plans.make_plan(
             run.network, pictures.shape[1], 10, len(kept), run.epochs, precision, True, arguments.seed
         )  # type: ignore[arg-type]

@@ -60,7 +60,8 @@ def image_classes(
         minutes: budget for the training of each network, which its schedule fits into; 0 takes 20, half of one for the
             sample
         epochs: passes over the pictures; 0 takes what fits into the budget
-        features: what transfer looks at: auto, imagenet, own, handcrafted, or a model of keras.applications
+        features: what transfer looks at: auto, imagenet, own, handcrafted, a model of keras.applications or a .keras
+            file; finetune goes on with one of the last two
         per_class: learn from at most so many pictures of each class; 0 learns from all
         test_share: share of each class to test on, near-duplicates kept together
         exclude: classes to leave out, as names or patterns such as BACKGROUND_*
@@ -85,9 +86,9 @@ def image_classes(
     choice = choose_embedder(features, "handcrafted").load(EmbedderChoice)
 
     # Modelling: simple models, then each architecture within its budget
+    names = choose_names(architecture, manifest, split.part, choice).load(list[str])
     simple = compare_simple(pixels, split.labels, split.part, seed)
     lesson = Lesson(manifest, place.collections, pixels, split, simple, minutes or budget_of(source))
-    names = choose_names(architecture, manifest, split.part, choice).load(list[str])
     learned = {name: lesson.learn(name, epochs, choice, seed) for name in names}
     scored = [lesson.score(name, trained.candidate) for name, trained in learned.items()]
     name = choose_candidate(scored).load(str)

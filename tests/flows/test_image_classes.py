@@ -151,16 +151,18 @@ def test_a_model_of_ones_own_goes_on_learning_and_classifies(run: Run, tmp_path:
     asked = tmp_path / "asked.png"
     picture(asked, 999, 1)
     given = ("--source", str(tmp_path / "three"), "--features", str(tmp_path / "mine.keras"), "--picture", str(asked))
-    result = result_of(run(*given, "--architecture", "finetune,transfer", "--epochs", "2"))
+    result = result_of(run(*given, "--architecture", "finetune", "--epochs", "2"))
     report = (Path(result["folder"]) / "report.html").read_text()
     assert "Fine-tuning goes on with mine.keras" in report
     assert metric(result, "accuracy") > 0.5
     assert "asked.png is" in result["answer"]
+    both = result_of(run(*given, "--architecture", "transfer,finetune", "--epochs", "2"))
+    assert "transfer" in both["answer"] + (Path(both["folder"]) / "report.html").read_text()
     oblong = keras.Sequential([keras.Input((24, 32, 3)), layers.GlobalMaxPooling2D()])
     oblong.save(tmp_path / "oblong.keras")
     done = run(*given[:2], "--features", str(tmp_path / "oblong.keras"), "--architecture", "finetune")
     assert done.returncode == 2
-    assert "only squares are fine-tuned" in done.stderr.strip().splitlines()[-1]
+    assert "only squares of 16 to 1024 pixels" in done.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

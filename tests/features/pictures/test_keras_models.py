@@ -290,7 +290,7 @@ def test_what_happens_to_a_pixel_before_an_application_is_a_matrix(name: str, ke
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("kind", ["colour", "grey", "places", "nested"])
+@pytest.mark.parametrize("kind", ["colour", "grey", "places", "nested", "adapted", "sums", "fixed"])
 def test_a_foundation_gives_what_embedding_gives(kind: str, precision: str, keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     inner = keras.Sequential([keras.Input((24, 32, 3)), layers.Conv2D(5, 3), layers.BatchNormalization()])
@@ -299,16 +299,37 @@ def test_a_foundation_gives_what_embedding_gives(kind: str, precision: str, kera
         "grey": [layers.Rescaling(1 / 255), layers.Conv2D(6, 3, 2), layers.GlobalAveragePooling2D()],
         "places": [layers.Rescaling(1 / 255), layers.Conv2D(6, 3, 2), layers.BatchNormalization()],
         "nested": [layers.Rescaling(1 / 255), inner, layers.GlobalAveragePooling2D()],
+        "adapted": [layers.Normalization(), layers.Conv2D(6, 3, 2), layers.GlobalAveragePooling2D()],
+        "sums": [],
+        "fixed": [layers.Rescaling(1 / 255), layers.Conv2D(6, 3, trainable=False), layers.GlobalAveragePooling2D()],
     }[kind]
-    path = saved(keras, tmp_path / "m.keras", *chosen, shape=(24, 32, 1 if kind == "grey" else 3))
-    embedder = keras_models.load_file(path, "m", "0" * 8)
     rng = np.random.default_rng(3)
-    embedder._model.set_weights([rng.uniform(0.1, 1, weight.shape) for weight in embedder._model.get_weights()])
+    path = tmp_path / "m.keras"
+    if kind == "adapted":
+        chosen[0].adapt(rng.uniform(40, 90, (9, 24, 32, 3)))
+    if kind == "sums":  # operations that are no layers, as applications have them
+        x = keras.Input((24, 32, 3))
+        y = layers.Conv2D(6, 3)(x / 127.5 - 1.0)
+        keras.Model(x, layers.GlobalAveragePooling2D()(y * 0.5 + layers.ReLU()(y + 3.0))).save(path)
+    else:
+        saved(keras, path, *chosen, shape=(24, 32, 1 if kind == "grey" else 3))
+    embedder = keras_models.load_file(path, "m", "0" * 8)
+    if kind != "adapted":
+        embedder._model.set_weights([rng.uniform(0.1, 1, weight.shape) for weight in embedder._model.get_weights()])
     images = [Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(4)]
     expected, model = embedder.embed(images), embedder.foundation(precision)
     found = model.predict(np.stack([np.asarray(image) for image in images]).astype(np.float32), verbose=0)
     exact = precision == "float32" and kind != "grey"  # Pillow's grey is rounded to whole numbers
     np.testing.assert_allclose(found, expected, atol=1e-5 if exact else 0.02)
     assert found.dtype == np.float32
+    learns = {weight.path.rpartition("/")[2] for weight in model.trainable_variables}
+    assert learns == {"kernel", "bias"}
+    model.save(tmp_path / "again.keras")
+    again = keras.saving.load_model(tmp_path / "again.keras", safe_mode=True)
+    np.testing.assert_allclose(
+        again.predict(np.full((1, 24, 32, 3), 77.0), verbose=0),
+        model.predict(np.full((1, 24, 32, 3), 77.0), verbose=0),
+        atol=1e-6,
+    )
     model.set_weights([weight * 0 for weight in model.get_weights()])
     np.testing.assert_array_equal(embedder.embed(images), expected)

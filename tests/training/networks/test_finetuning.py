@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.platform.errors import CasebookError
 from tasks.training.networks import plan as plans
 from tasks.training.networks.plan import Plan, make_plan
 
@@ -40,6 +41,7 @@ def embedder() -> Any:
             keras.Input((SIDE, SIDE, 3)),
             layers.Rescaling(1 / 127.5, -1),
             *blocks,
+            layers.SpatialDropout2D(0.1),
             layers.GlobalAveragePooling2D(),
         ]
     )
@@ -98,6 +100,39 @@ def test_an_interrupted_one_ends_with_the_same_network(embedder: Any, tmp_path: 
     resumed = train(pictures, labels, plan, folder=tmp_path / "b", network=network)
     for ours, theirs in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_pictures_that_activate_nothing_do_not_spoil_the_weights() -> None:
+    import keras
+
+    from tasks.features.pictures.keras_models import KerasEmbedder
+    from tasks.training.networks.finetuning import begun
+    from tasks.training.networks.loop import train
+
+    layers = keras.layers
+    keras.utils.set_random_seed(2)
+    network = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, use_bias=False, activation="relu"),
+            layers.GlobalMaxPooling2D(),
+        ]
+    )
+    pictures, labels, head, plan = taught(KerasEmbedder("relu", "1" * 8, network, None), 60)
+    pictures[::7] = 0
+    trained = train(pictures, labels, plan, network=begun(KerasEmbedder("relu", "1" * 8, network, None), head))
+    assert all(np.isfinite(weight).all() for weight in trained.model.get_weights())
+
+
+def test_a_training_that_breaks_down_is_one_sentence(embedder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.training.networks.finetuning import begun
+    from tasks.training.networks.loop import train
+
+    pictures, labels, head, plan = taught(embedder, 60)
+    monkeypatch.setitem(plans.RECIPES, "finetune", plans.RECIPES["finetune"].model_copy(update={"rate": float("nan")}))
+    with pytest.raises(CasebookError, match="its loss is no number"):
+        train(pictures, labels, plan, network=begun(embedder, head))
 
 
 def test_a_stored_one_says_the_same(embedder: Any, tmp_path: Path) -> None:

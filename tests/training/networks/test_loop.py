@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.training.networks import plan as plans
 from tasks.training.networks.augmentation import augmented, cut_out, mirrored, shifted, views
 from tasks.training.networks.checkpoints import State, checkpoint_folder, read_state, write_state
 from tasks.training.networks.plan import ARCHITECTURES, Plan, batch_for, make_plan
@@ -164,6 +165,7 @@ def test_any_plan_has_steps_and_a_batch_that_the_pictures_fill(pictures: int, ep
     plan = make_plan(architecture, 32, 10, pictures, epochs)
     assert 1 <= plan.batch <= pictures
     assert plan.batch == batch_for(pictures, epochs, plan.recipe)
+    assert make_plan("finetune", 600, 10, pictures, epochs).batch <= 6
     assert plan.steps >= 1
     rates = [plan.rate(step) for step in range(plan.steps + 1)]
     assert min(rates[:-1]) > 0
@@ -188,7 +190,7 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
     assert list((tmp_path / "c").iterdir()) == [tmp_path / "c" / "state.npz"]
 
 
-def test_a_checkpoint_belongs_to_one_plan_and_one_set_of_pictures() -> None:
+def test_a_checkpoint_belongs_to_one_plan_and_one_set_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures, labels = stripes(10)
     plan = small_plan("classic")
     here = checkpoint_folder(plan, pictures, labels)
@@ -202,6 +204,9 @@ def test_a_checkpoint_belongs_to_one_plan_and_one_set_of_pictures() -> None:
         checkpoint_folder(plan.model_copy(update={"seed": 9}), pictures, labels),
     }
     assert len(places) == 4
+    usual = plans.RECIPES["classic"]
+    monkeypatch.setitem(plans.RECIPES, "classic", usual.model_copy(update={"rate": usual.rate / 2}))
+    assert checkpoint_folder(plan, pictures, labels) not in places
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import ast
 import hashlib
 import importlib
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 32
+TINY = 1e-6  # added to features before they get length 1
 DEFAULT_SIDE = 224
 SIDES = {  # of keras.applications: the input that the weights were trained for, where it is not 224
     "EfficientNetB1": 240,
@@ -111,7 +113,8 @@ class KerasEmbedder:
     def foundation(self, precision: str = "float32") -> "keras.Model":
         """Return a copy of the network to build on: it takes RGB of 0 to 255 and gives rows of length 1, as `embed`.
 
-        Its norms stay as they are, so that a few new pictures do not spoil what they know.
+        Its norms over batches stay as they are, so that a few new pictures do not spoil what they know; all else
+        learns, also what the model was stored with as fixed.
 
         Args:
             precision: that its layers compute in, such as mixed_bfloat16; those that only scale pixels keep theirs.
@@ -119,20 +122,13 @@ class KerasEmbedder:
         import keras
 
         layers = keras.layers
-
-        def copied(layer: Any) -> Any:
-            if isinstance(layer, keras.Model):
-                return keras.models.clone_model(layer, clone_function=copied)
-            settings_of = layer.get_config()
+        with tempfile.TemporaryDirectory() as folder:  # a stored model brings all of its state along
+            self._model.save(Path(folder) / "model.keras")
+            body = keras.saving.load_model(Path(folder) / "model.keras", compile=False, safe_mode=True)
+        for layer in _layers(body):  # a norm that does not learn does not count batches either
+            layer.trainable = not isinstance(layer, layers.BatchNormalization)
             if not isinstance(layer, layers.Rescaling | layers.Normalization):
-                settings_of["dtype"] = precision
-            return type(layer).from_config(settings_of)
-
-        body = keras.models.clone_model(self._model, clone_function=copied)
-        body.set_weights(self._model.get_weights())
-        for layer in _layers(body):
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False  # then it neither learns nor counts batches
+                layer.dtype_policy = precision
         inputs = keras.Input((self.size[1], self.size[0], 3), dtype="float32")
         x, (mixing, offset) = inputs, self._pixel_map()
         if not (np.array_equal(mixing, np.eye(3)) and not offset.any()):
@@ -140,9 +136,13 @@ class KerasEmbedder:
             x = pixels(x)
             pixels.set_weights([mixing[None, None], offset])
         x = body(x)
+        if isinstance(x, list | tuple | dict):
+            (x,) = x.values() if isinstance(x, dict) else x
         if len(x.shape) > 2:
             x = layers.GlobalAveragePooling1D(dtype="float32")(layers.Reshape((-1, self.dimensions))(x))
-        return keras.Model(inputs, layers.UnitNormalization(dtype="float32")(x), name="foundation")
+        # Features that are all nought have a direction then, and so a gradient.
+        x = layers.UnitNormalization(dtype="float32")(layers.Rescaling(1.0, TINY, dtype="float32")(x))
+        return keras.Model(inputs, x, name="foundation")
 
     def _pixel_map(self) -> tuple[np.ndarray, np.ndarray]:
         """Return what happens to a pixel before the network: a matrix (3, channels), and what is added, float32."""

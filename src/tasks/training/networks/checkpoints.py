@@ -32,8 +32,10 @@ class State(NamedTuple):
 
 
 def checkpoint_folder(plan: BaseModel, *arrays: np.ndarray) -> Path:
-    """Return the folder of a training's checkpoints, by its plan and by the content of what it learns from."""
+    """Return the folder of a training's checkpoints: by its plan, the content of what it learns from, and our code."""
     digest = hashlib.sha256(plan.model_dump_json().encode())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode())
         for start in range(0, len(array), 4096):

@@ -1,4 +1,4 @@
-"""How does a network that somebody has trained learn other classes? All of its weights go on learning, slowly.
+"""How does a network that somebody has trained learn other classes? It goes on learning, slowly.
 
 It begins where transfer ends, with the head that was fitted on its features, so that the first answers are those of the
 head (first the head, then all: A. Kumar and others, "Fine-Tuning can Distort Pretrained Features and Underperform
@@ -30,6 +30,9 @@ def begun(embedder: KerasEmbedder, head: LinearHead) -> Network:
         model = keras.Model(body.inputs, last(x), name=plan.architecture)
         whiten.set_weights([mapped, -whitening.mean @ mapped])
         last.set_weights([head.weights, np.asarray(head.bias)])
+        chance = (item for item in model.non_trainable_variables if "seed_generator" in item.path)
+        for number, state in enumerate(chance):  # what is dropped out is drawn by the plan's seed
+            state.assign(np.array([plan.seed, number]).astype(state.dtype))
         return model
 
     return network

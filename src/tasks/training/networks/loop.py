@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from tasks.platform.errors import CasebookError
 from tasks.platform.progress import progress
 from tasks.training.networks.architectures import build, statistics
 from tasks.training.networks.augmentation import augmented, cut_out, views
@@ -20,7 +21,7 @@ from tasks.training.networks.checkpoints import State, read_state, write_state
 from tasks.training.networks.optimizer import optimizer_of
 from tasks.training.networks.plan import Plan
 
-PREDICTED = 512  # pictures at a time
+PREDICTED, USUAL_SIDE = 512, 64  # pictures at a time, and up to which size; of larger ones as many pixels
 
 Row = dict[str, Any]
 Network = Callable[[Plan, str, bool], keras.Model]  # of a plan, in a precision, of a processor's layers or not
@@ -80,6 +81,11 @@ def train(
         sums += training.step(step, batch, labels[numbers])
         if not last:
             continue
+        if not np.isfinite(sums[0]):
+            raise CasebookError(
+                f"The training of {plan.architecture} broke down in epoch {epoch + 1}: its loss is no number any more. "
+                "Look for pictures of one colour, or take another architecture."
+            )
         row = _row(plan, epoch, step, sums, time.perf_counter() - clock, training, validation)
         history.append(row)
         if folder:
@@ -194,10 +200,11 @@ def predict(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
     """Return the logits of pictures, float32 (n, classes); `pictures` is (n, side, side, 3), 0 to 255."""
     if not len(pictures):
         return np.zeros((0, model.output_shape[-1]), np.float32)
-    parts = []
-    for start in range(0, len(pictures), PREDICTED):
-        batch = np.asarray(pictures[start : start + PREDICTED], np.float32)
-        short = PREDICTED - len(batch) if start else 0  # one shape, so that nothing is compiled twice
+    parts, side = [], max(pictures.shape[1:3])
+    count = max(1, int(PREDICTED * min(1.0, (USUAL_SIDE / side) ** 2)))
+    for start in range(0, len(pictures), count):
+        batch = np.asarray(pictures[start : start + count], np.float32)
+        short = count - len(batch) if start else 0  # one shape, so that nothing is compiled twice
         padded = np.concatenate([batch, np.zeros((short, *batch.shape[1:]), np.float32)]) if short else batch
         parts.append(np.asarray(model.predict_on_batch(padded), np.float32)[: len(batch)])
     return np.concatenate(parts)

@@ -7,12 +7,13 @@ was interrupted.
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 Architecture = Literal["airbench", "wide", "classic", "small", "finetune"]
 # That a picture of any kind may be tried with.
 ARCHITECTURES: tuple[Architecture, ...] = ("airbench", "wide", "classic")
 SMALLEST_BATCH = 16
+LARGE = 256  # pixels a side, beyond which a batch holds as many pixels
 
 
 class Recipe(BaseModel):
@@ -54,7 +55,7 @@ RECIPES: dict[Architecture, Recipe] = {
     "classic": Recipe(optimizer="adam", rate=2e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.3, end=0.02),
     "small": Recipe(optimizer="adam", rate=3e-3, decay=0.01, smoothing=0.05, start=0.1, peak=0.2, end=0.01),
     "finetune": Recipe(
-        optimizer="adam", rate=1e-4, decay=0.01, smoothing=0.05, start=0.1, peak=0.1, end=0.0, largest=64
+        optimizer="adam", rate=1e-4, decay=0.01, smoothing=0.05, start=0.1, peak=0.1, end=0.0, largest=32
     ),
 }
 
@@ -75,9 +76,10 @@ class Plan(BaseModel):
     seed: int = 0
     base: str = Field("", description="digest of the network that it begins with; empty for one of drawn weights")
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def recipe(self) -> Recipe:
-        """The recipe of the architecture."""
+        """The recipe of the architecture; told with the plan, so that a checkpoint of another one is none of it."""
         return RECIPES[self.architecture]
 
     @property
@@ -129,7 +131,10 @@ def make_plan(
     base: str = "",
 ) -> Plan:
     """Return the plan of so many epochs; see `Plan` for the arguments."""
-    batch = batch_for(pictures, epochs, RECIPES[architecture])
+    recipe = RECIPES[architecture]
+    if side > LARGE:
+        recipe = recipe.model_copy(update={"largest": max(1, int(recipe.largest * (LARGE / side) ** 2))})
+    batch = batch_for(pictures, epochs, recipe)
     steps = max(1, round(epochs * max(1, pictures // batch)))
     return Plan(
         architecture=architecture,

@@ -78,7 +78,7 @@ def classify_by_network(picture: Path, title: str, model: Any, card: Card) -> Cl
     def logits(images: list[Image.Image]) -> np.ndarray:
         return predict(model, np.stack([np.asarray(squash(image, size)) for image in images]))
 
-    return classified(picture, title, card, logits)
+    return classified(picture, title, card, logits, card.side)
 
 
 @stage(phase="Deployment")
@@ -87,10 +87,10 @@ def classify_by_head(picture: Path, title: str, model: LinearHead, card: Card) -
     if card.features is None:
         raise UsageError("the model is a head without features; train it anew.")
     embedder = load_embedder(card.features)
-    return classified(picture, title, card, lambda images: model.logits(embedder.embed(images)))
+    return classified(picture, title, card, lambda images: model.logits(embedder.embed(images)), max(embedder.size))
 
 
-def classified(picture: Path, title: str, card: Card, logits: Any) -> Classified:
+def classified(picture: Path, title: str, card: Card, logits: Any, side: int) -> Classified:
     """Return the answers of a model for the pictures at a path.
 
     Args:
@@ -98,6 +98,7 @@ def classified(picture: Path, title: str, card: Card, logits: Any) -> Classified
         title: what a single picture is called.
         card: of the model.
         logits: gives (n, k) for a list of RGB pictures.
+        side: pixels that the model looks at; pictures are decoded as they were for its training.
 
     Raises:
         UsageError: there is no picture that can be read.
@@ -117,7 +118,7 @@ def classified(picture: Path, title: str, card: Card, logits: Any) -> Classified
             problems.append((path, "too-many", f"at most {MOST_PICTURES:,} pictures are classified at once"))
             continue
         try:
-            batch.append(decode(content, max(256, card.side)))
+            batch.append(decode(content, side))
         except PictureError as error:
             problems.append((path, error.reason, error.detail))
             continue

@@ -132,11 +132,15 @@ def _fitting(rate: float, minutes: float, parts: np.ndarray, architecture: Archi
     """Return how many epochs fit into the budget, rounded down to two digits, and why so many."""
     learn, validate, test = (int((parts == part).sum()) for part in (LEARN, VALIDATE, TEST))
     seconds = 60 * minutes * SPARE - FORWARD * VIEWS * test / rate
-    epochs = max(seconds, 0.1 * 60 * minutes) * rate / (learn + FORWARD * validate)
+    least = 0.1 * 60 * minutes
+    why = "what fits into the budget at the measured speed"
+    if seconds < least:
+        seconds, why = least, "a tenth of the budget, which the answers for the test pictures alone use up"
+    epochs = seconds * rate / (learn + FORWARD * validate)
     if epochs >= MOST_EPOCHS[architecture]:
         return MOST_EPOCHS[architecture], "more passes than that gain little, so the budget is not used up"
     digits = 10.0 ** np.floor(np.log10(max(epochs, 1e-3)) - 1)
-    return float(max(np.floor(epochs / digits) * digits, 0.01)), "what fits into the budget at the measured speed"
+    return float(max(np.floor(epochs / digits) * digits, 0.01)), why
 
 
 def _expected(architecture: Architecture, epochs: float, simple: float) -> float | None:

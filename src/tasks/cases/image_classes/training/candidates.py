@@ -13,7 +13,7 @@ from tasks.cases.image_classes.features import learned_from
 from tasks.cases.image_classes.training.budget import Schedule, network_of
 from tasks.features.pictures.embedders import EmbedderChoice, load_embedder
 from tasks.features.pictures.embedding import embed_pictures
-from tasks.features.splits import LEARN, TEST, UNUSED, VALIDATE
+from tasks.features.splits import LEARN, TEST, VALIDATE
 from tasks.platform.errors import UsageError
 from tasks.platform.run import current_run
 from tasks.platform.stage import stage
@@ -24,7 +24,8 @@ from tasks.training.networks.plan import ARCHITECTURES
 NAMES = (*ARCHITECTURES, "transfer", "finetune")
 PHOTOGRAPH = 64  # pixels of the short side from which on pretrained features see something
 FEW = 50  # pictures of a class, below which a network of one's own learns too little
-LARGEST = 4 * 2**30  # bytes of pixels that are held at once
+SMALLEST, MOST = 16, 1024  # pixels a side of what is fine-tuned
+LARGEST = 2 * 2**30  # bytes of pixels that are held at once
 MANY = 4_000  # pictures to learn from, from which on airbench is worth its time
 
 
@@ -60,6 +61,8 @@ def choose_names(asked: str, manifest: pd.DataFrame, parts: np.ndarray, features
             f"architecture: finetune goes on with a Keras model, and features are {features.name}; name one by"
             " --features, such as EfficientNetV2B0 of keras.applications, or the path of a .keras file."
         )
+    if "finetune" in names:
+        side_of.fn(features, manifest)
     if names != ["auto"]:
         return [name for name in names if name != "auto"]
     learned = manifest[learned_from(parts)]
@@ -109,7 +112,7 @@ def train_network(
             known,
             plan,
             (np.asarray(pixels[validate]), labels[validate]),
-            checkpoint_folder(plan, shown, known),
+            checkpoint_folder(plan, shown, known, *([head.weights, head.bias] if head else [])),
             tell,
             network_of(features, head),
         )
@@ -188,19 +191,23 @@ def begin_head(vectors: np.ndarray, labels: np.ndarray, parts: np.ndarray, group
 
 
 @stage(phase="Modelling")
-def side_of(features: EmbedderChoice, parts: np.ndarray) -> int:
+def side_of(features: EmbedderChoice, manifest: pd.DataFrame) -> int:
     """Return the side in pixels of the squares that a network takes.
+
+    Args:
+        features: of the network.
+        manifest: a row for each picture.
 
     Raises:
         UsageError: it takes no squares, or so many of its size do not fit into memory.
     """
     width, height = load_embedder(features).size
-    if width != height:
+    if width != height or not SMALLEST <= width <= MOST:
         raise UsageError(
-            f"{features.name} takes pictures of {width} x {height}; only squares are fine-tuned: use --architecture"
-            " transfer, or another model."
+            f"{features.name} takes pictures of {width} x {height}; only squares of {SMALLEST} to {MOST} pixels are"
+            " fine-tuned: use --architecture transfer, or another model."
         )
-    needed = int((parts != UNUSED).sum()) * width * height * 3
+    needed = len(manifest) * width * height * 3
     if needed > LARGEST:
         raise UsageError(
             f"Fine-tuning {features.name} holds all pictures at {width} x {height}, {needed / 2**30:.1f} GiB, and at"

@@ -50,7 +50,7 @@ class Lesson:
         pixels, begun = self.pixels, dict[str, Any]()
         if name == "finetune":
             told = features.model_copy(update={"why": ""})
-            pixels = read_pixels(self.manifest, side_of(told, split.part), self.collections)
+            pixels = read_pixels(self.manifest, side_of(told, self.manifest), self.collections)
             head = begin_head(self.embedded(features), split.labels, split.part, split.groups, seed)
             begun = {"features": told, "head": head}
             config |= {"features": features.model_dump(exclude={"why"})}
