@@ -61,6 +61,27 @@ def test_an_interrupted_training_ends_with_the_same_network(architecture: str, t
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, "small"])
+def test_a_stored_network_of_any_kind_is_read_without_our_code(architecture: str, tmp_path: Path) -> None:
+    import keras
+
+    from tasks.features.pictures.keras_models import check_file
+    from tasks.platform.kinds_models import read_keras, write_keras
+    from tasks.training.networks.architectures import build, statistics
+
+    pictures, _ = stripes(30)
+    model = build(small_plan(architecture), statistics(pictures), "float32")
+    write_keras(model, tmp_path / "model.keras")
+    check_file(tmp_path / "model.keras")  # as strict as with files of strangers: Keras' own classes only
+    kept = model.predict_on_batch(pictures.astype(np.float32))
+    del model
+    keras.backend.clear_session()
+    np.testing.assert_allclose(
+        read_keras(tmp_path / "model.keras", None).predict_on_batch(pictures.astype(np.float32)), kept, atol=1e-5
+    )
+
+
+@pytest.mark.slow
 def test_stripes_are_learned_and_a_stored_network_says_the_same(tmp_path: Path) -> None:
     from tasks.platform.kinds_models import read_keras, write_keras
     from tasks.training.networks.loop import cross_entropy, predict, predict_views, train
