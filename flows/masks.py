@@ -75,7 +75,7 @@ def masks(
     # Data preparation: one crop, size and encoding for all; copies and people stay together
     way = choose_way(faces).load(Way)
     crops = cut_faces(data.frame, way.detect, place.collection)
-    groups = group_faces(data.frame, crops.faces, crops.wholes, crops.table)
+    groups = group_faces(data.frame, crops.looks, crops.wholes, crops.table)
     split = split_faces(data.frame, groups.groups, groups.sources, test_share, seed)
     classes = split.classes.load(list[str])
 

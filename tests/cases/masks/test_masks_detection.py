@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.cases.masks.detection import writing
+from tasks.cases.masks.detection import judge, writing
 from tasks.cases.masks.detection.drawing import GREEN, RED, draw_faces, draw_rate
-from tasks.cases.masks.detection.judge import Found
+from tasks.cases.masks.detection.judge import Found, find_faces
 from tasks.cases.masks.detection.look import look, watch
 from tasks.cases.masks.detection.media import bounded, open_media
 from tasks.cases.masks.detection.tracks import HIDDEN_SECONDS, Tracker, overlap
+from tasks.cases.masks.features.crops import SIDE
 from tasks.cases.masks.ingestion import WITH, WITHOUT, WRONG
 from tasks.cases.masks.training.model import Recognition, verdicts
-from tasks.features.pictures.faces import Face
+from tasks.features.pictures.faces import MEAN_FACE, Face, align
 from tasks.platform.errors import ContractError, UsageError
 from tasks.platform.settings import settings
 
@@ -64,6 +65,23 @@ def test_words_hide_no_other_face_and_no_other_words(monkeypatch: pytest.MonkeyP
             assert min(words[2], other[2]) <= max(words[0], other[0]) or min(words[3], other[3]) <= max(
                 words[1], other[1]
             )
+
+
+def test_faces_are_cut_out_as_the_model_learned_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = np.random.default_rng(0).integers(0, 100, (200, 300, 3), np.uint8)
+    marks = (MEAN_FACE * 0.9 + np.array([90, 40])).astype(np.float32)
+    face = Face((100.0, 50.0, 85.0, 85.0), marks, 1.0)
+
+    class Finder:
+        def find(self, picture: np.ndarray, margin: float) -> list[Face]:
+            return [face]
+
+    monkeypatch.setattr(judge, "detector", lambda side, sure: Finder())
+    alone, earlier = (find_faces(frame, KNOWN.model_copy(update={"alone": value}), False) for value in (True, False))
+    assert (alone.crops[0] == align(frame, face, SIDE, alone=True)).all()
+    assert (alone.crops[0] == 127).all(axis=2).any()  # grey around the box
+    assert (earlier.crops[0] == align(frame, face, SIDE)).all()
+    assert not KNOWN.alone  # a model that was stored before says nothing of it
 
 
 def test_overlap_is_symmetric_and_between_0_and_1() -> None:

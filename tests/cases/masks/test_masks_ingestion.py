@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tasks.cases.masks.features import crops as crops_module
 from tasks.cases.masks.features.crops import SIDE, choose_way, cut_faces
 from tasks.cases.masks.ingestion import (
     WITH,
@@ -19,6 +20,7 @@ from tasks.cases.masks.ingestion import (
 )
 from tasks.cases.masks.sample import pictures
 from tasks.cases.masks.sample.pictures import FOLDERS, write_faces
+from tasks.features.pictures.faces import MEAN_FACE, Face
 from tasks.ingestion.pictures.manifest import read_pictures, scan_pictures
 from tasks.platform.errors import ContractError, UsageError
 
@@ -121,6 +123,26 @@ def test_all_pictures_get_one_size_and_encoding_without_a_detector(tmp_path: Pat
     assert crops.faces.shape == (3, SIDE, SIDE, 3)
     assert (crops.faces == crops.wholes).all()
     assert (crops.table["found"] == 0).all()
+
+
+def test_how_closely_a_picture_is_cut_to_its_face_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = (MEAN_FACE * 0.9 + np.array([90, 40])).astype(np.float32)
+    wide = Face((100.0, 50.0, 85.0, 85.0), marks, 1.0)
+    tight = Face((0.0, 0.0, 85.0, 85.0), marks - np.array([100, 50], np.float32), 1.0)
+    picture = np.random.default_rng(1).integers(0, 255, (200, 300, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "wide.png")
+    Image.fromarray(picture[50:135, 100:185]).save(tmp_path / "tight.png")
+
+    class Finder:
+        def find_main(self, given: np.ndarray) -> Face:
+            return wide if given.shape[1] > 100 else tight
+
+    monkeypatch.setattr(crops_module, "detector", Finder)
+    read = read_pictures.fn(scan_pictures.fn(str(tmp_path)), str(tmp_path), "none")
+    one, other = cut_faces.fn(read.manifest, True, str(tmp_path)).faces.astype(int)
+    assert np.abs(one - other).max() <= 1
 
 
 def test_without_the_detectors_file_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,7 @@ def test_the_threshold_is_where_both_mistakes_cost_the_same(miss: float, alarm: 
     known = calibrate.fn(unseen, y, rows, CLASSES, RECIPES[1], True, miss, alarm)
     assert (1 - known.threshold) * miss == pytest.approx(known.threshold * alarm, rel=1e-6)
     assert known.temperature > 0
+    assert known.alone
 
 
 def test_every_face_is_shown_as_it_is_and_in_views_the_last_of_the_whole_picture() -> None:

@@ -53,6 +53,24 @@ def test_an_aligned_face_shows_the_same_at_every_size(scale: float, angle: float
         assert np.abs(crop[round(float(y)), round(float(x))].astype(int) - expected).max() < 25
 
 
+@pytest.mark.parametrize("scale", [0.7, 1.0, 3.0])
+@pytest.mark.parametrize("angle", [0.0, 0.4])
+def test_a_face_alone_looks_the_same_wherever_its_picture_ends(scale: float, angle: float) -> None:
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    marks = ((MEAN_FACE - 56) @ turn.T + 350).astype(np.float32)
+    picture = np.random.default_rng(0).integers(0, 100, (700, 700, 3), np.uint8)
+    left, top, side = round(350 - 45 * scale), round(350 - 40 * scale), round(90 * scale)
+    wide = Face((left, top, side, side), marks, 1.0)
+    ended = picture[top : top + side, left : left + side]  # as though somebody had cut the picture to the face
+    tight = Face((0, 0, side, side), marks - np.array([left, top], np.float32), 1.0)
+    crop, other = (align(*given, 96, alone=True).astype(int) for given in ((picture, wide), (ended, tight)))
+    assert np.abs(crop - other).max() <= 1
+    assert (crop.min(axis=2) == 127).mean() > 0.05  # around the box
+    assert (crop.max(axis=2) < 100).mean() > 0.5  # and inside
+    plain, drawn_out = (align(*given, 96).astype(int) for given in ((picture, wide), (ended, tight)))
+    assert np.abs(plain - drawn_out).max() > 20
+
+
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(0, 1000))
 def test_marks_anywhere_give_a_crop(width: int, height: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -60,6 +78,8 @@ def test_marks_anywhere_give_a_crop(width: int, height: int, seed: int) -> None:
     marks = rng.uniform(-300, 500, (5, 2)).astype(np.float32)
     assert align(picture, Face((0, 0, 1, 1), marks, 1.0), 32).shape == (32, 32, 3)
     assert whole(picture, 32).shape == (32, 32, 3)
+    x, y, across, down = rng.uniform(-100, 300, 4).tolist()
+    assert align(picture, Face((x, y, across, down), marks, 1.0), 32, alone=True).shape == (32, 32, 3)
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:

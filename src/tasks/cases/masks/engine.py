@@ -136,16 +136,16 @@ class Engine:
         place = locate_faces(test, test=True).load(Place)
         data = read_faces(place, worn, absent, wrong, learn=False)
         cut = cut_faces(data.frame, self.way.detect, place.collection)
-        groups = group_faces(data.frame, cut.faces, cut.wholes, cut.table)
+        groups = group_faces(data.frame, cut.looks, cut.wholes, cut.table)
         crops = self.crops
         kept = drop_known(
             data.frame,
             groups.groups,
-            cut.faces,
+            cut.looks,
             cut.wholes,
             cut.table,
             self.manifest,
-            crops.faces,
+            crops.looks,
             crops.wholes,
             crops.table,
             self.classes,

@@ -19,6 +19,8 @@ SIDE = 320  # pixels of the square that is searched: smallest faces about a thir
 MARGINS = (0.15, 0.5)  # of the long side, laid around a picture that may be all face; the second when the first fails
 LEAST = 0.4  # score of a face in a picture that is meant to show one
 LEAST_SCALE = 0.01  # of a crop to its picture
+LEAST_BOX = 4  # pixels of each side of a face's box that lie in its picture; with fewer the whole picture is shown
+GREY = 127  # of what lies around a picture
 OVERLAP = 0.3  # of two boxes above which they are one face
 # Marks of a mean face in a square of 112 pixels: J. Deng and others, "ArcFace", 2019 (InsightFace's template); the
 # person's right eye first. Moved up, so that the chin is in.
@@ -70,7 +72,7 @@ class FaceDetector:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = cv2.resize(picture, size, interpolation=how)
-        square = np.full((self._side, self._side, 3), 127, np.uint8)
+        square = np.full((self._side, self._side, 3), GREY, np.uint8)
         left, top = (self._side - size[0]) // 2, (self._side - size[1]) // 2
         square[top : top + size[1], left : left + size[0]] = small[:, :, ::-1]  # the network was trained on BGR
         found = self._network.detect(square)[1]
@@ -105,7 +107,7 @@ def similarity_transform(marks: np.ndarray, to: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix, target - matrix @ middle])
 
 
-def align(picture: np.ndarray, face: Face, side: int, zoom: float = 1.0) -> np.ndarray:
+def align(picture: np.ndarray, face: Face, side: int, zoom: float = 1.0, alone: bool = False) -> np.ndarray:
     """Return a face brought to its place, uint8 (side, side, 3); what lies outside of the picture repeats its edge.
 
     Args:
@@ -113,9 +115,13 @@ def align(picture: np.ndarray, face: Face, side: int, zoom: float = 1.0) -> np.n
         face: one of its faces.
         side: of the square in pixels.
         zoom: 1 shows brows to chin and little else; less shows more around.
+        alone: whether only the face's box is shown and all around it is grey, so that a picture that ends at the face
+            looks like one that goes on around it.
     """
     import cv2
 
+    if alone:
+        picture, face = _boxed(picture, face)
     centre = np.array([56.0, 56.0])
     place = ((MEAN_FACE - centre) * zoom + centre) * side / 112
     matrix = similarity_transform(face.marks, place)
@@ -128,7 +134,21 @@ def align(picture: np.ndarray, face: Face, side: int, zoom: float = 1.0) -> np.n
         small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         ratio = np.array([small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]])
         picture, matrix = small, similarity_transform((face.marks - corner) * ratio, place)
-    return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    border = cv2.BORDER_CONSTANT if alone else cv2.BORDER_REPLICATE
+    grey = (GREY, GREY, GREY)
+    return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=grey)
+
+
+def _boxed(picture: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
+    """Return the part of a picture that lies in a face's box, and the face in that part."""
+    height, width = picture.shape[:2]
+    x, y, across, down = face.box
+    left, top = (round(min(max(value, 0), most)) for value, most in ((x, width), (y, height)))
+    right, bottom = (round(min(max(value, 0), most)) for value, most in ((x + across, width), (y + down, height)))
+    if min(right - left, bottom - top) < LEAST_BOX:
+        return picture, face
+    marks = face.marks - np.array([left, top], np.float32)
+    return picture[top:bottom, left:right], Face((x - left, y - top, across, down), marks, face.score)
 
 
 def _around(picture: np.ndarray, matrix: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:

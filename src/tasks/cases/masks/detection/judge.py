@@ -47,7 +47,7 @@ def find_faces(frame: np.ndarray, known: Recognition, alone: bool) -> Found:
     if alone and not faces:
         main = finder.find_main(frame)
         faces = [main] if main else []
-    cut = [align(frame, face, SIDE) if known.detect else _boxed(frame, face) for face in faces]
+    cut = [align(frame, face, SIDE, alone=known.alone) if known.detect else _boxed(frame, face) for face in faces]
     return Found(faces, np.stack(cut) if cut else np.zeros((0, SIDE, SIDE, 3), np.uint8))
 
 

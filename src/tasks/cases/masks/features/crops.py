@@ -1,8 +1,10 @@
 """What does a face look like in one crop, one size and one encoding, whatever file it came from?
 
 Where the detector finds a face, it is turned and scaled so that eyes, nose and mouth come to their places, and cut
-tight: hair, collar and background say where a picture comes from, not what is worn. Where it finds none, and where
-there is no detector, the whole picture is taken. Either way every class gets the same square of uncompressed pixels.
+tight: hair, collar and background say where a picture comes from, not what is worn. All outside of its box is grey. A
+picture that ends below the mouth would otherwise show its last row drawn out over the chin, as a cloth hangs there, and
+how closely pictures are cut differs from source to source. Where no face is found, and where there is no detector, the
+whole picture is taken. Either way every class gets the same square of uncompressed pixels.
 """
 
 import hashlib
@@ -16,6 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tasks.features.pictures.faces import align, detector, detector_at_hand, whole
+from tasks.features.pictures.likeness import FACE
 from tasks.ingestion.pictures.decoding import decode
 from tasks.ingestion.pictures.entries import PictureError, PictureSource
 from tasks.ingestion.pictures.sources import open_source
@@ -38,8 +41,9 @@ class Way(BaseModel):
 class Crops(NamedTuple):
     """The pictures of a manifest, row by row, in one size and encoding."""
 
-    faces: np.ndarray  # uint8 (n, SIDE, SIDE, 3), RGB: the aligned face, or the whole picture where none was found
+    faces: np.ndarray  # uint8 (n, SIDE, SIDE, 3), RGB: the face alone, or the whole picture where none was found
     wholes: np.ndarray  # uint8 (n, SIDE, SIDE, 3): the whole picture, stretched to a square
+    looks: np.ndarray  # uint8 (n, FACE, FACE, 3): the face with what is around it, to tell pictures that are alike
     table: pd.DataFrame  # found (score of the face, 0 for none), width of the face in pixels
 
 
@@ -80,17 +84,17 @@ def cut_faces(manifest: pd.DataFrame, detect: bool, source: Annotated[str, Unkey
         CasebookError: a picture is gone, or is not the one of the manifest any more.
     """
     count = len(manifest)
-    faces, wholes = (np.empty((count, SIDE, SIDE, 3), np.uint8) for _ in range(2))
+    faces, wholes, looks = (np.empty((count, side, side, 3), np.uint8) for side in (SIDE, SIDE, FACE))
     scores, widths = np.zeros(count), np.zeros(count)
     items = list(zip(manifest["path"], manifest["id"], strict=True))
     with open_source(source) as opened, ThreadPoolExecutor(min(settings().threads, os.cpu_count() or 1)) as pool:
         results = _in_order(pool, opened, items, detect)
         for row, result in enumerate(progress(results, "Cutting out faces", total=count, unit="pictures")):
-            faces[row], wholes[row], scores[row], widths[row] = result
-    return Crops(faces, wholes, pd.DataFrame({"found": scores, "width": widths}))
+            faces[row], wholes[row], looks[row], scores[row], widths[row] = result
+    return Crops(faces, wholes, looks, pd.DataFrame({"found": scores, "width": widths}))
 
 
-Cut = tuple[np.ndarray, np.ndarray, float, float]
+Cut = tuple[np.ndarray, np.ndarray, np.ndarray, float, float]
 
 
 def _in_order(
@@ -114,5 +118,6 @@ def _cut(source: PictureSource, path: str, key: str, detect: bool) -> Cut:
     stretched = whole(picture, SIDE)
     face = detector().find_main(picture) if detect else None
     if face is None:
-        return stretched, stretched, 0.0, 0.0
-    return align(picture, face, SIDE), stretched, face.score, face.box[2]
+        return stretched, stretched, whole(stretched, FACE), 0.0, 0.0
+    around = whole(align(picture, face, SIDE), FACE)
+    return align(picture, face, SIDE, alone=True), stretched, around, face.score, face.box[2]

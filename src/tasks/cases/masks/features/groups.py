@@ -28,7 +28,7 @@ class Grouped(NamedTuple):
 
 
 @stage(phase="Data preparation")
-def group_faces(manifest: pd.DataFrame, faces: np.ndarray, wholes: np.ndarray, table: pd.DataFrame) -> Grouped:
+def group_faces(manifest: pd.DataFrame, looks: np.ndarray, wholes: np.ndarray, table: pd.DataFrame) -> Grouped:
     """Group pictures that are the same picture or show the same person.
 
     Two pictures are taken for one from a correlation on that next to no pair of different classes reaches: pairs that
@@ -36,13 +36,13 @@ def group_faces(manifest: pd.DataFrame, faces: np.ndarray, wholes: np.ndarray, t
 
     Args:
         manifest: `path`, `id`, `label`, n rows.
-        faces: aligned, uint8 (n, side, side, 3).
+        looks: aligned faces with what is around them, uint8 (n, side, side, 3).
         wholes: uint8 (n, side, side, 3).
         table: `found`, the score of each face.
     """
     names = persons(manifest["path"].tolist())
-    looks = Looks(wholes, faces, table["found"].to_numpy() > 0)
-    pairs = find_alike(looks, looks, FLOOR, same=True)
+    mine = Looks(wholes, looks, table["found"].to_numpy() > 0)
+    pairs = find_alike(mine, mine, FLOOR, same=True)
     labels = manifest["label"].to_numpy(str)
     bounds = {kind: _bound(pairs, kind, labels) for kind in (1, 2)}
     kept = (pairs.kind == 0) | np.isin(pairs.kind, [1, 2]) & (

@@ -99,11 +99,11 @@ class Other(NamedTuple):
 def drop_known(
     manifest: pd.DataFrame,
     groups: np.ndarray,
-    faces: np.ndarray,
+    looks: np.ndarray,
     wholes: np.ndarray,
     table: pd.DataFrame,
     known: pd.DataFrame,
-    known_faces: np.ndarray,
+    known_looks: np.ndarray,
     known_wholes: np.ndarray,
     known_table: pd.DataFrame,
     classes: list[str],
@@ -114,11 +114,11 @@ def drop_known(
     Args:
         manifest: of the other source.
         groups: of its pictures.
-        faces: of its pictures.
+        looks: of its pictures, aligned faces with what is around them.
         wholes: of its pictures.
         table: of its faces.
         known: manifest of the first source.
-        known_faces: of the first source.
+        known_looks: of the first source.
         known_wholes: of the first source.
         known_table: of the first source.
         classes: that are told apart.
@@ -127,8 +127,8 @@ def drop_known(
     Raises:
         ContractError: nothing is left.
     """
-    theirs = Looks(wholes, faces, table["found"].to_numpy() > 0)
-    ours = Looks(known_wholes, known_faces, known_table["found"].to_numpy() > 0)
+    theirs = Looks(wholes, looks, table["found"].to_numpy() > 0)
+    ours = Looks(known_wholes, known_looks, known_table["found"].to_numpy() > 0)
     pairs = find_alike(theirs, ours, min(bound["bound"], bound["bound_faces"]))
     least = np.array([0.0, bound["bound"], bound["bound_faces"]])[pairs.kind]
     copies = np.isin(np.arange(len(manifest)), pairs.first[pairs.likeness >= least])

@@ -107,8 +107,9 @@ def faces_section(table: pd.DataFrame, labels: pd.DataFrame, way: str) -> Sectio
     ]
     return Section(
         title="Faces",
-        intro="A face that is found is turned and scaled to one place and cut tight; where none is found, the whole"
-        " picture is taken. So that this difference tells nothing, every learning picture is also shown whole.",
+        intro="A face that is found is turned and scaled to one place, and all outside of its box is grey, so that"
+        " where a picture ends tells nothing; where none is found, the whole picture is taken. So that this difference"
+        " tells nothing, every learning picture is also shown whole.",
         blocks=[Table(columns=columns, rows=rows)],
     )
 

@@ -24,6 +24,9 @@ class Recognition(BaseModel):
     own: bool = Field(description="whether the model sees pixels; else the features of MobileNetV2")
     recipe: str
     detect: bool = Field(description="whether faces were cut out by the detector")
+    alone: bool = Field(
+        False, description="whether all outside of a face's box was grey; not so in models stored before"
+    )
     temperature: float
     threshold: float = Field(description="chance of a mask that is worn properly from which a person passes")
     side: int = Field(description="pixels that the model looks at")
@@ -132,6 +135,7 @@ def calibrate(
         own=recipe.own,
         recipe=recipe.name,
         detect=detect and recipe.crop == "face",
+        alone=detect and recipe.crop == "face",
         temperature=fit_temperature(np.asarray(unseen)[there], y[train[there]]),
         threshold=miss_cost / (miss_cost + alarm_cost),
         side=OWN_SIDE if recipe.own else SIDE,
