@@ -61,6 +61,30 @@ def test_an_interrupted_training_ends_with_the_same_network(architecture: str, t
 
 
 @pytest.mark.slow
+def test_norms_are_those_of_the_weights_after_each_epoch_not_of_those_before() -> None:
+    """Fast steps make another network of it within a few batches; answers must not use what those batches were like."""
+    import keras
+
+    from tasks.training.networks.loop import _Training, drawn
+
+    pictures, labels = stripes(64)
+    plan = small_plan("airbench").model_copy(update={"batch": 32})
+    training = _Training(plan, drawn(pictures, 0))
+    for number in range(6):
+        training.step(0, pictures[number % 2 :: 2], labels[number % 2 :: 2])
+    training.count_norms([pictures[:32], pictures[32:]])
+    norms = [layer for layer in training.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in norms} == {0.6}
+    first = training.model.get_layer("norm1a")
+    before = keras.Model(training.model.inputs[0], first.input)
+    halves = [np.asarray(before(part.astype(np.float32))).astype(float) for part in (pictures[:32], pictures[32:])]
+    mean = np.mean([half.mean(axis=(0, 1, 2)) for half in halves], axis=0)
+    np.testing.assert_allclose(np.asarray(first.moving_mean), mean, rtol=1e-3, atol=1e-4)
+    shown = [np.asarray(training.model(pictures.astype(np.float32), training=mode)) for mode in (True, False)]
+    assert np.corrcoef(shown[0][:, 1] - shown[0][:, 0], shown[1][:, 1] - shown[1][:, 0])[0, 1] > 0.9
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [*ARCHITECTURES, "small"])
 def test_a_stored_network_of_any_kind_is_read_without_our_code(architecture: str, tmp_path: Path) -> None:
     import keras

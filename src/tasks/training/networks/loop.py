@@ -6,7 +6,7 @@ backend and device Keras has. Keras is imported here: import this module where a
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from tasks.training.networks.checkpoints import State, read_state, write_state
 from tasks.training.networks.optimizer import optimizer_of
 from tasks.training.networks.plan import Plan
 
+COUNTED = 512  # pictures of a batch that norms are counted on
 PREDICTED, USUAL_SIDE = 512, 64  # pictures at a time, and up to which size; of larger ones as many pixels
 
 Row = dict[str, Any]
@@ -67,18 +68,7 @@ def train(
     steps = progress(_steps(plan, done), f"Training {plan.architecture}", total=left, unit="steps")
     epoch, clock, sums = done, time.perf_counter(), np.zeros(2)
     for step, epoch, numbers, last in steps:
-        batch = augmented(
-            pictures[numbers],
-            numbers,
-            epoch,
-            plan.seed,
-            max(1, _scaled(plan.recipe.shift, plan)),
-            plan.mirror,
-            plan.pictures,
-        )
-        if size := _scaled(plan.recipe.cutout, plan):
-            batch = cut_out(batch, numbers, epoch, plan.seed, size, plan.pictures)
-        sums += training.step(step, batch, labels[numbers])
+        sums += training.step(step, _shown(pictures, numbers, epoch, plan), labels[numbers])
         if not last:
             continue
         if not np.isfinite(sums[0]):
@@ -86,6 +76,8 @@ def train(
                 f"The training of {plan.architecture} broke down in epoch {epoch + 1}: its loss is no number any more. "
                 "Look for pictures of one colour, or take another architecture."
             )
+        if plan.recipe.optimizer == "muon":
+            training.count_norms(_shown(pictures, some, epoch, plan) for some in _some(plan, epoch))
         row = _row(plan, epoch, step, sums, time.perf_counter() - clock, training, validation)
         history.append(row)
         if folder:
@@ -100,6 +92,22 @@ def drawn(pictures: np.ndarray, seed: int) -> Network:
     """Return what builds a network with drawn weights for pictures, uint8 (n, side, side, 3)."""
     known = statistics(pictures, seed)
     return lambda plan, precision, quick: build(plan, known, precision, quick)
+
+
+def _shown(pictures: np.ndarray, numbers: np.ndarray, epoch: int, plan: Plan) -> np.ndarray:
+    """Return pictures as an epoch shows them; see `augmented`."""
+    recipe, seed, count = plan.recipe, plan.seed, plan.pictures
+    shift = max(1, _scaled(recipe.shift, plan))
+    batch = augmented(pictures[numbers], numbers, epoch, seed, shift, plan.mirror, count)
+    size = _scaled(recipe.cutout, plan)
+    return cut_out(batch, numbers, epoch, seed, size, count) if size else batch
+
+
+def _some(plan: Plan, epoch: int) -> list[np.ndarray]:
+    """Return the numbers of the pictures that norms are counted on after an epoch, in batches."""
+    drawn = np.random.default_rng([plan.seed, 8, epoch]).permutation(plan.pictures)
+    size = min(COUNTED, plan.batch)
+    return [np.sort(part) for part in np.split(drawn[: 4 * size], range(size, len(drawn[: 4 * size]), size))]
 
 
 def _scaled(pixels: int, plan: Plan) -> int:
@@ -179,6 +187,21 @@ class _Training:
         self.model.reset_metrics()
         told = self.model.train_on_batch(pictures.astype(np.float32), wanted)
         return np.array([float(told[0]), float(told[1])])
+
+    def count_norms(self, batches: Iterable[np.ndarray]) -> None:
+        """Count the norms anew, as the mean over batches of pictures, uint8 (n, side, side, 3).
+
+        Muon turns the weights so fast that what the norms remember from steps before is of another network: answers
+        between epochs would be no better than chance. Learning does not look at it.
+        """
+        norms = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        usual = [layer.momentum for layer in norms]
+        for number, batch in enumerate(batches):
+            for layer in norms:
+                layer.momentum = 1 - 1 / (number + 1)
+            self.model(batch.astype(np.float32), training=True)
+        for layer, momentum in zip(norms, usual, strict=True):
+            layer.momentum = momentum
 
     def portable(self) -> keras.Model:
         """Return the network in float32, without its optimizer."""
