@@ -4,9 +4,10 @@
     torch/bin/python benchmarks/pytorch_speed.py
     python benchmarks/image_classes.py speed
 
-The same layers, batch and optimizer (forward, backward, update; neither augments pictures in that time), in each
-precision and memory layout that PyTorch has, as it stands and compiled where a compiler is there. Needs PyTorch
-and NumPy alone, and nothing of Casebook.
+The same layers and batch (forward, backward, update; neither augments pictures in that time), in each precision and
+memory layout that PyTorch has, as it stands and compiled where a compiler is there. PyTorch's step is Nesterov's
+momentum; ours makes kernels orthogonal besides, which is more work. Needs PyTorch and NumPy alone, and nothing of
+Casebook.
 """
 
 import argparse

@@ -19,8 +19,10 @@ import numpy as np
 from pydantic import BaseModel
 
 from tasks.platform.settings import settings
+from tasks.platform.sources import source_digest
 
 KEPT_SECONDS = 7 * 86_400
+TRAINING = Path(__file__).with_name("finetuning.py")  # imports all that builds and trains a network
 
 
 class State(NamedTuple):
@@ -34,8 +36,7 @@ class State(NamedTuple):
 def checkpoint_folder(plan: BaseModel, *arrays: np.ndarray) -> Path:
     """Return the folder of a training's checkpoints: by its plan, the content of what it learns from, and our code."""
     digest = hashlib.sha256(plan.model_dump_json().encode())
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(module.read_bytes())
+    digest.update(source_digest(TRAINING).encode())
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode())
         for start in range(0, len(array), 4096):

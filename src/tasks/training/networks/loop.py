@@ -19,7 +19,7 @@ from tasks.training.networks.architectures import build, statistics
 from tasks.training.networks.augmentation import augmented, cut_out, views
 from tasks.training.networks.checkpoints import State, read_state, write_state
 from tasks.training.networks.optimizer import optimizer_of
-from tasks.training.networks.plan import Plan
+from tasks.training.networks.plan import Plan, as_many_pixels
 
 COUNTED = 512  # pictures of a batch that norms are counted on
 PREDICTED, USUAL_SIDE = 512, 64  # pictures at a time, and up to which size; of larger ones as many pixels
@@ -105,9 +105,8 @@ def _shown(pictures: np.ndarray, numbers: np.ndarray, epoch: int, plan: Plan) ->
 
 def _some(plan: Plan, epoch: int) -> list[np.ndarray]:
     """Return the numbers of the pictures that norms are counted on after an epoch, in batches."""
-    drawn = np.random.default_rng([plan.seed, 8, epoch]).permutation(plan.pictures)
-    size = min(COUNTED, plan.batch)
-    return [np.sort(part) for part in np.split(drawn[: 4 * size], range(size, len(drawn[: 4 * size]), size))]
+    order, size = np.random.default_rng([plan.seed, 8, epoch]).permutation(plan.pictures), min(COUNTED, plan.batch)
+    return [np.sort(order[start : start + size]) for start in range(0, min(4 * size, len(order)), size)]
 
 
 def _scaled(pixels: int, plan: Plan) -> int:
@@ -223,8 +222,7 @@ def predict(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
     """Return the logits of pictures, float32 (n, classes); `pictures` is (n, side, side, 3), 0 to 255."""
     if not len(pictures):
         return np.zeros((0, model.output_shape[-1]), np.float32)
-    parts, side = [], max(pictures.shape[1:3])
-    count = max(1, int(PREDICTED * min(1.0, (USUAL_SIDE / side) ** 2)))
+    parts, count = [], as_many_pixels(PREDICTED, USUAL_SIDE, max(pictures.shape[1:3]))
     for start in range(0, len(pictures), count):
         batch = np.asarray(pictures[start : start + count], np.float32)
         short = count - len(batch) if start else 0  # one shape, so that nothing is compiled twice

@@ -56,12 +56,12 @@ def choose_names(asked: str, manifest: pd.DataFrame, parts: np.ndarray, features
     names = list(dict.fromkeys(part.strip().lower() for part in asked.split(",") if part.strip()))
     if unknown := [name for name in names if name not in {*NAMES, "auto"}] or (["an empty name"] if not names else []):
         raise UsageError(f"architecture: there is no {unknown[0]}; choose auto, or some of {', '.join(NAMES)}.")
-    if "finetune" in names and not features.kind.startswith("keras"):
-        raise UsageError(
-            f"architecture: finetune goes on with a Keras model, and features are {features.name}; name one by"
-            " --features, such as EfficientNetV2B0 of keras.applications, or the path of a .keras file."
-        )
-    if "finetune" in names:
+    if "finetune" in names:  # told before anything is trained
+        if not features.kind.startswith("keras"):
+            raise UsageError(
+                f"architecture: finetune goes on with a Keras model, and features are {features.name}; name one by"
+                " --features, such as EfficientNetV2B0 of keras.applications, or the path of a .keras file."
+            )
         side_of.fn(features, manifest)
     if names != ["auto"]:
         return [name for name in names if name != "auto"]

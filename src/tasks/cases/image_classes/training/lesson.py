@@ -43,17 +43,17 @@ class Lesson:
     def learn(self, name: str, epochs: float, features: EmbedderChoice, seed: int) -> Learned:
         """Train one architecture."""
         split, simple = self.split, self.simple
-        config: dict[str, Any] = {"architecture": name, "epochs": None, "features": None, "seed": seed}
+        looks = features.model_dump(exclude={"why"}) if name in {"transfer", "finetune"} else None
+        config: dict[str, Any] = {"architecture": name, "epochs": None, "features": looks, "seed": seed}
         if name == "transfer":
             trained = train_head(self.embedded(features), split.labels, split.part, split.groups, seed)
-            return Learned(trained, "", config | {"features": features.model_dump(exclude={"why"})})
+            return Learned(trained, "", config)
         pixels, begun = self.pixels, dict[str, Any]()
         if name == "finetune":
             told = features.model_copy(update={"why": ""})
             pixels = read_pixels(self.manifest, side_of(told, self.manifest), self.collections)
             head = begin_head(self.embedded(features), split.labels, split.part, split.groups, seed)
             begun = {"features": told, "head": head}
-            config |= {"features": features.model_dump(exclude={"why"})}
         planned = schedule(
             pixels, split.labels, split.part, name, self.minutes, epochs, simple.mirror, simple.table, seed, **begun
         )
