@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from tasks.ingestion import buckets
-from tasks.ingestion.buckets import fetched_below, is_bucket
+from tasks.ingestion.buckets import answering, fetched_below, is_bucket
 from tasks.ingestion.files import Ways, locate
 from tasks.platform.errors import CasebookError, TransientError, UsageError
 from tasks.platform.settings import settings
@@ -108,3 +108,33 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
     with pytest.raises(UsageError, match=r"casebook\[azure\]"):
         fetched_below("abfs://c@a.dfs.core.windows.net/x", (".csv",))
+
+
+def test_without_credentials_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the storage's own library raises is no error of the system: it came as a traceback."""
+    import s3fs
+
+    from tasks.ingestion.pictures.stored import StoredSource
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(UsageError, match=r"s3://bucket/x: no credentials for it are to be found"):
+        fetched_below("s3://bucket/x", (".csv",))
+    with pytest.raises(UsageError, match=r"s3://bucket/x: no credentials for it are to be found"):
+        list(StoredSource("s3://bucket/x").entries())
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_whatever_library_says_that_a_storage_is_away_it_is_told_and_our_own_faults_are_not() -> None:
+    from aiohttp.client_exceptions import ServerTimeoutError
+    from botocore.exceptions import EndpointConnectionError
+
+    for error in (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), ServerTimeoutError(), TimeoutError()):
+        with pytest.raises(TransientError, match="s3://bucket does not answer"), answering("s3://bucket"):
+            raise error
+    with pytest.raises(KeyError), answering("s3://bucket"):
+        raise KeyError("a fault of ours")

@@ -4,10 +4,11 @@ The credentials are those that fsspec's file systems find by themselves (environ
 none is taken from the address. A copy is used again as long as the storage says that its file is unchanged.
 """
 
+import contextlib
 import hashlib
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from tasks.platform.settings import settings
 from tasks.platform.text import shorten
 
 SCHEMES = {"abfs": "azure", "abfss": "azure", "az": "azure", "s3": "s3", "gs": "gcs", "gcs": "gcs"}  # -> our extra
+LIBRARIES = {"botocore", "aiobotocore", "google", "gcsfs", "azure", "adlfs", "aiohttp"}  # with errors of their own
+UNKNOWN_USER = ("Credential", "Auth", "Token")  # in the names of such errors
 MOST_FILES = 10_000
 MOST_BYTES = 20 * 2**30  # of all files together
 
@@ -41,7 +44,7 @@ def fetched_below(source: str, suffixes: Sequence[str]) -> list[Path]:
     if settings().offline:
         raise CasebookError(f"CASEBOOK_OFFLINE forbids to read {shorten(source, 200)}; give a path.")
     shown = shorten(source, 200)
-    try:
+    with answering(source):
         system, root = file_system(source)
         found = {str(name): info for name, info in system.find(root, detail=True).items()}
         wanted = [name for name in sorted(found) if name.lower().endswith(tuple(suffixes))]
@@ -52,14 +55,40 @@ def fetched_below(source: str, suffixes: Sequence[str]) -> list[Path]:
         base = root.rpartition("/")[0] if wanted == [root] else root
         folder = settings().cache_folder / "buckets" / hashlib.sha256(source.encode()).hexdigest()[:16]
         return [_copied(system, name, base, found[name], folder) for name in progress(wanted, "fetching", len(wanted))]
+
+
+@contextlib.contextmanager
+def answering(source: str) -> Iterator[None]:
+    """Say in a sentence why a storage gives nothing, whichever of its libraries' errors says so.
+
+    Raises:
+        UsageError: nothing is at the address, or it may not be read.
+        TransientError: the storage does not answer.
+    """
+    shown = shorten(source, 200)
+    try:
+        yield
     except FileNotFoundError:
         raise UsageError(f"{shown}: nothing is there; check the address.") from None
     except PermissionError:
         raise UsageError(
             f"{shown}: the storage refuses to be read; check the credentials in the environment."
         ) from None
-    except (OSError, TimeoutError) as error:
-        raise TransientError(f"{shown} does not answer ({type(error).__name__}); run again later.") from None
+    except Exception as error:
+        if not is_of_storage(error):
+            raise
+        name = type(error).__name__
+        if any(word in name for word in UNKNOWN_USER):
+            raise UsageError(
+                f"{shown}: no credentials for it are to be found ({name}); give them by the environment."
+            ) from None
+        raise TransientError(f"{shown} does not answer ({name}); run again later.") from None
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Tell whether an error says that a storage gives nothing: one of the system, or of the storage's own library."""
+    modules = {base.__module__.partition(".")[0] for base in type(error).__mro__}
+    return isinstance(error, OSError) or bool(modules & LIBRARIES)
 
 
 def file_system(source: str) -> tuple[Any, str]:

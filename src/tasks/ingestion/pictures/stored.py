@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tasks.ingestion.buckets import file_system
+from tasks.ingestion.buckets import answering, file_system, is_of_storage
 from tasks.ingestion.pictures.entries import Entry, PictureError, PictureSource, escape, is_hidden, too_large, unescape
-from tasks.platform.errors import CasebookError, TransientError, UsageError
+from tasks.platform.errors import CasebookError, UsageError
 from tasks.platform.settings import settings
 from tasks.platform.text import shorten
 
@@ -26,7 +26,7 @@ class StoredSource(PictureSource):
         """
         if settings().offline:
             raise CasebookError(f"CASEBOOK_OFFLINE forbids to read {shorten(address, 200)}; give a path.")
-        self._shown = shorten(address, 200)
+        self._address, self._shown = address, shorten(address, 200)
         self._system, root = file_system(address)
         self._root = root.rstrip("/")
 
@@ -40,14 +40,8 @@ class StoredSource(PictureSource):
             UsageError: nothing is there, or it may not be read.
             TransientError: the storage does not answer.
         """
-        try:
+        with answering(self._address):
             found = {str(name): info for name, info in self._system.find(self._root, detail=True).items()}
-        except PermissionError:
-            raise UsageError(f"{self._shown}: the storage refuses to be read; check the credentials.") from None
-        except FileNotFoundError:
-            found = {}
-        except (OSError, TimeoutError) as error:
-            raise TransientError(f"{self._shown} does not answer ({type(error).__name__}); run again later.") from None
         if not found:
             raise UsageError(f"{self._shown}: nothing is there; check the address.")
         self.skipped = 0
@@ -68,7 +62,9 @@ class StoredSource(PictureSource):
         name = f"{self._root}/{unescape(path)}"
         try:
             return bytes(self._system.cat_file(name, start=0, end=size))
-        except (OSError, TimeoutError, ValueError) as error:
+        except Exception as error:
+            if not (isinstance(error, ValueError) or is_of_storage(error)):
+                raise
             raise PictureError("unreadable", f"the storage does not give it ({type(error).__name__})") from error
 
 
