@@ -33,6 +33,7 @@ def describe(answer: str) -> Findings:
 
 
 asked: list[dict[str, Any]] = []
+failing: list[Exception] = []
 
 
 @case
@@ -43,6 +44,8 @@ def contestants(
 
     def rescore(config: dict[str, Any]) -> Any:
         asked.append(config)
+        if failing:
+            raise failing[0]
         return score(float(config["level"]), shift)
 
     held = contest(MODEL, {"level": level}, score(level, shift), on=data, metric=metric, better=better, rescore=rescore)  # type: ignore[arg-type]
@@ -96,6 +99,19 @@ def test_a_champion_whose_choices_are_odd_stays_and_is_told_why(home: Path) -> N
     assert said.startswith("The champion, version 1, cannot be evaluated on the present test data, so it stays.")
     assert "KeyError 'level'" in said
     assert len(levels_of_any()) == 1
+
+
+def test_a_champion_that_memory_does_not_hold_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large network that was fine-tuned elsewhere ended every later run."""
+    champion_of(level=0.5)
+    monkeypatch.setattr(f"{__name__}.failing", [RuntimeError("OOM when allocating tensor with shape[64,112,112,96]")])
+    assert "memory does not hold what its choices need" in champion_of(level=0.9, data="u")
+    assert len(levels_of_any()) == 1
+    monkeypatch.setattr(f"{__name__}.failing", [RuntimeError("no defect of memory")])
+    with pytest.raises(RuntimeError, match="no defect"):
+        champion_of(level=0.9, data="v")
+    monkeypatch.setattr(f"{__name__}.failing", [])
+    assert "is better than version 1's by 0.4" in champion_of(level=0.9, data="u")
 
 
 def levels_of_any() -> list[Any]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from tasks.evaluation.champion import Decision, decide_promotion
 from tasks.evaluation.champions import Champion, champions, checked_name, plain
 from tasks.platform.errors import CasebookError
+from tasks.platform.faults import short_of_memory
 from tasks.platform.store import Stored, store
 from tasks.platform.text import shorten
 
@@ -122,10 +123,14 @@ def _whole(scores: Stored | None) -> bool:
 
 
 def _rescored(rescore: Callable[[dict[str, Any]], Stored] | None, config: dict[str, Any]) -> tuple[Stored | None, str]:
-    """Score the champion's choices anew; or say why they cannot be made again (weights gone, an odd record)."""
+    """Score the champion's choices anew; or say why not (weights gone, an odd record, more than memory holds)."""
     if rescore is None:
         return None, "this case scores no champion anew"
     try:
         return rescore(config), ""
     except (CasebookError, KeyError, TypeError, ValueError) as error:
         return None, shorten(f"its choices cannot be made again: {type(error).__name__} {error}", 300)
+    except Exception as error:
+        if not short_of_memory(error):
+            raise
+        return None, "memory does not hold what its choices need"

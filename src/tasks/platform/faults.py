@@ -46,7 +46,7 @@ def explained(error: BaseException) -> CasebookError | None:
     if isinstance(error, CasebookError):
         return error
     chain = list(_chain(error))
-    if any(_is_short_of_memory(item) for item in chain):
+    if short_of_memory(error):
         return CasebookError(
             f"Memory was short; end other programs, take a part of the data, or set CASEBOOK_THREADS=1: {AGAIN}."
         )
@@ -99,6 +99,11 @@ def _is_of_the_server(error: BaseException) -> bool:
     """Tell whether an error is one of talking to a Prefect server."""
     modules = {base.__module__.partition(".")[0] for base in type(error).__mro__}
     return bool(modules & OF_THE_SERVER) or any(word in f"{type(error).__name__} {error}"[:300] for word in GONE)
+
+
+def short_of_memory(error: BaseException) -> bool:
+    """Tell whether an error came from a lack of memory, of the machine or of a GPU."""
+    return any(_is_short_of_memory(item) for item in _chain(error))
 
 
 def _is_short_of_memory(error: BaseException) -> bool:
