@@ -147,7 +147,7 @@ def curves_figure(histories: dict[str, pd.DataFrame]) -> "Figure":
     axes.set_ylim(0, 1.02)
     axes.set_yticks(SHARES, [percent(share) for share in SHARES])
     axes.legend(loc="lower right", labelcolor=MUTED)
-    set_title(axes, "; ".join(finding) or "Accuracy by epoch", "on pictures kept aside from training")
+    set_title(axes, "; ".join(finding) or "Accuracy by epoch", "on pictures kept aside, in the precision of training")
     return figure
 
 
