@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.platform.errors import IntegrityError, UsageError
 from tasks.platform.settings import settings
-from tasks.training.nearest import shards
+from tasks.training.nearest import sharded, shards
 from tasks.training.nearest.hashing import ExactIndex, HashIndex, Index
 from tasks.training.nearest.sharded import ShardedIndex
 
@@ -46,6 +46,43 @@ def test_shards_answer_as_one_scan_does(per_shard: int):
         assert same(
             ShardedIndex(vectors, per_shard=per_shard).search(queries, k), HashIndex(vectors).search(queries, k)
         )
+
+
+@pytest.mark.parametrize("afar", [False, True])
+@pytest.mark.parametrize("held", [1, 2**24])
+def test_neighbours_that_lie_in_one_shard_are_all_found(afar: bool, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard is asked for its share first; where all neighbours are in one, it is asked again."""
+    monkeypatch.setattr(sharded, "HELD", held)
+    asked: list[tuple[int, int]] = []
+    whole = shards.scan_shard
+
+    def noted(shard: Any, gone: np.ndarray, queries: Any) -> Any:
+        asked.append((int(shard.numbers[0]), queries.total))
+        return whole(shard, gone, queries)
+
+    monkeypatch.setattr(sharded, "scan_shard", noted)
+    vectors = grouped(40_000)
+    near = np.argsort(-(vectors[:, 0].astype(np.float32)), kind="stable")
+    vectors = vectors[near]  # as files lie in a folder: like beside like
+    queries = np.concatenate([np.eye(64, dtype=np.float32)[:1], -np.eye(64, dtype=np.float32)[:1], grouped(3, seed=1)])
+    index = ShardedIndex(vectors, per_shard=1_000)
+    index.remove(np.arange(38_000, 39_000))
+    kept = np.setdiff1d(np.arange(40_000), index.gone)
+    if afar:
+        index.scan = here
+    assert same(index.search(queries, 12), HashIndex(vectors[kept], kept).search(queries, 12))
+    again = {first for first, total in asked if total == 0}
+    assert (0 in again and 20_000 not in again) or afar
+    assert afar or len(again) < 30
+
+
+def here(index: ShardedIndex, asked: shards.Asked, numbers: Any) -> Any:
+    """Ask shards as those afar are asked."""
+    for number in numbers:
+        shard = index.open(index.shards[number])
+        for query, near in shards.scan_shard(shard, index.gone, asked):
+            similarity = shards.cosines(shard, near.places, asked.vectors[query])
+            yield query, number, sharded.Ranked(near.numbers, near.distances, similarity)
 
 
 def test_few_vectors_are_found_exactly():

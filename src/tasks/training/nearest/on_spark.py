@@ -4,7 +4,7 @@ Driver and workers see the folder of the index under one path, as they do the st
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from tasks.training.nearest.shards import Asked, Listed, cosines, open_shard, sc
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-FOUND = "query int, number long, distance int, similarity float"
+FOUND = "query int, shard int, number long, distance int, similarity float"
 
 
 @stage(phase="Modelling")
@@ -79,19 +79,18 @@ def gather_vectors(index: ShardedIndex) -> np.ndarray:
     return vectors
 
 
-def scan_on_spark(index: ShardedIndex, asked: Asked) -> Iterator[tuple[int, Ranked]]:
-    """Ask the shards by Spark's workers, a task for each; set it as the `scan` of an index."""
+def scan_on_spark(index: ShardedIndex, asked: Asked, shards: Sequence[int]) -> Iterator[tuple[int, int, Ranked]]:
+    """Ask some shards by Spark's workers, a task for each; set it as the `scan` of an index."""
     listed = pd.DataFrame(
-        [(number, item.name, item.count) for number, item in enumerate(index.shards)],
+        [(place, index.shards[number].name, index.shards[number].count) for place, number in enumerate(shards)],
         columns=["number", "name", "count"],
     )
-    place = (index.folder.absolute(), index.dimensions, index.bits)
-    found = in_chunks(listed, partial(_scanned, place=place, gone=index.gone, asked=asked), FOUND, chunk=1).toPandas()
-    queries = found["query"].to_numpy()
-    for query in np.unique(queries):
-        part = found[queries == query]
+    folder = (index.folder.absolute(), index.dimensions, index.bits)
+    found = in_chunks(listed, partial(_scanned, place=folder, gone=index.gone, asked=asked), FOUND, chunk=1).toPandas()
+    for _, part in found.groupby(["query", "shard"], sort=False):
+        query, place = int(part["query"].iloc[0]), int(part["shard"].iloc[0])
         columns = (part["number"].to_numpy(np.int64), part["distance"].to_numpy(np.int32))
-        yield int(query), Ranked(*columns, part["similarity"].to_numpy(np.float32))
+        yield query, shards[place], Ranked(*columns, part["similarity"].to_numpy(np.float32))
 
 
 def _scanned(
@@ -100,9 +99,10 @@ def _scanned(
     """Scan the shards of a task, in a worker, which keeps their codes for the next query."""
     folder, dimensions, bits = place
     for frame in frames:
-        for name, count in zip(frame["name"], frame["count"], strict=True):
+        for number, name, count in zip(frame["number"], frame["name"], frame["count"], strict=True):
             shard = open_shard(folder, name, int(count), dimensions, bits)
             for query, near in scan_shard(shard, gone, asked):
                 similarity = cosines(shard, near.places, asked.vectors[query])
                 columns = {"number": near.numbers, "distance": near.distances, "similarity": similarity}
-                yield pd.DataFrame({"query": query, **columns}).astype({"query": "int32", "distance": "int32"})
+                kinds = {"query": "int32", "shard": "int32", "distance": "int32"}
+                yield pd.DataFrame({"query": query, "shard": number, **columns}).astype(kinds)

@@ -32,7 +32,16 @@ from tasks.training.nearest.hashing import (
     worth_ranking,
 )
 from tasks.training.nearest.index import Description, Found, Index, begin_search, ids_for, removable
-from tasks.training.nearest.shards import Asked, Listed, Shard, cosines_of, open_shard, scan_shard, write_shard
+from tasks.training.nearest.shards import (
+    Asked,
+    Listed,
+    Shard,
+    cosines_of,
+    cut_short,
+    open_shard,
+    scan_shard,
+    write_shard,
+)
 from tasks.training.nearest.vectors import as_half, read_rows, write_rows
 
 PER_SHARD = 250_000
@@ -55,8 +64,10 @@ class Ranked(NamedTuple):
     similarity: np.ndarray
 
 
-Scan = Callable[["ShardedIndex", Asked], Iterable[tuple[int, Ranked]]]
-"""Asks all shards from afar: yields (query, what the shards found for it), in any order."""
+Scan = Callable[["ShardedIndex", Asked, Sequence[int]], Iterable[tuple[int, int, Ranked]]]
+"""Asks some shards from afar: yields (query, number of the shard, what it found), in any order."""
+HELD = 2**24
+"""Codes found by the shards that are held at once, 20 bytes each; more queries are asked one part after the other."""
 
 
 class ShardedIndex(Index):
@@ -96,7 +107,11 @@ class ShardedIndex(Index):
         return index
 
     def __len__(self) -> int:
-        return sum(item.count for item in self._listing.shards) - len(self._gone)
+        return self._total - len(self._gone)
+
+    @property
+    def _total(self) -> int:
+        return sum(item.count for item in self._listing.shards)
 
     @property
     def shards(self) -> list[Listed]:
@@ -170,44 +185,54 @@ class ShardedIndex(Index):
     def search(self, queries: np.ndarray, k: int) -> Found:
         """Return the `k` nearest vectors of each of `queries` (q, d), nearest first; equally near ones by id."""
         scaled, found = begin_search(queries, k, self.dimensions)
-        asked = Asked(scaled, np.packbits(scaled @ self._frame > 0, axis=1), k, most_ranked(self.candidates, len(self)))
-        if self.scan is None:
-            self._search_here(asked, found)
-            return found
-        parts: list[list[Ranked]] = [[] for _ in scaled]
-        for row, ranked in self.scan(self, asked):
-            parts[row].append(ranked)
-        for row, of_query in enumerate(parts):
-            if of_query:
-                merged = Ranked(*(np.concatenate(columns) for columns in zip(*of_query, strict=True)))
-                order = self._cut(merged.numbers, merged.distances, k)
-                known = merged.similarity[order]
-                self._answer(merged.numbers[order], merged.distances[order], known.__getitem__, found, row)
+        wanted = max(most_ranked(self.candidates, len(self)), k)
+        asked = Asked(scaled, np.packbits(scaled @ self._frame > 0, axis=1), k, wanted, self._total)
+        each = sum(asked.share(item.count) for item in self._listing.shards)
+        step = max(1, HELD // max(1, each))
+        search = self._search_here if self.scan is None else partial(self._search_afar, self.scan)
+        for start in range(0, len(scaled), step):
+            search(asked.of(slice(start, start + step)), found, start)
         return found
 
-    def _search_here(self, asked: Asked, found: Found) -> None:
+    def _search_afar(self, scan: Scan, asked: Asked, found: Found, first: int) -> None:
+        """Ask the shards from afar, those that may hold more a second time, and rank what they found."""
+        counts = [item.count for item in self._listing.shards]
+        nothing = Ranked(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+        parts = [[nothing] * len(counts) for _ in asked.codes]
+        for row, number, ranked in scan(self, asked, range(len(counts))):
+            parts[row][number] = ranked
+        short = [cut_short(counts, [part.distances for part in of_query], asked.candidates) for of_query in parts]
+        rows = [row for row, numbers in enumerate(short) if numbers]
+        again = asked.of(rows)._replace(total=0)
+        for row, number, ranked in scan(self, again, sorted(set().union(*short))) if rows else ():
+            parts[rows[row]][number] = ranked
+        for row, of_query in enumerate(parts):
+            merged = Ranked(*(np.concatenate(columns) for columns in zip(nothing, *of_query, strict=True)))
+            order = _cut(merged.numbers, merged.distances, asked.candidates)
+            known = merged.similarity[order]
+            self._answer(merged.numbers[order], merged.distances[order], known.__getitem__, found, first + row)
+
+    def _search_here(self, asked: Asked, found: Found, first: int) -> None:
         """Scan the shards on this machine, some side by side, and rank the nearest codes of all of them together."""
         import faiss
 
         opened = [self.open(item) for item in self._listing.shards]
+        counts = [item.count for item in self._listing.shards]
         threads = max(1, min(settings().threads, faiss.omp_get_max_threads(), len(opened), MOST_THREADS))
         with ThreadPoolExecutor(threads) as pool:
             scanned = list(pool.map(lambda shard: list(scan_shard(shard, self._gone, asked)), opened))
         for row, query in enumerate(asked.vectors):
-            near = [(number, part[row][1]) for number, part in enumerate(scanned) if part]
+            near = [part[row][1] for part in scanned]
+            again = asked.of([row])._replace(total=0)
+            for number in cut_short(counts, [part.distances for part in near], asked.candidates):
+                near[number] = next(scan_shard(opened[number], self._gone, again))[1]
             if not near:
                 continue
-            numbers = np.concatenate([item.numbers for _, item in near])
-            distances = np.concatenate([item.distances for _, item in near])
-            places = np.concatenate([item.places for _, item in near])
-            shard = np.repeat([number for number, _ in near], [len(item.numbers) for _, item in near])
-            order = self._cut(numbers, distances, asked.k)
+            numbers, distances, places = (np.concatenate(columns) for columns in zip(*near, strict=True))
+            shard = np.repeat(np.arange(len(near)), [len(part.numbers) for part in near])
+            order = _cut(numbers, distances, asked.candidates)
             known = partial(cosines_of, opened, shard[order], places[order], query)
-            self._answer(numbers[order], distances[order], known, found, row)
-
-    def _cut(self, numbers: np.ndarray, distances: np.ndarray, k: int) -> np.ndarray:
-        """Return the order of the nearest codes, as many as one scan would have kept."""
-        return np.lexsort((numbers, distances))[: max(most_ranked(self.candidates, len(self)), k)]
+            self._answer(numbers[order], distances[order], known, found, first + row)
 
     def _answer(
         self,
@@ -261,3 +286,11 @@ class ShardedIndex(Index):
         if listing.removed:
             index._gone = np.asarray(read_rows(folder / listing.removed, np.int64, (listing.removals,)))
         return index
+
+
+def _cut(numbers: np.ndarray, distances: np.ndarray, most: int) -> np.ndarray:
+    """Return the order of the `most` nearest codes; equally near ones by number."""
+    near = np.arange(len(distances))
+    if len(distances) > most:
+        near = np.flatnonzero(distances <= np.partition(distances, most - 1)[most - 1])
+    return near[np.lexsort((numbers[near], distances[near]))[:most]]

@@ -4,6 +4,7 @@ The file of codes has the columns `number`, `head`, `tail` (the halves of a code
 file of float16. A shard is written once, under a name of its own, and never changed.
 """
 
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -19,8 +20,11 @@ from tasks.training.nearest.hashing import (
 )
 from tasks.training.nearest.vectors import BLOCK, cosine, lengths_of, read_rows, widen, write_rows
 
-OPEN = 64
-"""Shards whose codes a process keeps in memory, 16 MB each."""
+MARGIN = 4
+"""How many times its share of the nearest codes a shard is asked for at first."""
+_MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+OPEN = max(64, _MEMORY // 8 // 19_000_000)
+"""Shards whose codes, lengths and numbers a process keeps in memory, 19 MB each: at most an eighth of it."""
 
 
 class Listed(BaseModel, extra="forbid"):
@@ -53,7 +57,18 @@ class Asked(NamedTuple):
     vectors: np.ndarray
     codes: np.ndarray
     k: int
-    candidates: int
+    candidates: int  # nearest codes wanted of all shards together
+    total: int  # codes of all shards; 0 asks each for all candidates
+
+    def share(self, count: int) -> int:
+        """Return how many codes a shard of `count` is asked for: some times its share, or all that are wanted."""
+        wanted = max(self.candidates, self.k)
+        fair = -(-MARGIN * wanted * count // self.total) + self.k if self.total else wanted
+        return min(count, wanted, fair)
+
+    def of(self, rows: "slice | Sequence[int]") -> "Asked":
+        """Return some of the queries."""
+        return self._replace(vectors=self.vectors[rows], codes=self.codes[rows])
 
 
 def write_shard(folder: Path, numbers: np.ndarray, vectors: np.ndarray, frame: np.ndarray) -> Listed:
@@ -127,7 +142,7 @@ def _rows_of(column: Any, width: int) -> np.ndarray:
 
 
 def scan_shard(shard: Shard, gone: np.ndarray, asked: Asked) -> Iterator[tuple[int, Near]]:
-    """Yield for each query the nearest codes of a shard.
+    """Yield for each query the nearest codes of a shard, as many as its share.
 
     Args:
         shard: to be scanned.
@@ -138,10 +153,29 @@ def scan_shard(shard: Shard, gone: np.ndarray, asked: Asked) -> Iterator[tuple[i
     halves = shard.halves if kept is None else (shard.halves[0][kept], shard.halves[1][kept])
     count = len(halves[0])
     scratch = np.empty((2, count), np.int32)
-    for row, code in enumerate(asked.codes if count else []):
-        places, distances = scan_codes(code, halves, min(max(asked.candidates, asked.k), count), asked.k, scratch)
+    for row, code in enumerate(asked.codes):
+        if not count:
+            yield row, Near(*(np.empty(0, kind) for kind in (np.int64, np.int32, np.int64)))
+            continue
+        places, distances = scan_codes(code, halves, asked.share(count), min(asked.k, count), scratch)
         places = places if kept is None else kept[places]
         yield row, Near(shard.numbers[places], distances, places)
+
+
+def cut_short(counts: Sequence[int], distances: Sequence[np.ndarray], wanted: int) -> list[int]:
+    """Return which shards may hold more of the nearest codes of a query than they gave.
+
+    Those that gave not all they have, and whose last code is as near as the last one of `wanted` among all given.
+
+    Args:
+        counts: codes of each shard.
+        distances: of what each gave, ascending.
+        wanted: nearest codes of all shards together.
+    """
+    given = np.concatenate([np.empty(0, np.int32), *distances])
+    limit = np.partition(given, wanted - 1)[wanted - 1] if len(given) >= wanted else np.inf
+    pairs = enumerate(zip(counts, distances, strict=True))
+    return [number for number, (count, part) in pairs if 0 < len(part) < count and part[-1] <= limit]
 
 
 def cosines(shard: Shard, places: np.ndarray, query: np.ndarray) -> np.ndarray:
