@@ -54,9 +54,9 @@ def image_classes(
         source: sample, public (CIFAR-10), cifar100, or a folder, zip, tar or https address with a sub-folder per class
         test: a folder or archive of the same classes that is only scored; without one a share of the source is
         picture: a picture, or a folder or archive of pictures, to classify
-        architecture: auto, airbench, wide (the same wider and deeper: four times the work, for a long budget or a GPU),
-            classic, transfer (a head on features) or finetune (the Keras model that features names learns on); several,
-            separated by commas, are compared
+        architecture: auto (what suits the pictures and the budget), airbench, wide (the same wider and deeper: four
+            times the work, for a long budget or a GPU), classic, transfer (a head on features) or finetune (the Keras
+            model that features names learns on); several, separated by commas, are compared
         minutes: budget for the training of each network, which its schedule fits into; 0 takes 20, half of one for the
             sample
         epochs: passes over the pictures; 0 takes what fits into the budget
@@ -89,6 +89,7 @@ def image_classes(
     names = choose_names(architecture, manifest, split.part, choice).load(list[str])
     simple = compare_simple(pixels, split.labels, split.part, seed)
     lesson = Lesson(manifest, place.collections, pixels, split, simple, minutes or budget_of(source))
+    names = lesson.fill(names, architecture, epochs, seed)
     learned = {name: lesson.learn(name, epochs, choice, seed) for name in names}
     scored = [lesson.score(name, trained.candidate) for name, trained in learned.items()]
     name = choose_candidate(scored).load(str)

@@ -44,7 +44,8 @@ def stratified_parts(
 ) -> np.ndarray:
     """Part cases so that each class has its share in each part, and no group (near-duplicates, one person) is parted.
 
-    A class of two groups or more has at least one in the test part and one to learn from; validation comes last.
+    A class of two groups or more has at least one in the test part and one to learn from; validation comes last. Where
+    all classes are too small for a share of their own, classes give one group each to it, as far as the share goes.
 
     Args:
         labels: (n,) int.
@@ -78,6 +79,13 @@ def stratified_parts(
             validated[-1] = False
         part[members.index[tested]] = TEST
         part[rest.index[validated]] = VALIDATE
+    if validation_share and not (part == VALIDATE).any():
+        rest = table.loc[part.index[part == LEARN]]
+        groups_left = rest.groupby("label")["size"].transform("size")
+        one_each = rest[groups_left > 1].drop_duplicates("label")
+        one_each = one_each.loc[groups_left[one_each.index].sort_values(ascending=False, kind="stable").index]
+        few = (one_each["size"].cumsum() <= validation_share * rest["size"].sum()).to_numpy()
+        part[one_each.index[few]] = VALIDATE
     return part.reindex(groups).to_numpy(np.int8)
 
 

@@ -1,5 +1,8 @@
 """Planted answers give the figures that they must; thresholds keep their rate; figures hold at 2 and 1,000 classes."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,12 +24,14 @@ from tasks.cases.image_classes.figures import (
     curves_figure,
     scores_figure,
 )
-from tasks.cases.image_classes.training.budget import _expected, _fitting
+from tasks.cases.image_classes.training import lesson
+from tasks.cases.image_classes.training.budget import Schedule, Speed, _expected, _fitting
 from tasks.features.splits import LEARN, TEST, UNUSED, VALIDATE
 from tasks.figures.reliability import reliability_figure
 from tasks.figures.style import figure_to_svg
 from tasks.platform.errors import ContractError
 from tasks.training.networks.heads import fit_head
+from tasks.training.networks.plan import make_plan
 
 FACTS = {"seconds": 2.0, "pictures_per_second": 50.0, "epochs": 3.0, "parameters": 10, "expected": 0.9}
 
@@ -135,6 +140,18 @@ def test_ten_of_each_class_are_kept_and_the_test_part_stays() -> None:
     np.testing.assert_array_equal(whole.part == TEST, few.part == TEST)
     assert np.bincount(few.labels[learned_from(few.part)]).tolist() == [10, 10, 10 if 12 - 2 >= 10 else 9]
     assert (few.part == UNUSED).any()
+    assert np.bincount(few.labels[few.part == VALIDATE]).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("most", "aside"), [(1, 0), (3, 0), (20, 2), (70, 7), (78, 8), (1_000, 8)])
+def test_of_so_many_of_each_class_a_tenth_is_kept_aside(most: int, aside: int) -> None:
+    """All were learned from: networks had no temperature, and several could not be compared."""
+    split = split_pictures.fn(manifest_of(100, 100), NO_DUPLICATES, 0.2, most, 1)
+    learned, kept = (
+        [int(((split.part == part) & (split.labels == label)).sum()) for label in (0, 1)] for part in (LEARN, VALIDATE)
+    )
+    assert kept == [aside] * 2
+    assert learned == [min(most, 80) - aside] * 2
 
 
 def test_a_thousand_classes_and_too_few_pictures() -> None:
@@ -155,6 +172,31 @@ def test_a_schedule_fits_into_its_budget_and_expects_less_of_less() -> None:
     expected = [_expected("airbench", epochs, 0.55) for epochs in (0.01, 0.5, 1, 3, 10, 100)]
     assert expected == sorted(expected)
     assert 0.54 < expected[0] < expected[-1] < 0.95
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pictures", "chosen"),
+    [(20.0, 48_000, ["airbench"]), (60.0, 48_000, ["wide"]), (60.0, 5_000, ["airbench"])],
+)
+def test_auto_takes_the_wide_network_for_a_budget_that_airbench_cannot_use(
+    minutes: float, pictures: int, chosen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = np.repeat([LEARN, VALIDATE, TEST], [pictures, 2_000, 5_000]).astype(np.int8)
+
+    def planned(*given: Any, **_: Any) -> Any:
+        name, minutes, epochs = given[3:6]
+        plan = make_plan(name, 32, 10, pictures, epochs or _fitting(900.0, minutes, parts, name)[0])
+        speed = Speed(device="processor", precision="float32", pictures_per_second=900.0)
+        return SimpleNamespace(load=lambda _: Schedule(plan=plan, speed=speed, minutes=minutes))
+
+    monkeypatch.setattr(lesson, "schedule", planned)
+    split, simple = SimpleNamespace(labels=None, part=None), SimpleNamespace(mirror=True, table=None)
+    given: Any = (None, [], None, split, simple)
+    here = lesson.Lesson(*given, minutes)
+    assert here.fill(["airbench"], "auto", 0, 1) == chosen
+    assert here.fill(["airbench"], "airbench", 0, 1) == ["airbench"]
+    assert here.fill(["airbench"], "auto", 60, 1) == ["airbench"]
+    assert here.fill(["classic"], "auto", 0, 1) == ["classic"]
 
 
 @pytest.mark.parametrize("classes", [2, 12, 1_000])

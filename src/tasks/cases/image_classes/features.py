@@ -69,11 +69,18 @@ def split_pictures(
 
 
 def _limited(parts: np.ndarray, labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Return the parts with at most `most` pictures of each class to learn from; all of them, validation included."""
+    """Return the parts with at most `most` pictures of each class to learn from; all of them, validation included.
+
+    Validation keeps its share of them, and takes more where there are too few to learn from.
+    """
     order = np.random.default_rng([seed, 7]).permutation(len(parts))
     frame = pd.DataFrame({"number": order, "label": labels[order], "part": parts[order]})
-    frame = frame[frame["part"].isin([LEARN, VALIDATE])].sort_values("part", kind="stable")
-    kept = frame[frame.groupby("label").cumcount() < most]["number"].to_numpy()
+    frame = frame[frame["part"].isin([LEARN, VALIDATE])]
+    learned = (frame["part"] == LEARN).groupby(frame["label"]).transform("sum")
+    validated = (frame["part"] == VALIDATE).groupby(frame["label"]).transform("sum")
+    aside = np.minimum(validated, np.maximum(round(VALIDATION_SHARE * most), most - learned))
+    place = frame.groupby(["label", "part"]).cumcount()
+    kept = frame[place < np.where(frame["part"] == VALIDATE, aside, most - aside)]["number"].to_numpy()
     limited = np.where(parts == TEST, TEST, UNUSED).astype(np.int8)
     limited[kept] = parts[kept]
     return limited

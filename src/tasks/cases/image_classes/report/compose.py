@@ -76,6 +76,7 @@ def describe_classes(
     by_name = {metric.name: metric for metric in found.metrics}
     classes, name = split.classes, card.architecture
     told = asked.table if asked else None
+    unseen = next(int(row["judged_n"]) for row in scored if row["name"] == name)
     histories = {key: trained.history for key, trained in candidates.items() if key != "transfer"}
     with Album(manifest, place.collections, place.picture) as album:
         answers = answers_sections(told, album) if told is not None else []
@@ -83,7 +84,7 @@ def describe_classes(
             *answers[1:],
             training_section(scored, histories, simple.table, name, embedder, notes),
             classes_section(found.per_class, found.confusion, classes, counts),
-            calibration_section(found.reliability, by_name["ece"], card.temperature),
+            calibration_section(found.reliability, by_name["ece"], card.temperature, unseen),
             unknown_section(card.refusal),
             mistakes_section(found.mistakes, album),
             suspects_section(found.suspects, album),
@@ -160,7 +161,7 @@ def _limits(
             "A network's schedule depends on the measured speed of the machine; --epochs with the number above makes"
             " the same schedule anywhere. Results on another kind of processor differ in the last digits."
         )
-    if len(scored) > 1:
+    if len(scored) > 1 and any(row["judged_n"] for row in scored):
         limits.append("Which architecture is used was decided on training pictures; the test pictures decided nothing.")
     return limits
 

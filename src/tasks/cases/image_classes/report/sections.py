@@ -28,6 +28,8 @@ HOW = (
     " moved and mirrored views; expected: told before the training."
 )
 
+UNDECIDED = "the first that was named, as there are too few pictures to keep any aside for the choice"
+
 
 def _records(frame: pd.DataFrame) -> list[Any]:
     """Return the rows as named tuples of plain values."""
@@ -94,7 +96,10 @@ def training_section(
     there = {row["name"] for row in scored}
     looked = f" The head looks at {embedder}." if "transfer" in there else ""
     looked += f" Fine-tuning goes on with {embedder} and a head on it." if "finetune" in there else ""
-    why = ", being right most often on training pictures that it had not seen" if len(scored) > 1 else ""
+    why = ""
+    if len(scored) > 1:
+        known = any(row["judged_n"] for row in scored)
+        why = ", being right most often on training pictures that it had not seen" if known else f", {UNDECIDED}"
     intro = f"{name} is used{why}.{looked} Simple models on such pictures: {models}. {' '.join(notes)}"
     return Section(title="How it learned", intro=intro.strip(), blocks=blocks)
 
@@ -127,12 +132,15 @@ def classes_section(
     return Section(title="Which classes are told well?", intro=intro, blocks=blocks)
 
 
-def calibration_section(rows: pd.DataFrame, error: Metric, temperature: float) -> Section:
-    """Tell whether chances are what they say."""
-    intro = (
+def calibration_section(rows: pd.DataFrame, error: Metric, temperature: float, unseen: int) -> Section:
+    """Tell whether chances are what they say; `unseen` pictures of training were there to fit the temperature on."""
+    fitted = (
         f"Logits are divided by a temperature of {temperature:.2f}, fitted on training pictures that were not learned"
-        f" from; told chances are then off by {percent(error.value, 1)} on average ({error.note})."
+        " from; told chances are then"
+        if unseen
+        else "There are too few pictures to keep any aside to mend the chances on; as they are they are"
     )
+    intro = f"{fitted} off by {percent(error.value, 1)} on average ({error.note})."
     drawing = reliability_figure(
         rows,
         error.value,

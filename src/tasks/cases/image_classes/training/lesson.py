@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tasks.cases.image_classes.evaluation.open_set import refuse_by_head, refuse_by_network
 from tasks.cases.image_classes.evaluation.scores import right_answers, score_candidate, temperature_of
-from tasks.cases.image_classes.training.budget import Schedule, schedule
+from tasks.cases.image_classes.training.budget import MOST_EPOCHS, PLENTY, Schedule, schedule
 from tasks.cases.image_classes.training.candidates import (
     begin_head,
     embed_collections,
@@ -40,9 +40,24 @@ class Lesson:
     simple: Stored
     minutes: float
 
+    def fill(self, names: list[str], asked: str, epochs: float, seed: int) -> list[str]:
+        """Return the architectures for the budget: wide for the airbench of auto, for many pictures and much time.
+
+        Args:
+            names: see `choose_names`.
+            asked: what they were chosen for.
+            epochs: passes over the pictures; 0 takes what fits into the budget.
+            seed: of the schedule.
+        """
+        if asked.strip().lower() != "auto" or names != ["airbench"] or epochs:
+            return names
+        plan = self.schedule(self.pixels, "airbench", epochs, seed).load(Schedule).plan
+        used_up = plan.epochs < MOST_EPOCHS["airbench"]
+        return names if used_up or plan.pictures < PLENTY else ["wide"]
+
     def learn(self, name: str, epochs: float, features: EmbedderChoice, seed: int) -> Learned:
         """Train one architecture."""
-        split, simple = self.split, self.simple
+        split = self.split
         looks = features.model_dump(exclude={"why"}) if name in {"transfer", "finetune"} else None
         config: dict[str, Any] = {"architecture": name, "epochs": None, "features": looks, "seed": seed}
         if name == "transfer":
@@ -54,12 +69,17 @@ class Lesson:
             pixels = read_pixels(self.manifest, side_of(told, self.manifest), self.collections)
             head = begin_head(self.embedded(features), split.labels, split.part, split.groups, seed)
             begun = {"features": told, "head": head}
-        planned = schedule(
-            pixels, split.labels, split.part, name, self.minutes, epochs, simple.mirror, simple.table, seed, **begun
-        )
+        planned = self.schedule(pixels, name, epochs, seed, **begun)
         trained = train_network(pixels, split.labels, split.part, planned, **begun)
         plan = planned.load(Schedule)
         return Learned(trained, plan.told, config | {"epochs": plan.plan.epochs})
+
+    def schedule(self, pixels: Stored, name: str, epochs: float, seed: int, **begun: Any) -> Stored:
+        """Return the schedule of one architecture for the budget; see `schedule`."""
+        split, simple = self.split, self.simple
+        return schedule(
+            pixels, split.labels, split.part, name, self.minutes, epochs, simple.mirror, simple.table, seed, **begun
+        )
 
     def relearn(self, config: dict[str, Any], features: EmbedderChoice) -> Stored:
         """Train the choices of a champion again; the answers for the present test pictures."""
