@@ -124,6 +124,34 @@ def test_stripes_are_learned_and_a_stored_network_says_the_same(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["grey", "black and white", "of one colour"])
+def test_every_filter_of_the_first_layer_answers(kind: str) -> None:
+    """Filters along which grey pictures do not vary made channels without spread; the digits were told by chance."""
+    from tasks.training.networks.architectures import statistics
+
+    levels = {"grey": 256, "black and white": 2, "of one colour": 1}[kind]
+    drawn = np.random.default_rng(0).integers(0, levels, (200, SIDE, SIDE, 1)) * (255 // max(1, levels - 1))
+    pictures = np.repeat(drawn, 3, axis=3).astype(np.uint8)
+    filters = statistics(pictures).filters
+    assert np.isfinite(filters).all()
+    assert (np.abs(filters.sum(axis=2)).max(axis=(0, 1)) > 1e-3).all() or kind == "of one colour"
+
+
+@pytest.mark.slow
+def test_grey_pictures_on_white_are_learned_in_half_precision() -> None:
+    from sklearn.datasets import load_digits
+
+    from tasks.training.networks.loop import train
+
+    digits = load_digits()
+    small = 255 - (digits.images[:600, ::2, ::2] * 15.9).astype(np.uint8)
+    pictures = np.repeat(np.kron(small, np.ones((1, SIDE // 4, SIDE // 4), np.uint8))[..., None], 3, axis=3)
+    plan = make_plan("airbench", SIDE, 10, 600, 4, "mixed_bfloat16", mirror=False)
+    trained = train(pictures, digits.target[:600], plan)
+    assert trained.history[-1]["accuracy"] > 0.6
+
+
+@pytest.mark.slow
 def test_filters_of_the_first_layer_whiten_the_patches() -> None:
     from tasks.training.networks.architectures import statistics
 

@@ -15,6 +15,7 @@ from tasks.training.networks.plan import Plan
 
 WHITENED = 5_000  # pictures that the first layer of airbench is fitted on
 EPSILON = 5e-4  # added to the eigenvalues of the patches
+DEAD = 5e-6  # variance of patches along a direction, below which there is none
 
 
 class Statistics(NamedTuple):
@@ -29,7 +30,8 @@ def statistics(pictures: np.ndarray, seed: int = 0) -> Statistics:
     """Fit normalisation and whitening filters on a drawn sample of the pictures, uint8 (n, side, side, 3).
 
     The filters are the eigenvectors of the covariance of patches, each divided by the root of its eigenvalue, and once
-    more with the other sign. A sample that is drawn matters: files are sorted by class.
+    more with the other sign; a direction along which no patch varies gets the filter of another one. A sample that is
+    drawn matters: files are sorted by class.
     """
     chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(pictures))[:WHITENED])
     sample = np.asarray(pictures[chosen], np.float32)
@@ -38,7 +40,12 @@ def statistics(pictures: np.ndarray, seed: int = 0) -> Statistics:
     patches = np.lib.stride_tricks.sliding_window_view(normal, (2, 2), axis=(1, 2))  # (n, y, x, c, 2, 2)
     rows = patches.reshape(-1, 12)
     values, vectors = np.linalg.eigh((rows.T @ rows / len(rows)).astype(np.float64))
-    scaled = vectors[:, ::-1] / np.sqrt(np.maximum(values[::-1], 0) + EPSILON)
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    # Grey pictures vary along four directions only. A filter that answers nothing to any patch makes a channel without
+    # spread, whose gradient the norms behind it blow up: in bfloat16 the network was lost after a step.
+    alive = np.flatnonzero(values > DEAD) if values[0] > DEAD else np.array([0])
+    place = np.where(values > DEAD, np.arange(len(values)), np.resize(alive, len(values)))
+    scaled = vectors[:, place] / np.sqrt(values[place] + EPSILON)
     signed = np.concatenate([scaled, -scaled], axis=1).reshape(3, 2, 2, 24)
     return Statistics(mean, variance, signed.transpose(1, 2, 0, 3).astype(np.float32))
 

@@ -26,7 +26,9 @@ PHOTOGRAPH = 64  # pixels of the short side from which on pretrained features se
 FEW = 50  # pictures of a class, below which a network of one's own learns too little
 SMALLEST, MOST = 16, 1024  # pixels a side of what is fine-tuned
 LARGEST = 2 * 2**30  # bytes of pixels that are held at once
-MANY = 4_000  # pictures to learn from, from which on airbench is worth its time
+# Pictures to learn from, from which on airbench is worth its time: of 900 of CIFAR-10, 40 epochs each, it was right in
+# 64.4 % and classic in 52.8 %.
+MANY = 500
 
 
 class Candidate(NamedTuple):
