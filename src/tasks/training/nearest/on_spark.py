@@ -81,8 +81,9 @@ def gather_vectors(index: ShardedIndex) -> np.ndarray:
 
 def scan_on_spark(index: ShardedIndex, asked: Asked, shards: Sequence[int]) -> Iterator[tuple[int, int, Ranked]]:
     """Ask some shards by Spark's workers, a task for each; set it as the `scan` of an index."""
+    known = index.shards
     listed = pd.DataFrame(
-        [(place, index.shards[number].name, index.shards[number].count) for place, number in enumerate(shards)],
+        [(place, known[number].name, known[number].count) for place, number in enumerate(shards)],
         columns=["number", "name", "count"],
     )
     folder = (index.folder.absolute(), index.dimensions, index.bits)

@@ -107,11 +107,11 @@ class ShardedIndex(Index):
         return index
 
     def __len__(self) -> int:
-        return self._total - len(self._gone)
+        return sum(self._counts) - len(self._gone)
 
     @property
-    def _total(self) -> int:
-        return sum(item.count for item in self._listing.shards)
+    def _counts(self) -> list[int]:
+        return [item.count for item in self._listing.shards]
 
     @property
     def shards(self) -> list[Listed]:
@@ -186,9 +186,8 @@ class ShardedIndex(Index):
         """Return the `k` nearest vectors of each of `queries` (q, d), nearest first; equally near ones by id."""
         scaled, found = begin_search(queries, k, self.dimensions)
         wanted = max(most_ranked(self.candidates, len(self)), k)
-        asked = Asked(scaled, np.packbits(scaled @ self._frame > 0, axis=1), k, wanted, self._total)
-        each = sum(asked.share(item.count) for item in self._listing.shards)
-        step = max(1, HELD // max(1, each))
+        asked = Asked(scaled, np.packbits(scaled @ self._frame > 0, axis=1), k, wanted, sum(self._counts))
+        step = max(1, HELD // max(1, sum(map(asked.share, self._counts))))
         search = self._search_here if self.scan is None else partial(self._search_afar, self.scan)
         for start in range(0, len(scaled), step):
             search(asked.of(slice(start, start + step)), found, start)
@@ -196,15 +195,14 @@ class ShardedIndex(Index):
 
     def _search_afar(self, scan: Scan, asked: Asked, found: Found, first: int) -> None:
         """Ask the shards from afar, those that may hold more a second time, and rank what they found."""
-        counts = [item.count for item in self._listing.shards]
+        counts = self._counts
         nothing = Ranked(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
         parts = [[nothing] * len(counts) for _ in asked.codes]
         for row, number, ranked in scan(self, asked, range(len(counts))):
             parts[row][number] = ranked
         short = [cut_short(counts, [part.distances for part in of_query], asked.candidates) for of_query in parts]
         rows = [row for row, numbers in enumerate(short) if numbers]
-        again = asked.of(rows)._replace(total=0)
-        for row, number, ranked in scan(self, again, sorted(set().union(*short))) if rows else ():
+        for row, number, ranked in scan(self, asked.again(rows), sorted(set().union(*short))) if rows else ():
             parts[rows[row]][number] = ranked
         for row, of_query in enumerate(parts):
             merged = Ranked(*(np.concatenate(columns) for columns in zip(nothing, *of_query, strict=True)))
@@ -217,15 +215,13 @@ class ShardedIndex(Index):
         import faiss
 
         opened = [self.open(item) for item in self._listing.shards]
-        counts = [item.count for item in self._listing.shards]
         threads = max(1, min(settings().threads, faiss.omp_get_max_threads(), len(opened), MOST_THREADS))
         with ThreadPoolExecutor(threads) as pool:
             scanned = list(pool.map(lambda shard: list(scan_shard(shard, self._gone, asked)), opened))
         for row, query in enumerate(asked.vectors):
             near = [part[row][1] for part in scanned]
-            again = asked.of([row])._replace(total=0)
-            for number in cut_short(counts, [part.distances for part in near], asked.candidates):
-                near[number] = next(scan_shard(opened[number], self._gone, again))[1]
+            for number in cut_short(self._counts, [part.distances for part in near], asked.candidates):
+                near[number] = next(scan_shard(opened[number], self._gone, asked.again([row])))[1]
             if not near:
                 continue
             numbers, distances, places = (np.concatenate(columns) for columns in zip(*near, strict=True))

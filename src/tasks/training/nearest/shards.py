@@ -57,18 +57,21 @@ class Asked(NamedTuple):
     vectors: np.ndarray
     codes: np.ndarray
     k: int
-    candidates: int  # nearest codes wanted of all shards together
+    candidates: int  # nearest codes wanted of all shards together, k at least
     total: int  # codes of all shards; 0 asks each for all candidates
 
     def share(self, count: int) -> int:
         """Return how many codes a shard of `count` is asked for: some times its share, or all that are wanted."""
-        wanted = max(self.candidates, self.k)
-        fair = -(-MARGIN * wanted * count // self.total) + self.k if self.total else wanted
-        return min(count, wanted, fair)
+        fair = -(-MARGIN * self.candidates * count // self.total) + self.k if self.total else self.candidates
+        return min(count, self.candidates, fair)
 
     def of(self, rows: "slice | Sequence[int]") -> "Asked":
         """Return some of the queries."""
         return self._replace(vectors=self.vectors[rows], codes=self.codes[rows])
+
+    def again(self, rows: Sequence[int]) -> "Asked":
+        """Return some of the queries as a shard is asked a second time: for all candidates."""
+        return self.of(rows)._replace(total=0)
 
 
 def write_shard(folder: Path, numbers: np.ndarray, vectors: np.ndarray, frame: np.ndarray) -> Listed:

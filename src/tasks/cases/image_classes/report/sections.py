@@ -27,7 +27,6 @@ HOW = (
     "Accuracy on training pictures that were not learned from (unseen), on the test pictures, and there averaged over"
     " moved and mirrored views; expected: told before the training."
 )
-
 UNDECIDED = "the first that was named, as there are too few pictures to keep any aside for the choice"
 
 
@@ -138,7 +137,7 @@ def calibration_section(rows: pd.DataFrame, error: Metric, temperature: float, u
         f"Logits are divided by a temperature of {temperature:.2f}, fitted on training pictures that were not learned"
         " from; told chances are then"
         if unseen
-        else "There are too few pictures to keep any aside to mend the chances on; as they are they are"
+        else "There are too few pictures to keep any aside for a temperature; told chances are"
     )
     intro = f"{fitted} off by {percent(error.value, 1)} on average ({error.note})."
     drawing = reliability_figure(
