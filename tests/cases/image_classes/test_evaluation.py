@@ -24,6 +24,7 @@ from tasks.cases.image_classes.figures import (
     curves_figure,
     scores_figure,
 )
+from tasks.cases.image_classes.report.sections import training_section
 from tasks.cases.image_classes.training import lesson
 from tasks.cases.image_classes.training.budget import Schedule, Speed, _expected, _fitting
 from tasks.features.splits import LEARN, TEST, UNUSED, VALIDATE
@@ -90,6 +91,32 @@ def test_candidates_are_compared_on_the_same_pictures_kept_aside() -> None:
     table = list_predictions.fn(manifest, Answers(np.arange(300), logits, none, FACTS), split, 1.0)
     assert (table["given"] == table["told"]).all()
     assert len(table) == 100
+
+
+@pytest.mark.parametrize(
+    ("judged", "told"),
+    [
+        ((100, 100), "being right most often on training pictures that it had not seen"),
+        ((100, 0), "there are too few pictures to keep any aside, so that nothing of the kind is known of second"),
+        ((0, 0), "the first that was named, as there are too few pictures to keep any aside"),
+        ((100,), "first is used. Simple models"),
+    ],
+)
+def test_the_report_says_why_an_architecture_is_used(judged: tuple[int, ...], told: str) -> None:
+    figures = {"accuracy": 0.5, "accuracy_tta": None, "expected": None, "epochs": 1.0}
+    scored: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "judged": 0.5 if n else None,
+            "judged_n": n,
+            "seconds": 2.0,
+            "pictures_per_second": 5.0,
+            **figures,
+        }
+        for name, n in zip(("first", "second"), judged, strict=False)
+    ]
+    simple = pd.DataFrame({"model": ["logistic regression"], "accuracy": [0.4]})
+    assert told in (training_section(scored, {}, simple, "first", "own", []).intro or "")
 
 
 def test_the_threshold_refuses_one_in_twenty_known_pictures_and_most_of_unknown_classes() -> None:

@@ -95,12 +95,21 @@ def training_section(
     there = {row["name"] for row in scored}
     looked = f" The head looks at {embedder}." if "transfer" in there else ""
     looked += f" Fine-tuning goes on with {embedder} and a head on it." if "finetune" in there else ""
-    why = ""
-    if len(scored) > 1:
-        known = any(row["judged_n"] for row in scored)
-        why = ", being right most often on training pictures that it had not seen" if known else f", {UNDECIDED}"
-    intro = f"{name} is used{why}.{looked} Simple models on such pictures: {models}. {' '.join(notes)}"
+    intro = f"{name} is used{_why(scored)}.{looked} Simple models on such pictures: {models}. {' '.join(notes)}"
     return Section(title="How it learned", intro=intro.strip(), blocks=blocks)
+
+
+def _why(scored: list[dict[str, Any]]) -> str:
+    """Say why the architecture that is used is used."""
+    if len(scored) < 2:
+        return ""
+    untried = [str(row["name"]) for row in scored if not row["judged_n"]]
+    if len(untried) == len(scored):
+        return f", {UNDECIDED}"
+    if untried:
+        none = "too few pictures to keep any aside, so that nothing of the kind is known"
+        return f", for its answers in cross-validation on training pictures; there are {none} of {', '.join(untried)}"
+    return ", being right most often on training pictures that it had not seen"
 
 
 def classes_section(
