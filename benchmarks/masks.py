@@ -1,6 +1,7 @@
 """Masks: a film of test pictures, and two sources out of one set, so that the flow can be measured on both.
 
 python benchmarks/masks.py film IMAGES.zip FILM.mp4 --faces 5     # labelled faces that move over a grey ground
+python benchmarks/masks.py cuts FILM.mp4 --every 6                # how alike is a face to itself, and to the next one?
 python benchmarks/masks.py sources IMAGES.zip FOLDER              # FOLDER/web and FOLDER/named, by file names
 python flows/masks.py --source IMAGES.zip --look-at FILM.mp4      # frames_per_second, end to end
 python flows/masks.py --source FOLDER/web --test FOLDER/named     # accuracy_test: a source never seen
@@ -8,14 +9,18 @@ python flows/masks.py --source FOLDER/web --test FOLDER/named     # accuracy_tes
 
 import argparse
 import re
+import sys
 import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 WIDTH, HEIGHT, RATE = 640, 480, 25
 HOLD = 50  # frames that a face is shown
+QUANTILES = (0, 1, 50, 90, 100)
 NAMED = re.compile(r"(with_mask/\d+_\d+_)|(with_mask/\d+_(jpg|png|jpeg))|(without_mask/\d+_\d+_[a-z]+_\d+)")
 
 
@@ -64,16 +69,49 @@ def paste(frame: np.ndarray, name: str, picture: np.ndarray, at: tuple[int, int]
     cv2.circle(frame, (at[0], min(HEIGHT - 8, top + height + 8)), 6, colour, -1)
 
 
+def cuts(path: Path, every: int) -> None:
+    """Print how alike what is in a face's box is to what was there `every` frames ago: one face, and over a cut.
+
+    The film is one of `film`, whose faces change every `HOLD` frames, all at once.
+    """
+    from tasks.cases.masks.detection.tracks import LIKE, OVERLAP, likeness, overlap, part_of
+    from tasks.features.pictures.faces import detector
+
+    finder, film = detector(320, 0.6), cv2.VideoCapture(str(path))
+    same: list[float] = []
+    other: list[float] = []
+    boxes: list[tuple[float, float, float, float]] = []
+    before, number = np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0
+    while (read := film.read())[0]:
+        if number % every == 0:
+            frame = np.ascontiguousarray(read[1][:, :, ::-1])
+            found = [face.box for face in finder.find(frame)]
+            for box in found:
+                nearest = max(boxes, key=lambda there: overlap(there, box), default=None)
+                if nearest and overlap(nearest, box) >= OVERLAP:
+                    alike = likeness(part_of(before, nearest), frame, nearest)
+                    (same if number // HOLD == (number - every) // HOLD else other).append(alike)
+            boxes, before = found, frame
+        number += 1
+    for name, values in (("one face", same), ("over a cut", other)):
+        told = ", ".join(f"{share:g} %: {value:.2f}" for share in QUANTILES for value in [np.percentile(values, share)])
+        below = np.mean(np.array(values) < LIKE)
+        print(f"{name}: {len(values):,} pairs {every / RATE:.2f} s apart; {told}; below {LIKE}: {below:.1%}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["film", "sources"])
+    parser.add_argument("what", nargs="?", choices=["film", "cuts", "sources"])
     parser.add_argument("archive", nargs="?", type=Path)
     parser.add_argument("target", nargs="?", type=Path)
     parser.add_argument("--faces", type=int, default=1, choices=[1, 5])
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", type=int, default=1, help="frames that lie between those compared by cuts")
     given = parser.parse_args()
-    if given.target is None:
+    if given.what == "cuts" and given.archive is not None:
+        cuts(given.archive, given.every)
+    elif given.target is None:
         print("Left out: name a zip of labelled faces, as the first lines of this file show.")
     elif given.what == "sources":
         sources(given.archive, given.target)

@@ -14,8 +14,8 @@ from tasks.cases.masks.detection import judge, writing
 from tasks.cases.masks.detection.drawing import GREEN, RED, draw_faces, draw_rate
 from tasks.cases.masks.detection.judge import Found, find_faces
 from tasks.cases.masks.detection.look import look, watch
-from tasks.cases.masks.detection.media import bounded, open_media
-from tasks.cases.masks.detection.tracks import HIDDEN_SECONDS, Tracker, overlap
+from tasks.cases.masks.detection.media import Looked, bounded, open_media
+from tasks.cases.masks.detection.tracks import FLAT, HIDDEN_SECONDS, LIKE, Tracker, likeness, overlap, part_of
 from tasks.cases.masks.features.crops import SIDE
 from tasks.cases.masks.ingestion import WITH, WITHOUT, WRONG
 from tasks.cases.masks.training.model import Recognition, verdicts
@@ -119,6 +119,52 @@ def test_faces_keep_their_numbers_while_they_move_cross_frames_and_hide() -> Non
     assert tracker.update([left], logits(0.9)[None], 60.0)[0].number not in first.values()
 
 
+def portrait(seed: int) -> np.ndarray:
+    """Return a picture with light and dark parts, uint8 (80, 64, 3), another one for each seed."""
+    coarse = np.random.default_rng(seed).integers(40, 220, (5, 4, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (64, 80), interpolation=cv2.INTER_CUBIC))
+
+
+def scene(shown: np.ndarray, left: int, top: int, light: float = 1.0) -> np.ndarray:
+    frame = np.full((240, 320, 3), 110, np.uint8)
+    frame[top : top + 80, left : left + 64] = shown
+    return (light * frame).astype(np.uint8)
+
+
+def test_another_face_at_the_same_place_is_a_new_one_with_its_own_verdict() -> None:
+    tracker, box = Tracker(KNOWN), (100.0, 80.0, 64.0, 80.0)
+    told = []
+    for number in range(60):
+        chance, shown = ((0.98, portrait(1)), (0.02, portrait(2)), (0.98, portrait(3)))[number // 20]
+        (track,) = tracker.update([box], logits(chance)[None], number / 25, scene(shown, 100, 80))
+        told.append((track.number, KNOWN.classes[track.verdict]))
+    assert told == [(1, WITH)] * 20 + [(2, WITHOUT)] * 20 + [(3, WITH)] * 20
+    assert len(tracker.tracks) == 1  # nobody else stands there
+
+
+def test_a_face_stays_who_it_is_while_it_moves_the_light_changes_and_the_detector_jitters() -> None:
+    rng, tracker = np.random.default_rng(0), Tracker(KNOWN)
+    for number in range(60):
+        left, top = 30 + 3 * number, 60 + round(20 * np.sin(number / 6))  # a twentieth of the box a frame
+        light = 0.6 + 0.4 * abs(np.sin(number / 4))
+        jitter = rng.normal(0, 2, 4)
+        box = (left + jitter[0], top + jitter[1], 64 + jitter[2], 80 + jitter[3])
+        (track,) = tracker.update([box], logits(0.9)[None], number / 25, scene(portrait(1), left, top, light))
+        assert track.number == 1
+    after = (number / 25) + HIDDEN_SECONDS / 2  # hidden for a while, and turned
+    assert tracker.update([box], logits(0.9)[None], after, scene(portrait(1)[::-1], left, top))[0].number == 1
+
+
+@given(st.floats(-200, 600), st.floats(-200, 600), st.floats(0, 900), st.floats(0, 900), st.integers(0, 9))
+def test_any_box_can_be_looked_at_again(x: float, y: float, width: float, height: float, seed: int) -> None:
+    box = (x, y, width, height)
+    frame = np.random.default_rng(seed).integers(0, 255, (60, 80, 3), np.uint8)
+    look = part_of(frame, box)
+    assert likeness(look, frame, box) >= LIKE
+    flat = look is None or look.std(axis=(0, 1)).max() < FLAT
+    assert (likeness(look, np.full_like(frame, 90), box) == 1) == flat
+
+
 @pytest.mark.parametrize("threshold", [0.02, 0.5, 0.95])
 def test_a_track_changes_its_verdict_around_any_threshold(threshold: float) -> None:
     tracker = Tracker(KNOWN.model_copy(update={"threshold": threshold}))
@@ -142,7 +188,7 @@ class Painted:
     """A judge that reads the verdict off the colour of the crop: green wears a mask."""
 
     def logits(self, crops: np.ndarray) -> np.ndarray:
-        return np.stack([logits(0.98 if crop[:, :, 1].mean() > 128 else 0.02) for crop in crops]).reshape(-1, 2)
+        return np.array([logits(0.98 if crop[:, :, 1].mean() > 128 else 0.02) for crop in crops]).reshape(-1, 2)
 
 
 def painted(frame: np.ndarray, known: Recognition, alone: bool) -> Found:
@@ -190,6 +236,34 @@ def test_a_film_is_annotated_tracked_and_tabled(tmp_path: Path, monkeypatch: pyt
     assert left[1] > left[0] + 30
     assert right[0] > right[1] + 30
     assert seen.tiles
+
+
+def test_a_frame_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.cases.masks.detection.look.find_faces", painted)
+    Image.fromarray(np.zeros((200, 300, 3), np.uint8)).save(tmp_path / "one.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "annotated").write_text("no folder")
+    with pytest.raises(OSError, match="annotated"):
+        watch(open_media(str(tmp_path / "one.png"), 1), Painted(), KNOWN, tmp_path / "out")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [8, 25, 60])
+def test_the_film_of_a_camera_runs_as_fast_as_what_it_shows(
+    rate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.cases.masks.detection.look.find_faces", painted)
+    words: list[str] = []
+    monkeypatch.setattr("tasks.cases.masks.detection.look.draw_rate", lambda _, told: words.append(told))
+    frames = ((f"frame {n + 1}", n / rate, np.full((120, 160, 3), n, np.uint8)) for n in range(2 * rate))
+    seen = watch(Looked("camera", "camera:0", 25.0, frames), Painted(), KNOWN, tmp_path)  # type: ignore[arg-type]
+    film = cv2.VideoCapture(str(tmp_path / seen.facts["file"]))
+    count = 0
+    while film.read()[0]:
+        count += 1
+    assert abs(count / film.get(cv2.CAP_PROP_FPS) - 2) <= 1 / rate + 1 / 25
+    assert seen.facts["frames"] == 2 * rate
+    assert "0 frames/s" not in words
+    assert len(words) >= 2 * rate - 2
 
 
 def test_pictures_are_annotated_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

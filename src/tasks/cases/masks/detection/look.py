@@ -103,7 +103,7 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
                     _still(number, box, row, known) for number, (box, row) in enumerate(zip(boxes, logits, strict=True))
                 ]
             else:
-                faces = tracker.update(boxes, logits, seconds)
+                faces = tracker.update(boxes, logits, seconds, frame)
             canvas = np.array(frame, order="C")
             draw_faces(
                 canvas,
@@ -111,9 +111,9 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
             )
             rows.extend(_row(track, name, seconds, known) for track in faces)
             speed = rate()
-            if looked.kind != "pictures":
+            if looked.kind != "pictures" and speed:
                 draw_rate(canvas, f"{speed:.0f} frames/s")
-            writer.write(canvas)
+            writer.write(canvas, seconds)
             count += 1
             _keep(tiles, canvas, name, seconds, count, looked)
             if shown and not show(canvas):

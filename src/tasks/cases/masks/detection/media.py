@@ -20,6 +20,7 @@ from tasks.platform.errors import ContractError, UsageError
 
 FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif")
 LARGEST_SIDE = 1280  # of a frame; larger ones are made smaller
+USUAL_RATE = 25.0  # frames a second of a film that does not say its own, and of one that a camera makes
 MOST_FRAMES = 54_000  # of a film: half an hour at 30 a second
 MOST_PICTURES = 2_000
 MOST_BYTES = 64 * 2**20  # of one picture
@@ -111,7 +112,7 @@ def _film(path: Path) -> Looked:
 
     capture = cv2.VideoCapture(str(path))
     rate = float(capture.get(cv2.CAP_PROP_FPS) or 0)
-    rate = rate if 1 <= rate <= 240 else 25.0
+    rate = rate if 1 <= rate <= 240 else USUAL_RATE
     good, first = capture.read() if capture.isOpened() else (False, None)
     if not good:
         capture.release()
@@ -153,4 +154,4 @@ def _camera(number: int, seconds: float) -> Looked:
         finally:
             capture.release()
 
-    return Looked("camera", f"camera:{number}", 25.0, frames())
+    return Looked("camera", f"camera:{number}", USUAL_RATE, frames())

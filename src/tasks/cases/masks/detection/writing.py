@@ -29,6 +29,7 @@ class Writer:
         self._film: Any = None
         self._size = (0, 0)
         self._count = 0
+        self._due = 0  # frames of a camera's film up to now
         self.name = ""
 
     def __enter__(self) -> Self:
@@ -39,9 +40,27 @@ class Writer:
         self._pool.shutdown(wait=True)
         if self._film is not None:
             self._film.release()
+        if error is None:
+            for written in self._pending:
+                written.result()
 
-    def write(self, frame: np.ndarray) -> None:
-        """Write a frame, RGB uint8, soon."""
+    def write(self, frame: np.ndarray, seconds: float) -> None:
+        """Write a frame, RGB uint8, soon.
+
+        A film that a camera makes runs as fast as what it shows: a frame stays until the next one is due, and one that
+        comes too early is left out.
+
+        Raises:
+            OSError: this frame or one before it cannot be written; at the end of the block at the latest.
+        """
+        times = 1
+        if self._looked.kind == "camera":
+            times = max(0, int(seconds * self._looked.rate) + 1 - self._due)
+            self._due += times
+        for _ in range(times):
+            self._submit(frame)
+
+    def _submit(self, frame: np.ndarray) -> None:
         self._pending.append(self._pool.submit(self._write, frame))
         if len(self._pending) > 8:
             self._pending.pop(0).result()
