@@ -205,6 +205,14 @@ def test_the_network_in_the_package_does_not_depend_on_the_company(threads: int)
     assert network.classify(images[0]) is None
 
 
+def test_the_network_in_the_package_sees_a_mirror_image_as_the_picture_with_its_sides_changed():
+    network = own.OwnNetwork()
+    for image in (noise(1, (96, 96)), Image.fromarray(np.tile(np.arange(96, dtype=np.uint8), (96, 1))).convert("RGB")):
+        seen, mirrored = network.embed([image, ImageOps.mirror(image)]).reshape(2, own.GRID, own.GRID, own.CHANNELS)
+        np.testing.assert_allclose(mirrored[:, ::-1], seen, atol=1e-6)
+        assert not np.allclose(mirrored, seen, atol=1e-3)  # where something is counts
+
+
 @given(places=st.integers(1, 12), grid=st.integers(1, 5))
 def test_places_are_averaged_by_the_area_that_they_share(places: int, grid: int):
     shares = own.areas(places, grid)
