@@ -25,7 +25,7 @@ WATCHED = {
     "platform/spark.py": "0840f254e63a3bef",  # the time zone and the time stamps of Spark's frames
     "platform/arguments.py": "6b1cd248e46c7f3d",  # as what an argument reaches its function
     # the parts of a stored report
-    "publishing/blocks.py": "f22f81ab69d24975",
+    "publishing/blocks.py": "0129233cfad05b87",
     "publishing/report.py": "1f741c522a34723f",
     "publishing/tables.py": "7a65551769f288ba",
 }

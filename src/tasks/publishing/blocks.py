@@ -112,11 +112,15 @@ class Tile(Part):
 
 
 class Gallery(Part):
-    """Pictures in a grid; `lead` (the query) stands before them, set off."""
+    """Pictures in a grid; `lead` (the query) stands before them, set off.
+
+    They are cut to squares, or shown larger and `whole`.
+    """
 
     kind: Literal["gallery"] = "gallery"
     tiles: list[Tile]
     lead: Tile | None = None
+    whole: bool = False
     caption: Line = ""
 
 

@@ -58,10 +58,15 @@ def test_words_hide_no_other_face_and_no_other_words(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(cv2, "rectangle", noted)
     boxes = [(20.0, 60.0, 60.0, 80.0), (110.0, 60.0, 60.0, 80.0), (200.0, 60.0, 60.0, 80.0), (110.0, 160.0, 60.0, 60.0)]
-    draw_faces(np.zeros((240, 320, 3), np.uint8), [(box, WITHOUT, 1.0) for box in boxes])
+    frame = np.zeros((240, 320, 3), np.uint8)
+    boxes.append((10.0, 170.0, 50.0, 40.0))  # below which the rate stands
+    rate = draw_rate(frame, "25 frames/s")
+    draw_faces(frame, [(box, WITHOUT, 1.0) for box in boxes], [rate])
+    assert rate[1] >= 210
+    assert frame[rate[1] : rate[3], rate[0] : rate[2]].max() == 255
     faces = [(x, y, x + width, y + height) for x, y, width, height in boxes]
     for number, (words, own) in enumerate(zip(filled, faces, strict=True)):
-        for other in [face for face in faces if face != own] + filled[:number]:
+        for other in [*(face for face in faces if face != own), *filled[:number], rate]:
             assert min(words[2], other[2]) <= max(words[0], other[0]) or min(words[3], other[3]) <= max(
                 words[1], other[1]
             )
@@ -235,7 +240,7 @@ def test_a_film_is_annotated_tracked_and_tabled(tmp_path: Path, monkeypatch: pyt
     left, right = last[100, 97:100].mean(axis=0), last[185, 219:222].mean(axis=0)  # left edges of both boxes
     assert left[1] > left[0] + 30
     assert right[0] > right[1] + 30
-    assert seen.tiles
+    assert [tile["title"] for tile in seen.tiles] == ["0.0 s", "0.3 s", "0.6 s", "1.0 s", "1.3 s"]
 
 
 def test_a_frame_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +258,9 @@ def test_the_film_of_a_camera_runs_as_fast_as_what_it_shows(
 ) -> None:
     monkeypatch.setattr("tasks.cases.masks.detection.look.find_faces", painted)
     words: list[str] = []
-    monkeypatch.setattr("tasks.cases.masks.detection.look.draw_rate", lambda _, told: words.append(told))
+    monkeypatch.setattr(
+        "tasks.cases.masks.detection.look.draw_rate", lambda _, told: words.append(told) or (0, 0, 0, 0)
+    )
     frames = ((f"frame {n + 1}", n / rate, np.full((120, 160, 3), n, np.uint8)) for n in range(2 * rate))
     seen = watch(Looked("camera", "camera:0", 25.0, frames), Painted(), KNOWN, tmp_path)  # type: ignore[arg-type]
     film = cv2.VideoCapture(str(tmp_path / seen.facts["file"]))

@@ -29,23 +29,24 @@ def colour_of(verdict: str) -> tuple[int, int, int]:
     return GREEN if verdict == WITH else RED
 
 
-def draw_faces(frame: np.ndarray, faces: Iterable[tuple[Box, str, float]]) -> None:
+def draw_faces(frame: np.ndarray, faces: Iterable[tuple[Box, str, float]], written: Iterable[Corners] = ()) -> None:
     """Draw the box and the words of each face (box, verdict, confidence) into a frame, RGB uint8, in place.
 
     The words of a face stand above its box, or wherever they hide no other face and no other words; where there is no
-    such place they are smaller, and at last where they hide least.
+    such place they are smaller, and at last where they hide least. `written` are the places of words that are there.
     """
     import cv2
 
     height, width = frame.shape[:2]
     unit = max(1, round(min(height, width) / 240))
+    written = list(written)
     marked = [(_corners(box, width, height), verdict, confidence) for box, verdict, confidence in faces]
     for (left, top, right, bottom), verdict, _ in marked:
         cv2.rectangle(frame, (left, top), (right, bottom), colour_of(verdict), 2 * unit)
     taken = [corners for corners, _, _ in marked]
     for number, (corners, verdict, confidence) in enumerate(marked):
         words = f"{verdict} {confidence:.0%}" if confidence < 0.995 else f"{verdict} >99%"  # none is certain
-        others = taken[:number] + taken[number + 1 :]
+        others = [*taken[:number], *taken[number + 1 :], *written]
         places = [place for scale in SCALES for place in _places(corners, words, scale * unit, width, height)]
         best = min(places, key=lambda place: sum(_shared(place.corners, other) for other in others))
         x, y, *end = best.corners
@@ -82,11 +83,15 @@ def _shared(one: Corners, other: Corners) -> int:
     return max(0, wide) * max(0, high)
 
 
-def draw_rate(frame: np.ndarray, words: str) -> None:
-    """Write words (frames per second) into the lower left corner of a frame, RGB uint8, in place."""
+def draw_rate(frame: np.ndarray, words: str) -> Corners:
+    """Write words (frames per second) into the lower left corner of a frame, RGB uint8, in place; return where."""
     import cv2
 
     unit = max(1, round(min(frame.shape[:2]) / 240))
-    place = (4 * unit, frame.shape[0] - 5 * unit)
+    left, bottom = 4 * unit, frame.shape[0] - 5 * unit
     for colour, thick in ((BLACK, 3 * unit), (WHITE, unit)):
-        cv2.putText(frame, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * unit, colour, thick, cv2.LINE_AA)
+        cv2.putText(
+            frame, words, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, colour, thick, cv2.LINE_AA
+        )
+    (wide, high), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, 3 * unit)
+    return left, bottom - high, left + wide, bottom + below

@@ -91,7 +91,7 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
         print(f"  {told}", file=sys.stderr, flush=True)
     tracker, rate = Tracker(known), _Rate()
     rows: list[tuple[Any, ...]] = []
-    tiles: list[dict[str, str]] = []
+    tiles = _Tiles()
     judge.logits(np.zeros((1, 96, 96, 3), np.uint8))  # loads the network, which is no part of the frames' time
     writer, start, count = Writer(looked, folder), time.perf_counter(), 0
     with writer:
@@ -105,17 +105,17 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
             else:
                 faces = tracker.update(boxes, logits, seconds, frame)
             canvas = np.array(frame, order="C")
+            speed = rate()
+            live = looked.kind != "pictures" and speed > 0
             draw_faces(
                 canvas,
                 [(track.box, known.classes[track.verdict], float(track.chances[track.verdict])) for track in faces],
+                [draw_rate(canvas, f"{speed:.0f} frames/s")] if live else [],
             )
             rows.extend(_row(track, name, seconds, known) for track in faces)
-            speed = rate()
-            if looked.kind != "pictures" and speed:
-                draw_rate(canvas, f"{speed:.0f} frames/s")
             writer.write(canvas, seconds)
             count += 1
-            _keep(tiles, canvas, name, seconds, count, looked)
+            tiles.keep(canvas, name, seconds, count, looked)
             if shown and not show(canvas):
                 break
     elapsed = time.perf_counter() - start
@@ -133,7 +133,7 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
         "most": int(table.groupby("frame").size().max()) if len(table) else 0,
     }
     _link(writer, facts)
-    return Seen(table, facts, tiles)
+    return Seen(table, facts, tiles.kept)
 
 
 def _ahead(looked: Looked, known: Recognition) -> Iterator[tuple[str, float, np.ndarray, Found]]:
@@ -162,22 +162,32 @@ def _row(track: Track, name: str, seconds: float, known: Recognition) -> tuple[A
     return (round(seconds, 3), name, track.number, known.classes[track.verdict], chance, *box)
 
 
-def _keep(
-    tiles: list[dict[str, str]], canvas: np.ndarray, name: str, seconds: float, count: int, looked: Looked
-) -> None:
-    """Keep some frames for the report: the first pictures; of a film, frames that double their distance."""
-    import cv2
+class _Tiles:
+    """Annotated frames for the report: the first of pictures; of a film or camera, some at equal distances."""
 
-    if looked.kind != "pictures" and count & (count - 1) and count % 100:
-        return
-    if len(tiles) >= SHOWN:
-        return
-    small = cv2.resize(
-        canvas, None, fx=(f := min(1.0, 360 / max(canvas.shape[:2]))), fy=f, interpolation=cv2.INTER_AREA
-    )
-    content = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-    title = name if looked.kind == "pictures" else f"{seconds:.1f} s"
-    tiles.append({"jpeg": base64.b64encode(content).decode(), "title": title})
+    def __init__(self) -> None:
+        self.kept: list[dict[str, str]] = []
+        self._every = 1
+
+    def keep(self, canvas: np.ndarray, name: str, seconds: float, count: int, looked: Looked) -> None:
+        """Keep a frame, the `count`-th, if it is one of those; every second one goes when there are too many."""
+        if looked.kind == "pictures":
+            if count <= SHOWN:
+                self._add(canvas, name)
+            return
+        if len(self.kept) == SHOWN and (count - 1) % self._every == 0:
+            del self.kept[1::2]
+            self._every *= 2
+        if (count - 1) % self._every == 0:
+            self._add(canvas, f"{seconds:.1f} s")
+
+    def _add(self, canvas: np.ndarray, title: str) -> None:
+        import cv2
+
+        scale = min(1.0, 360 / max(canvas.shape[:2]))
+        small = cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        content = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+        self.kept.append({"jpeg": base64.b64encode(content).decode(), "title": title})
 
 
 def _link(writer: Writer, facts: dict[str, Any]) -> None:

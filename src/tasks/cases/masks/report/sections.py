@@ -147,7 +147,9 @@ def seen_section(seen: dict[str, Any], table: pd.DataFrame, tiles: list[dict[str
     blocks: list[Any] = [Text(paragraphs=words)]
     if tiles:
         blocks.append(
-            Gallery(tiles=[Tile(jpeg=item["jpeg"], title=item["title"], alt=item["title"]) for item in tiles])
+            Gallery(
+                tiles=[Tile(jpeg=item["jpeg"], title=item["title"], alt=item["title"]) for item in tiles], whole=True
+            )
         )
     if rows:
         blocks.append(Table(columns=columns, rows=rows, whole="Every judgement is in looked_at.csv."))
