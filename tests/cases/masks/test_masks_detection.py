@@ -1,5 +1,7 @@
 """Boxes of the right colour, tracks that hold, verdicts that do not flicker, films that open, and clear refusals."""
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -250,6 +252,27 @@ def test_a_frame_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "out" / "annotated").write_text("no folder")
     with pytest.raises(OSError, match="annotated"):
         watch(open_media(str(tmp_path / "one.png"), 1), Painted(), KNOWN, tmp_path / "out")  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited by resource, which is not there")
+def test_a_film_for_which_there_is_no_space_is_told(tmp_path: Path) -> None:
+    program = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from tasks.cases.masks.detection.media import Looked
+from tasks.cases.masks.detection.writing import Writer
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+rng = np.random.default_rng(0)
+with Writer(Looked("film", "in.mp4", 25.0, iter(())), Path(sys.argv[1])) as writer:
+    for number in range(50):
+        writer.write(rng.integers(0, 255, (240, 320, 3), np.uint8), number / 25)
+"""
+    for bytes_at_most, told in ((200_000, "the film could not be written to its end"), (100_000_000, "")):
+        command = [sys.executable, "-c", program, str(tmp_path / str(bytes_at_most)), str(bytes_at_most)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode == 0) == (not told)
+        assert told in done.stderr
 
 
 @pytest.mark.parametrize("rate", [8, 25, 60])

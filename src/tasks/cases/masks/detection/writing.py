@@ -43,6 +43,18 @@ class Writer:
         if error is None:
             for written in self._pending:
                 written.result()
+            if self._film is not None:
+                self._check(self._folder / self.name)
+
+    def _check(self, path: Path) -> None:
+        """Refuse a film that lacks frames; OpenCV says nothing of those that it could not write."""
+        import cv2
+
+        film = cv2.VideoCapture(str(path))
+        whole = film.isOpened() and film.read()[0] and film.get(cv2.CAP_PROP_FRAME_COUNT) >= self._count - 1
+        film.release()
+        if not whole:
+            raise OSError(0, "the film could not be written to its end; is the disk full?", str(path))
 
     def write(self, frame: np.ndarray, seconds: float) -> None:
         """Write a frame, RGB uint8, soon.
