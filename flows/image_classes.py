@@ -16,7 +16,7 @@ from tasks.cases.image_classes.training.lesson import Lesson
 from tasks.cases.image_classes.training.simple import compare_simple
 from tasks.evaluation.contest import contest
 from tasks.evaluation.duplicates import find_duplicates
-from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder
+from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder, outdated
 from tasks.features.pictures.pixels import pixel_vectors, read_pixels
 from tasks.features.whitening import apply_whitening, fit_whitening
 from tasks.platform.case import case, main
@@ -103,6 +103,7 @@ def image_classes(
         on=f"{split.part.digest}-{split.labels.digest}",
         metric="accuracy",
         rescore=lambda config: lesson.relearn(config, choice),
+        outdated=lambda config: outdated(config.get("features")),
     )
     temperature = lesson.temper(ours)
     refusal = lesson.refuse(name, ours, temperature, choice, seed)

@@ -14,7 +14,7 @@ from tasks.cases.similarity.scoring import Scoring
 from tasks.evaluation.contest import contest
 from tasks.evaluation.edited import find_versions
 from tasks.evaluation.retrieval import evaluate_index, evaluate_retrieval
-from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder
+from tasks.features.pictures.embedders import EmbedderChoice, choose_embedder, outdated
 from tasks.features.pictures.queries import embed_queries, own_queries
 from tasks.features.projection import map_coordinates, place_on_map
 from tasks.ingestion.pictures.manifest import keep_small
@@ -99,6 +99,7 @@ def similarity(
         on=f"{manifest.digest}-{duplicates.digest}",  # near-duplicates are left out, so they decide about the cases
         metric="precision@5_no_duplicates",
         rescore=scoring.rescore,
+        outdated=lambda config: outdated(config.get("embedder")),
     )
     metrics = summarise(retrieval, quality, evaluate_retrieval(held.rescored.per_query) if held.rescored else None)
 

@@ -34,6 +34,7 @@ def describe(answer: str) -> Findings:
 
 asked: list[dict[str, Any]] = []
 failing: list[Exception] = []
+old: list[float] = []
 
 
 @case
@@ -48,7 +49,13 @@ def contestants(
             raise failing[0]
         return score(float(config["level"]), shift)
 
-    held = contest(MODEL, {"level": level}, score(level, shift), on=data, metric=metric, better=better, rescore=rescore)  # type: ignore[arg-type]
+    def outdated(config: dict[str, Any]) -> str:
+        return "what it looks through is another thing" if config.get("level") in old else ""
+
+    ours = score(level, shift)
+    held = contest(
+        MODEL, {"level": level}, ours, on=data, metric=metric, better=better, rescore=rescore, outdated=outdated
+    )  # type: ignore[arg-type]
     return publish(describe("Done."), held)
 
 
@@ -112,6 +119,33 @@ def test_a_champion_that_memory_does_not_hold_stays(monkeypatch: pytest.MonkeyPa
         champion_of(level=0.9, data="v")
     monkeypatch.setattr(f"{__name__}.failing", [])
     assert "is better than version 1's by 0.4" in champion_of(level=0.9, data="u")
+
+
+@pytest.mark.parametrize("data", ["t", "u"])
+def test_a_champion_that_cannot_answer_any_more_stands_in_nobodys_way(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an embedder had changed, the old champion stayed for ever, and every question was refused."""
+    asked.clear()
+    champion_of(level=0.5)
+    assert "so the champion stays" in champion_of(level=0.45)  # while it can answer
+    monkeypatch.setattr(f"{__name__}.old", [0.5])
+    said = champion_of(level=0.45, data=data)
+    assert "better than the baseline's by 0.35" in said
+    assert said.endswith("Version 1 cannot answer any more: what it looks through is another thing.")
+    assert levels() == [0.45, 0.5]
+    assert champion_of(level=0.45, data=data).startswith("It is the champion, version 2")
+    assert "is better than version 2's by 0.25" in champion_of(level=0.7, data=data)
+    assert asked == []  # what cannot be made again is not tried
+
+
+def test_worse_than_the_baseline_takes_no_throne_even_where_nobody_could_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    champion_of(level=0.5)
+    monkeypatch.setattr(f"{__name__}.old", [0.5])
+    assert "so the champion stays. Version 1 cannot answer any more" in champion_of(level=0.05)
+    assert levels() == [0.5]
 
 
 def levels_of_any() -> list[Any]:

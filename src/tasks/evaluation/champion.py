@@ -112,6 +112,7 @@ def decide(
     baseline: np.ndarray | None = None,
     version: int | None = None,
     higher_is_better: bool = True,
+    outdated: str = "",
 ) -> Decision:
     """Decide whether the challenger is promoted.
 
@@ -124,12 +125,14 @@ def decide(
         baseline: the strongest simple baseline's score of the same cases; without a gain on it nothing is promoted.
         version: version of the champion; None when there is none.
         higher_is_better: whether a higher score is a better one.
+        outdated: why the champion cannot answer any more; it is then enough to be better than the baseline.
 
     Raises:
         ContractError: scores that are no numbers, or the baseline's of another number of cases.
     """
     ours = _checked(challenger, "The challenger's")
-    if version is not None and (champion is None or len(np.asarray(champion)) != len(ours)):
+    retired = version is not None and bool(outdated) and baseline is not None
+    if version is not None and not retired and (champion is None or len(np.asarray(champion)) != len(ours)):
         reason = f"The champion, version {version}, cannot be evaluated on the present test data, so it stays."
         return Decision(promoted=False, reason=reason, primary=primary, against=version, n=len(ours))
     if version is None and baseline is None:
@@ -146,6 +149,9 @@ def decide(
                 f"The baseline has {len(simple)} scores and the model {len(ours)}; score both on the same test cases."
             )
         over_baseline = _compared(sign * ours, sign * simple, name="the baseline", minimum_gain=0.0, **facts)
+        if retired:
+            reason = f"{over_baseline.reason} Version {version} cannot answer any more: {outdated}."
+            return over_baseline.model_copy(update={"reason": reason})
         if version is None or not over_baseline.promoted:
             return over_baseline
     theirs = _checked(np.asarray(champion), "The champion's")
@@ -201,6 +207,7 @@ def decide_promotion(
     primary: str,
     minimum_gain: float = 0.0,
     higher_is_better: bool = True,
+    outdated: str = "",
 ) -> Decision:
     """Hold a model against the baseline, and against the champion where there is one; see `decide`.
 
@@ -213,6 +220,7 @@ def decide_promotion(
         primary: the metric that decides.
         minimum_gain: how much better than the champion the model has to be on average.
         higher_is_better: whether a higher score is a better one.
+        outdated: why the champion cannot answer any more; empty where it can.
     """
     return decide(
         scores,
@@ -223,4 +231,5 @@ def decide_promotion(
         baseline=baseline,
         version=version,
         higher_is_better=higher_is_better,
+        outdated=outdated,
     )

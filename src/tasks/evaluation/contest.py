@@ -1,7 +1,8 @@
 """How does a model do against the strongest simple baseline and against the champion, on the same test data?
 
 `contest` is what every case with a model calls. A champion that was measured on other test data, or by another metric,
-is scored anew first; whoever of the two is better is then told by `decide`. The winner is crowned when the run is
+is scored anew first; whoever of the two is better is then told by `decide`. One that cannot answer any more, since what
+it looks through is another thing in this release, stands in nobody's way. The winner is crowned when the run is
 published (`tasks.publishing.publish`).
 """
 
@@ -78,6 +79,7 @@ def contest(
     better: Literal["higher", "lower"] = "higher",
     rescore: Callable[[dict[str, Any]], Stored] | None = None,
     minimum_gain: float = 0.0,
+    outdated: Callable[[dict[str, Any]], str] | None = None,
 ) -> Held:
     """Hold a model against the baseline and the champion.
 
@@ -91,6 +93,7 @@ def contest(
         rescore: gives the score of the present test cases, (n,), or parts with one called `scores`, for the choices of
             another model; called when the champion was measured on other data or by another metric.
         minimum_gain: how much better than the champion the model has to be on average.
+        outdated: says why a champion of such choices cannot answer any more; nothing where it can.
 
     Raises:
         UsageError: the name cannot be one.
@@ -100,7 +103,8 @@ def contest(
     standing = read_champion(checked_name(name), choices, metric, test_data, cases.scores)
     rival, rescored, problem = standing.rival, None, ""
     theirs = rival.scores if rival else None
-    if rival and ((rival.test_data, rival.primary) != (test_data, metric) or not _whole(theirs)):
+    gone = outdated(rival.config) if rival and outdated else ""
+    if rival and not gone and ((rival.test_data, rival.primary) != (test_data, metric) or not _whole(theirs)):
         rescored, problem = _rescored(rescore, rival.config)
         theirs = rescored.parts.get("scores", rescored) if rescored else None
     decision = decide_promotion(
@@ -112,6 +116,7 @@ def contest(
         metric,
         minimum_gain,
         better == "higher",
+        gone,
     )
     return Held(
         name, choices, metric, test_data, cases.scores, cases.baseline, decision, standing, theirs, rescored, problem

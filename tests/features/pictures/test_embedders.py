@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tasks.features.pictures import embedders, handcrafted, litert, own
-from tasks.features.pictures.embedders import choose_embedder, load_embedder
+from tasks.features.pictures.embedders import choose_embedder, load_embedder, outdated
 from tasks.features.pictures.handcrafted import Handcrafted, binary_patterns, opponent_colours, orientations
 from tasks.features.pictures.resizing import squash
 from tasks.platform import downloads
@@ -190,6 +190,19 @@ def test_the_network_in_the_package_is_small_and_the_one_that_its_record_tells()
     assert len(content) == record["bytes"] <= 2_000_000
     assert hashlib.sha256(content).hexdigest() == record["sha256"]
     assert record["preparation"] == own.VERSION
+
+
+@pytest.mark.parametrize("name", ["own", "handcrafted", "EfficientNetV2B0"])
+def test_a_recorded_choice_is_outdated_once_its_embedder_gives_other_numbers(name: str, monkeypatch):
+    monkeypatch.setattr("tasks.features.pictures.keras_models.application_dimensions", lambda _: 1280)
+    recorded = choose(name).model_dump()
+    assert not outdated(recorded)
+    assert recorded["name"] in outdated(recorded | {"digest": "0" * 64})
+
+
+@pytest.mark.parametrize("recorded", [None, {}, "own", {"kind": "keras-file", "digest": "0" * 64}, {"kind": 3}])
+def test_what_tells_no_embedder_is_not_outdated(recorded):
+    assert outdated(recorded) == ""
 
 
 @pytest.mark.parametrize("threads", [1, 3])

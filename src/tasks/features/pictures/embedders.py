@@ -8,10 +8,10 @@ import difflib
 import hashlib
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -98,10 +98,29 @@ def load_embedder(choice: EmbedderChoice) -> Embedder:
     embedder = loaded(choice.kind, choice.name, choice.digest)
     if embedder.digest != choice.digest:
         raise IntegrityError(
-            f"{choice.name} has digest {embedder.digest} here, but the choice was made for {choice.digest}: "
-            "run the choice of the embedder again."
+            f"{choice.name} of this release is another ({embedder.digest[:8]}) than the one that was chosen"
+            f" ({choice.digest[:8]}): choose anew"
         )
     return embedder
+
+
+def outdated(choice: dict[str, Any] | None) -> str:
+    """Say why what was made with an embedder cannot be used any more; nothing where it can, or where no choice is told.
+
+    Args:
+        choice: fields of the `EmbedderChoice` that was recorded.
+    """
+    made = choice if isinstance(choice, dict) else {}
+    kind, name, digest = str(made.get("kind")), str(made.get("name")), made.get("digest")
+    now: dict[str, Callable[[], str]] = {
+        "own": own.digest,
+        "handcrafted": lambda: handcrafted.Handcrafted.digest,
+        "imagenet": lambda: litert.DIGEST,
+        "keras-application": lambda: keras_models.application_digest(name),
+    }
+    if kind not in now or now[kind]() == digest:
+        return ""
+    return f"{name} gives other numbers in this release than when it was made"
 
 
 @lru_cache(maxsize=2)
