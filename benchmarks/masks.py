@@ -1,7 +1,7 @@
 """Masks: a film of test pictures, and two sources out of one set, so that the flow can be measured on both.
 
 python benchmarks/masks.py film IMAGES.zip FILM.mp4 --faces 5     # labelled faces that move over a grey ground
-python benchmarks/masks.py cuts FILM.mp4 --every 6                # how alike is a face to itself, and to the next one?
+python benchmarks/masks.py cuts FILM.mp4 --every 6                # how alike are frames of a scene, and over its end?
 python benchmarks/masks.py sources IMAGES.zip FOLDER              # FOLDER/web and FOLDER/named, by file names
 python flows/masks.py --source IMAGES.zip --look-at FILM.mp4      # frames_per_second, end to end
 python flows/masks.py --source FOLDER/web --test FOLDER/named     # accuracy_test: a source never seen
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 WIDTH, HEIGHT, RATE = 640, 480, 25
 HOLD = 50  # frames that a face is shown
-QUANTILES = (0, 1, 50, 90, 100)
+QUANTILES = (0, 1, 50, 99, 100)
 NAMED = re.compile(r"(with_mask/\d+_\d+_)|(with_mask/\d+_(jpg|png|jpeg))|(without_mask/\d+_\d+_[a-z]+_\d+)")
 
 
@@ -38,8 +38,11 @@ def sources(archive: Path, folder: Path) -> None:
         path.write_bytes(content)
 
 
-def film(archive: Path, target: Path, faces: int, seconds: float, seed: int) -> None:
-    """Write a film in which `faces` pictures move, green-marked below where a mask is worn and red-marked where not."""
+def film(archive: Path, target: Path, faces: int, seconds: float, seed: int, sway: float) -> None:
+    """Write a film in which `faces` pictures move, green-marked below where a mask is worn and red-marked where not.
+
+    Each sways by so many pixels to both sides within two seconds.
+    """
     rng = np.random.default_rng(seed)
     known = pictures(archive)
     names = sorted(name for name in known if min(cv2.imdecode(np.frombuffer(known[name], np.uint8), 1).shape[:2]) > 90)
@@ -52,7 +55,13 @@ def film(archive: Path, target: Path, faces: int, seconds: float, seed: int) -> 
             shown = [cv2.imdecode(np.frombuffer(known[name], np.uint8), 1) for name in chosen]
         frame = np.full((HEIGHT, WIDTH, 3), 110, np.uint8)
         for name, picture, (x, y) in zip(chosen, shown, places, strict=False):
-            paste(frame, name, picture, (x + round(8 * np.sin(number / 9)), y + round(6 * np.cos(number / 7))), side)
+            paste(
+                frame,
+                name,
+                picture,
+                (x + round(sway * np.sin(number / 9)), y + round(0.75 * sway * np.cos(number / 7))),
+                side,
+            )
         out.write(frame)
     out.release()
 
@@ -70,33 +79,28 @@ def paste(frame: np.ndarray, name: str, picture: np.ndarray, at: tuple[int, int]
 
 
 def cuts(path: Path, every: int) -> None:
-    """Print how alike what is in a face's box is to what was there `every` frames ago: one face, and over a cut.
+    """Print how alike frames are to those `every` frames before: within a scene, and over a cut.
 
     The film is one of `film`, whose faces change every `HOLD` frames, all at once.
     """
-    from tasks.cases.masks.detection.tracks import LIKE, OVERLAP, likeness, overlap, part_of
-    from tasks.features.pictures.faces import detector
+    from tasks.cases.masks.detection.tracks import CUT, correlation, reduced
 
-    finder, film = detector(320, 0.6), cv2.VideoCapture(str(path))
-    same: list[float] = []
-    other: list[float] = []
-    boxes: list[tuple[float, float, float, float]] = []
-    before, number = np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0
+    film = cv2.VideoCapture(str(path))
+    frames: list[np.ndarray | None] = []
     while (read := film.read())[0]:
-        if number % every == 0:
-            frame = np.ascontiguousarray(read[1][:, :, ::-1])
-            found = [face.box for face in finder.find(frame)]
-            for box in found:
-                nearest = max(boxes, key=lambda there: overlap(there, box), default=None)
-                if nearest and overlap(nearest, box) >= OVERLAP:
-                    alike = likeness(part_of(before, nearest), frame, nearest)
-                    (same if number // HOLD == (number - every) // HOLD else other).append(alike)
-            boxes, before = found, frame
-        number += 1
-    for name, values in (("one face", same), ("over a cut", other)):
-        told = ", ".join(f"{share:g} %: {value:.2f}" for share in QUANTILES for value in [np.percentile(values, share)])
-        below = np.mean(np.array(values) < LIKE)
-        print(f"{name}: {len(values):,} pairs {every / RATE:.2f} s apart; {told}; below {LIKE}: {below:.1%}")
+        frames.append(reduced(read[1]))
+    found: dict[str, list[float]] = {"within a scene": [], "over a cut": []}
+    for number, (before, frame) in enumerate(zip(frames, frames[every:], strict=False)):
+        if before is not None and frame is not None:
+            same = number // HOLD == (number + every) // HOLD
+            found["within a scene" if same else "over a cut"].append(correlation(before, frame))
+    for name, values in found.items():
+        if not values:
+            print(f"{name}: no pair of frames")
+            continue
+        told = ", ".join(f"{share:g} %: {np.percentile(values, share):.2f}" for share in QUANTILES)
+        cut = np.mean(np.array(values) < CUT)
+        print(f"{name}: {len(values):,} pairs {every / RATE:.2f} s apart; {told}; taken for a cut: {cut:.1%}")
 
 
 def main() -> None:
@@ -107,8 +111,11 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=1, choices=[1, 5])
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--every", type=int, default=1, help="frames that lie between those compared by cuts")
+    parser.add_argument("--sway", type=float, default=8, help="pixels that the faces of a film move to each side")
+    parser.add_argument("--every", type=int, default=1, help="frames from one to the one that cuts compares it with")
     given = parser.parse_args()
+    if given.every < 1:
+        parser.error("--every is 1 at least")
     if given.what == "cuts" and given.archive is not None:
         cuts(given.archive, given.every)
     elif given.target is None:
@@ -116,7 +123,7 @@ def main() -> None:
     elif given.what == "sources":
         sources(given.archive, given.target)
     else:
-        film(given.archive, given.target, given.faces, given.seconds, given.seed)
+        film(given.archive, given.target, given.faces, given.seconds, given.seed, given.sway)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,16 @@ def test_too_few_cases_decide_nothing(n):
     assert "too few" in decision.reason
 
 
+@pytest.mark.parametrize("better", [True, False])
+def test_shares_differ_by_one_at_most(better):
+    """Of ten test pictures one share was told to be larger by 0.3, with an interval up to 30."""
+    ours, theirs = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0.0]), np.array([1, 0, 1, 0, 1, 1, 1, 0, 0, 0.0])
+    found = decide(ours, theirs, "accuracy", version=1, higher_is_better=better)
+    assert -1 <= found.low < found.difference < found.high <= 1
+    wider = decide(10 * ours, 10 * theirs, "accuracy", version=1, higher_is_better=better)
+    assert max(-wider.low, wider.high) > 10  # of what has no bounds the interval stays as it is
+
+
 def test_many_cases_of_few_groups_are_few_cases():
     groups = np.repeat(np.arange(9), 50)
     assert not decide(np.ones(450), np.zeros(450), "precision@5", groups=groups, version=1).promoted

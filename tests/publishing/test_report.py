@@ -449,6 +449,17 @@ def test_pictures_are_inlined_by_what_they_are() -> None:
     assert "no picture" in html
 
 
+@pytest.mark.parametrize(("whole", "led"), [(True, False), (False, False), (True, True), (False, True)])
+def test_pictures_are_shown_whole_or_as_squares(whole: bool, led: bool) -> None:
+    tile = Tile(jpeg=PNG, title="b")
+    html = render(minimal(hero=[Gallery(tiles=[tile], lead=tile if led else None, whole=whole)]))
+    (figure,) = [
+        attributes for tag, attributes in Page(html).elements if tag == "figure" and "gallery" in attributes["class"]
+    ]
+    kinds = set(figure["class"].split()) - {"gallery"}
+    assert kinds == ({"whole"} if whole else set()) | ({"with-lead"} if led else set() if whole else {"few"})
+
+
 def test_times_are_told_in_utc() -> None:
     east = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     report = Report(flow="f", question="q", answer="a", started=east)

@@ -183,6 +183,8 @@ def _compared(
     level = confidence_level(cases)
     resamples = round(2 * REDRAWN_BEYOND / (1 - level))
     difference, low, high = cautious_difference(ours, theirs, level, resamples=resamples, groups=groups)
+    if all(np.isin(np.abs(scores), (0, 1)).all() for scores in (ours, theirs)):  # a difference of two shares
+        low, high = max(low, -1.0), min(high, 1.0)
     promoted = bool(low > minimum_gain)
     what = metric_words(primary)
     measured = _gain(what, name, difference, low, high, len(ours), level)

@@ -114,7 +114,7 @@ class Tile(Part):
 class Gallery(Part):
     """Pictures in a grid; `lead` (the query) stands before them, set off.
 
-    They are cut to squares, or shown larger and `whole`.
+    They are cut to squares, or shown larger and `whole`, which the lead always is.
     """
 
     kind: Literal["gallery"] = "gallery"

@@ -189,6 +189,16 @@ def test_a_thousand_classes_and_too_few_pictures() -> None:
         split_pictures.fn(manifest_of(5, 5), NO_DUPLICATES, 0.2, 0, 1)
 
 
+@pytest.mark.parametrize(("each", "classes"), [(10, 2), (10, 3), (11, 4), (30, 2), (5, 9)])
+def test_ten_pictures_of_each_class_are_enough(each: int, classes: int) -> None:
+    """README says so, and 8 of 43 pictures were refused as too few to test on."""
+    split = split_pictures.fn(manifest_of(*[each] * classes), NO_DUPLICATES, 0.2, 0, 1)
+    assert 10 <= (split.part == TEST).sum() <= each * classes / 2
+    for label in range(classes):
+        assert (split.part[split.labels == label] != TEST).sum() >= each // 2
+    assert (split_pictures.fn(manifest_of(40, 40), NO_DUPLICATES, 0.2, 0, 1).part == TEST).sum() == 16  # as asked for
+
+
 def test_a_schedule_fits_into_its_budget_and_expects_less_of_less() -> None:
     parts = np.repeat([LEARN, VALIDATE, TEST], [48_000, 2_000, 5_000]).astype(np.int8)
     epochs, _ = _fitting(466.0, 20.0, parts, "airbench")

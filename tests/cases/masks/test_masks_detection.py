@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tasks.cases.masks.detection import judge, writing
-from tasks.cases.masks.detection.drawing import GREEN, RED, draw_faces, draw_rate
+from tasks.cases.masks.detection.drawing import GREEN, RED, draw_faces, draw_rate, place_of_rate
 from tasks.cases.masks.detection.judge import Found, find_faces
 from tasks.cases.masks.detection.look import look, watch
 from tasks.cases.masks.detection.media import Looked, bounded, open_media
-from tasks.cases.masks.detection.tracks import FLAT, HIDDEN_SECONDS, LIKE, Tracker, likeness, overlap, part_of
+from tasks.cases.masks.detection.tracks import HIDDEN_SECONDS, Tracker, overlap
 from tasks.cases.masks.features.crops import SIDE
 from tasks.cases.masks.ingestion import WITH, WITHOUT, WRONG
 from tasks.cases.masks.training.model import Recognition, verdicts
@@ -60,18 +60,27 @@ def test_words_hide_no_other_face_and_no_other_words(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(cv2, "rectangle", noted)
     boxes = [(20.0, 60.0, 60.0, 80.0), (110.0, 60.0, 60.0, 80.0), (200.0, 60.0, 60.0, 80.0), (110.0, 160.0, 60.0, 60.0)]
-    frame = np.zeros((240, 320, 3), np.uint8)
-    boxes.append((10.0, 170.0, 50.0, 40.0))  # below which the rate stands
-    rate = draw_rate(frame, "25 frames/s")
-    draw_faces(frame, [(box, WITHOUT, 1.0) for box in boxes], [rate])
-    assert rate[1] >= 210
-    assert frame[rate[1] : rate[3], rate[0] : rate[2]].max() == 255
+    draw_faces(np.zeros((240, 320, 3), np.uint8), [(box, WITHOUT, 1.0) for box in boxes])
     faces = [(x, y, x + width, y + height) for x, y, width, height in boxes]
     for number, (words, own) in enumerate(zip(filled, faces, strict=True)):
-        for other in [*(face for face in faces if face != own), *filled[:number], rate]:
+        for other in [*(face for face in faces if face != own), *filled[:number]]:
             assert min(words[2], other[2]) <= max(words[0], other[0]) or min(words[3], other[3]) <= max(
                 words[1], other[1]
             )
+
+
+def test_words_do_not_hide_the_rate() -> None:
+    frame = np.zeros((240, 320, 3), np.uint8)
+    rate = place_of_rate(frame, "25 frames/s")
+    draw_rate(frame, "25 frames/s")
+    drawn = np.argwhere(frame.any(axis=2))
+    assert (drawn.min(axis=0) >= (rate[1] - 3, rate[0] - 3)).all()
+    assert (drawn.max(axis=0) <= (rate[3] + 3, rate[2] + 3)).all()
+    faces = [((60.0, 185.0, 100.0, 34.0), WITHOUT, 1.0), ((60.0, 149.0, 100.0, 34.0), WITHOUT, 1.0)]  # none above free
+    for written, hidden in (([], True), ([rate], False)):
+        shown = np.zeros((240, 320, 3), np.uint8)
+        draw_faces(shown, faces, written)
+        assert shown[rate[1] : rate[3], rate[0] : rate[2]].any() == hidden
 
 
 def test_faces_are_cut_out_as_the_model_learned_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,50 +135,68 @@ def test_faces_keep_their_numbers_while_they_move_cross_frames_and_hide() -> Non
     assert tracker.update([left], logits(0.9)[None], 60.0)[0].number not in first.values()
 
 
-def portrait(seed: int) -> np.ndarray:
-    """Return a picture with light and dark parts, uint8 (80, 64, 3), another one for each seed."""
-    coarse = np.random.default_rng(seed).integers(40, 220, (5, 4, 3), np.uint8)
-    return np.asarray(cv2.resize(coarse, (64, 80), interpolation=cv2.INTER_CUBIC))
+def picture(seed: int, rows: int, columns: int) -> np.ndarray:
+    """Return a picture with light and dark parts, uint8, another one for each seed."""
+    coarse = np.random.default_rng(seed).integers(30, 225, (rows // 16, columns // 16, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC))
 
 
-def scene(shown: np.ndarray, left: int, top: int, light: float = 1.0) -> np.ndarray:
-    frame = np.full((240, 320, 3), 110, np.uint8)
-    frame[top : top + 80, left : left + 64] = shown
+def scene(ground: int, face: int, left: int, top: int, light: float = 1.0) -> np.ndarray:
+    frame = picture(ground, 240, 320)
+    frame[top : top + 80, left : left + 64] = picture(face, 80, 64)
     return (light * frame).astype(np.uint8)
 
 
-def test_another_face_at_the_same_place_is_a_new_one_with_its_own_verdict() -> None:
-    tracker, box = Tracker(KNOWN), (100.0, 80.0, 64.0, 80.0)
-    told = []
+PLACE = (100.0, 80.0, 64.0, 80.0)
+
+
+def test_after_a_cut_the_face_at_the_same_place_is_a_new_one_with_its_own_verdict() -> None:
+    tracker, told = Tracker(KNOWN), []
     for number in range(60):
-        chance, shown = ((0.98, portrait(1)), (0.02, portrait(2)), (0.98, portrait(3)))[number // 20]
-        (track,) = tracker.update([box], logits(chance)[None], number / 25, scene(shown, 100, 80))
+        part = number // 20
+        (track,) = tracker.update([PLACE], logits((0.98, 0.02, 0.98)[part])[None], number / 25, scene(part, 9, 100, 80))
         told.append((track.number, KNOWN.classes[track.verdict]))
     assert told == [(1, WITH)] * 20 + [(2, WITHOUT)] * 20 + [(3, WITH)] * 20
     assert len(tracker.tracks) == 1  # nobody else stands there
 
 
-def test_a_face_stays_who_it_is_while_it_moves_the_light_changes_and_the_detector_jitters() -> None:
-    rng, tracker = np.random.default_rng(0), Tracker(KNOWN)
-    for number in range(60):
-        left, top = 30 + 3 * number, 60 + round(20 * np.sin(number / 6))  # a twentieth of the box a frame
-        light = 0.6 + 0.4 * abs(np.sin(number / 4))
-        jitter = rng.normal(0, 2, 4)
-        box = (left + jitter[0], top + jitter[1], 64 + jitter[2], 80 + jitter[3])
-        (track,) = tracker.update([box], logits(0.9)[None], number / 25, scene(portrait(1), left, top, light))
+def test_a_cut_through_black_is_one_and_black_itself_is_none() -> None:
+    tracker, black = Tracker(KNOWN), np.zeros((240, 320, 3), np.uint8)
+    first = tracker.update([PLACE], logits(0.98)[None], 0.0, scene(1, 9, 100, 80))[0].number
+    assert tracker.update([], np.zeros((0, 2)), 0.04, black) == []
+    assert tracker.update([PLACE], logits(0.98)[None], 0.08, scene(1, 9, 100, 80))[0].number == first
+    tracker.update([], np.zeros((0, 2)), 0.12, black)
+    assert tracker.update([PLACE], logits(0.02)[None], 0.16, scene(2, 8, 100, 80))[0].number != first
+
+
+@pytest.mark.parametrize("rate", [25, 8])
+def test_a_face_stays_who_it_is_whatever_moves_passes_or_lights_it(rate: int) -> None:
+    tracker = Tracker(KNOWN)
+    for number in range(2 * rate):
+        at = number / rate
+        left, top = 120 + round(60 * np.sin(4 * at)), 80 + round(20 * np.cos(5 * at))
+        frame = scene(1, 9, left, top, 0.6 + 0.4 * abs(np.sin(6 * at)))
+        frame[:, 20 + round(120 * at) : 60 + round(120 * at)] = (180, 140, 120)  # an arm passes
+        (track,) = tracker.update([(left, top, 64.0, 80.0)], logits(0.9)[None], at, frame)
         assert track.number == 1
-    after = (number / 25) + HIDDEN_SECONDS / 2  # hidden for a while, and turned
-    assert tracker.update([box], logits(0.9)[None], after, scene(portrait(1)[::-1], left, top))[0].number == 1
 
 
-@given(st.floats(-200, 600), st.floats(-200, 600), st.floats(0, 900), st.floats(0, 900), st.integers(0, 9))
-def test_any_box_can_be_looked_at_again(x: float, y: float, width: float, height: float, seed: int) -> None:
-    box = (x, y, width, height)
-    frame = np.random.default_rng(seed).integers(0, 255, (60, 80, 3), np.uint8)
-    look = part_of(frame, box)
-    assert likeness(look, frame, box) >= LIKE
-    flat = look is None or look.std(axis=(0, 1)).max() < FLAT
-    assert (likeness(look, np.full_like(frame, 90), box) == 1) == flat
+def test_a_hand_before_the_face_in_one_frame_changes_no_verdict() -> None:
+    tracker = Tracker(KNOWN)
+    for number in range(30):
+        frame, chance = scene(1, 9, 100, 80), 0.03
+        if number == 15:
+            frame[80:160, 95:170], chance = (180, 140, 120), 0.97
+        (track,) = tracker.update([PLACE], logits(chance)[None], number / 25, frame)
+        assert (track.number, KNOWN.classes[track.verdict]) == (1, WITHOUT)
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 255), st.integers(0, 9))
+def test_frames_of_any_size_and_light_are_compared(height: int, width: int, light: int, seed: int) -> None:
+    tracker = Tracker(KNOWN)
+    noise = np.random.default_rng(seed).integers(0, light + 1, (height, width, 3), np.uint8)
+    for number, frame in enumerate((noise, np.full_like(noise, light), noise)):
+        assert len(tracker.update([PLACE], logits(0.5)[None], number / 25, frame)) == 1
 
 
 @pytest.mark.parametrize("threshold", [0.02, 0.5, 0.95])
@@ -255,7 +282,8 @@ def test_a_frame_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited by resource, which is not there")
-def test_a_film_for_which_there_is_no_space_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rate", "suffix"), [(25.0, ".mp4"), (66.667, ".avi")])  # which mp4 cannot tell exactly
+def test_a_film_for_which_there_is_no_space_is_told(rate: float, suffix: str, tmp_path: Path) -> None:
     program = """
 import resource, sys
 from pathlib import Path
@@ -264,15 +292,31 @@ from tasks.cases.masks.detection.media import Looked
 from tasks.cases.masks.detection.writing import Writer
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 rng = np.random.default_rng(0)
-with Writer(Looked("film", "in.mp4", 25.0, iter(())), Path(sys.argv[1])) as writer:
+with Writer(Looked("film", "in.mp4", float(sys.argv[3]), iter(())), Path(sys.argv[1])) as writer:
     for number in range(50):
         writer.write(rng.integers(0, 255, (240, 320, 3), np.uint8), number / 25)
+print(writer.name)
 """
     for bytes_at_most, told in ((200_000, "the film could not be written to its end"), (100_000_000, "")):
-        command = [sys.executable, "-c", program, str(tmp_path / str(bytes_at_most)), str(bytes_at_most)]
+        command = [sys.executable, "-c", program, str(tmp_path / str(bytes_at_most)), str(bytes_at_most), str(rate)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode == 0) == (not told)
         assert told in done.stderr
+    assert done.stdout.strip().endswith(suffix)
+
+
+def test_what_a_camera_shows_stays_until_the_next_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.cases.masks.detection.look.find_faces", painted)
+    shown = [(0.0, 10), (0.04, 50), (2.0, 110)]  # nothing comes for two seconds
+    frames = ((f"frame {n}", at, np.full((120, 160, 3), grey, np.uint8)) for n, (at, grey) in enumerate(shown))
+    monkeypatch.setattr("tasks.cases.masks.detection.look.draw_rate", lambda *_: None)
+    seen = watch(Looked("camera", "camera:0", 25.0, frames), Painted(), KNOWN, tmp_path)  # type: ignore[arg-type]
+    film, greys = cv2.VideoCapture(str(tmp_path / seen.facts["file"])), []
+    while (read := film.read())[0]:
+        greys.append(float(read[1].mean()))
+    assert len(greys) == 51
+    assert np.abs(np.array(greys[1:50]) - 50).max() < 12
+    assert greys[-1] > 95
 
 
 @pytest.mark.parametrize("rate", [8, 25, 60])

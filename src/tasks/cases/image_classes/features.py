@@ -12,6 +12,7 @@ from tasks.platform.stage import stage
 
 VALIDATION_SHARE = 0.1  # of what is not for testing, at most 2,000 pictures
 FEWEST_TESTED = 10  # pictures, below which no figure means anything
+MOST_TESTED, STEP = 0.5, 0.05  # share of each class that is tested on where there are few pictures; by what it grows
 
 
 class SplitPictures(NamedTuple):
@@ -39,7 +40,8 @@ def split_pictures(
     Args:
         manifest: `label`, `collection`, `path`.
         duplicates: `group`, `number` of near-duplicates.
-        test_share: share of each class to test on, where no test pictures were given.
+        test_share: share of each class to test on, where no test pictures were given; more, up to half of it, where
+            that would be less than ten pictures.
         per_class: learn from at most so many pictures of each class; 0 learns from all.
         seed: of the draws.
 
@@ -52,20 +54,31 @@ def split_pictures(
     if len(duplicates):
         groups[duplicates["number"]] = duplicates.groupby("group")["number"].transform("min")
     given = manifest["collection"].to_numpy() == 1
-    share = 0.0 if given.any() else test_share
     parts = np.full(len(manifest), TEST, np.int8)
-    parts[~given] = stratified_parts(labels[~given], groups[~given], share, VALIDATION_SHARE, seed)
+    if given.any():
+        parts[~given] = stratified_parts(labels[~given], groups[~given], 0.0, VALIDATION_SHARE, seed)
+    else:
+        parts = _tested_enough(labels, groups, test_share, seed)
     if per_class:
         parts = _limited(parts, labels, per_class, seed)
     tested = int((parts == TEST).sum())
     if tested < FEWEST_TESTED:
         raise ContractError(
             f"{tested} of {len(manifest):,} pictures are left to test on, and {FEWEST_TESTED} are wanted at least; give"
-            " more pictures, a larger --test-share, or test pictures by --test."
+            " more pictures, or test pictures by --test."
         )
     if len(np.unique(labels[parts == LEARN])) < 2:
         raise ContractError("Fewer than two classes are left to learn from; give more pictures of each class.")
     return SplitPictures(parts, labels, groups.astype(np.int64), classes, _leaks(manifest, parts, groups))
+
+
+def _tested_enough(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return the parts with as large a share for testing as is asked for, or as ten pictures take, up to half."""
+    parts = stratified_parts(labels, groups, share, VALIDATION_SHARE, seed)
+    while (parts == TEST).sum() < FEWEST_TESTED and share < MOST_TESTED:
+        share = min(MOST_TESTED, share + STEP)
+        parts = stratified_parts(labels, groups, share, VALIDATION_SHARE, seed)
+    return parts
 
 
 def _limited(parts: np.ndarray, labels: np.ndarray, most: int, seed: int) -> np.ndarray:

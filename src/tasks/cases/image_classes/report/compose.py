@@ -31,6 +31,7 @@ from tasks.publishing.blocks import Block
 from tasks.publishing.report import Findings, QuarantineRow, Verdict, quarantine_rows
 from tasks.publishing.tables import figure_block
 
+ROUGH = 30  # test pictures, below which a share is known to some fifteen points at best
 GOOD, CLOSE = 0.9, 0.03  # accuracy, and calibration error, that count as good
 
 
@@ -147,6 +148,11 @@ def _limits(
         " cameras, places or years show, no figure here tells.",
         "A class is what its folder holds; a label that is wrong counts as a mistake of the model.",
     ]
+    if tested < ROUGH:
+        limits.append(
+            f"{tested} test pictures, {percent(tested / max(1, learned + validated + tested))} of all: the figures are"
+            " rough, as their intervals show."
+        )
     none = counts[counts["pictures"] == 0]
     if len(none):
         limits.append(f"Without a usable picture, so not learned: {_listed(none['class'])}.")

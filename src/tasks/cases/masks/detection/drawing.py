@@ -33,7 +33,7 @@ def draw_faces(frame: np.ndarray, faces: Iterable[tuple[Box, str, float]], writt
     """Draw the box and the words of each face (box, verdict, confidence) into a frame, RGB uint8, in place.
 
     The words of a face stand above its box, or wherever they hide no other face and no other words; where there is no
-    such place they are smaller, and at last where they hide least. `written` are the places of words that are there.
+    such place they are smaller, and at last where they hide least. `written` are the places of words that are to come.
     """
     import cv2
 
@@ -83,15 +83,25 @@ def _shared(one: Corners, other: Corners) -> int:
     return max(0, wide) * max(0, high)
 
 
-def draw_rate(frame: np.ndarray, words: str) -> Corners:
-    """Write words (frames per second) into the lower left corner of a frame, RGB uint8, in place; return where."""
+def place_of_rate(frame: np.ndarray, words: str) -> Corners:
+    """Return where `draw_rate` writes words."""
     import cv2
 
-    unit = max(1, round(min(frame.shape[:2]) / 240))
-    left, bottom = 4 * unit, frame.shape[0] - 5 * unit
-    for colour, thick in ((BLACK, 3 * unit), (WHITE, unit)):
-        cv2.putText(
-            frame, words, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, colour, thick, cv2.LINE_AA
-        )
+    unit, left, bottom = _rate_in(frame)
     (wide, high), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, 3 * unit)
     return left, bottom - high, left + wide, bottom + below
+
+
+def draw_rate(frame: np.ndarray, words: str) -> None:
+    """Write words (frames per second) into the lower left corner of a frame, RGB uint8, in place."""
+    import cv2
+
+    unit, *at = _rate_in(frame)
+    for colour, thick in ((BLACK, 3 * unit), (WHITE, unit)):
+        cv2.putText(frame, words, at, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, colour, thick, cv2.LINE_AA)
+
+
+def _rate_in(frame: np.ndarray) -> tuple[int, int, int]:
+    """Return the thickness of a line, and where words in the lower left corner begin."""
+    unit = max(1, round(min(frame.shape[:2]) / 240))
+    return unit, 4 * unit, frame.shape[0] - 5 * unit

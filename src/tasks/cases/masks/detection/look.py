@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tasks.cases.masks.detection.drawing import draw_faces, draw_rate
+from tasks.cases.masks.detection.drawing import draw_faces, draw_rate, place_of_rate
 from tasks.cases.masks.detection.judge import Found, Judge, find_faces, require_detector
 from tasks.cases.masks.detection.media import Looked, open_media
 from tasks.cases.masks.detection.tracks import Track, Tracker
@@ -106,12 +106,14 @@ def watch(looked: Looked, judge: Judge, known: Recognition, folder: Path, window
                 faces = tracker.update(boxes, logits, seconds, frame)
             canvas = np.array(frame, order="C")
             speed = rate()
-            live = looked.kind != "pictures" and speed > 0
+            words = f"{speed:.0f} frames/s" if looked.kind != "pictures" and speed > 0 else ""
             draw_faces(
                 canvas,
                 [(track.box, known.classes[track.verdict], float(track.chances[track.verdict])) for track in faces],
-                [draw_rate(canvas, f"{speed:.0f} frames/s")] if live else [],
+                [place_of_rate(canvas, words)] if words else [],
             )
+            if words:
+                draw_rate(canvas, words)
             rows.extend(_row(track, name, seconds, known) for track in faces)
             writer.write(canvas, seconds)
             count += 1

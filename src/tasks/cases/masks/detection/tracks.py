@@ -1,9 +1,9 @@
 """Which face in this frame is which of the last one, and what is its verdict when it is not to flicker?
 
 Faces are matched by how far their boxes overlap, the best pair first; one that was hidden for some frames is taken up
-again. Where a film is cut, another face may stand at the same place: one that looks nothing like what was there just
-before is a new one, whose verdict owes nothing to the one before. The logits of a face are smoothed over time, so that
-one bad frame changes nothing, and the verdict changes only when another one is likelier by a margin.
+again. The logits of a face are smoothed over time, so that one bad frame changes nothing, and the verdict changes only
+when another one is likelier by a margin. Where a film is cut, all faces are new ones, whose verdicts owe nothing to
+those before; that another one steps in front of the same ground is not seen.
 """
 
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from tasks.cases.masks.training.model import Recognition, verdicts
 OVERLAP = 0.25  # of two boxes from which they may be one face
 SMOOTHING_SECONDS = 0.35  # in which the weight of a frame falls to 1/e
 HIDDEN_SECONDS = 0.7  # after which a face that is gone is forgotten
-# Normalized cross-correlation, from which what is at a place, or a little beside it, is what was there a moment ago. On
-# moving faces of labelled pictures, 12,000 pairs of frames of one face, 0.04 to 0.24 s apart, had at least 0.79; of 102
-# cuts from one face to another 95 % had less than 0.6 (`benchmarks/masks.py cuts`).
-LIKE = 0.6
-MOMENT = 0.25  # seconds, after which a face may look different
-LOOK, BESIDE = 16, 0.25  # pixels of the square that is compared; share of a box that a face moves by in a moment
-FLAT = 4.0  # standard deviation of a colour's values below which there is nothing to compare
+# Correlation of the middle of a frame, made small, with the best place in the next one, below which the film was cut
+# between them. In films of one and of five faces before a grey ground that sway by up to 110 pixels, frames of a scene
+# that were 0.04 to 0.24 s apart had at least 0.73, and 98 % of those on both sides of a cut less than 0.6
+# (`benchmarks/masks.py cuts`).
+CUT = 0.6
+SMALL, ASIDE = (32, 18), (4, 2)  # pixels of a small frame, and by how many its middle may have moved
+FLAT = 4.0  # standard deviation of a colour's values below which a frame shows nothing
 MARGIN = 0.1  # of chance by which a threshold of one half must be passed before a verdict changes
 
 Box = tuple[float, float, float, float]
@@ -38,7 +38,6 @@ class Track:
     seen: float  # seconds
     verdict: int = -1
     chances: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    look: np.ndarray | None = None  # uint8, small: what was in the box when it was seen
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -51,45 +50,23 @@ def overlap(one: Box, other: Box) -> float:
     return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
-def part_of(frame: np.ndarray, box: Box, beside: float = 0.0) -> np.ndarray | None:
-    """Return what lies in a box, as far as it lies in the frame, at `LOOK` pixels to the box's side.
+def reduced(frame: np.ndarray) -> np.ndarray | None:
+    """Return a frame, uint8 (height, width, 3), at `SMALL` pixels; None where nothing is to be seen in it."""
+    import cv2
 
-    None where less than half of a side lies there.
+    small = cv2.resize(frame, SMALL, interpolation=cv2.INTER_AREA)
+    return small if small.std(axis=(0, 1)).max() >= FLAT else None
 
-    Args:
-        frame: uint8 (height, width, 3).
-        box: of a face.
-        beside: of the box's sides that is shown around it.
+
+def correlation(before: np.ndarray, frame: np.ndarray) -> float:
+    """Return how alike two frames of `reduced` are, -1 to 1, whatever their light and if the camera moved a little.
+
+    Normalized cross-correlation of the middle of the first with the place in the second that is most like it.
     """
     import cv2
 
-    x, y, width, height = box
-    if min(width, height) < 1:
-        return None
-    left, top = max(0, round(x - beside * width)), max(0, round(y - beside * height))
-    shown = frame[top : max(0, round(y + (1 + beside) * height)), left : max(0, round(x + (1 + beside) * width))]
-    size = round(shown.shape[1] * LOOK / width), round(shown.shape[0] * LOOK / height)
-    return cv2.resize(shown, size, interpolation=cv2.INTER_AREA) if min(size) >= LOOK // 2 else None
-
-
-def likeness(look: np.ndarray | None, frame: np.ndarray, box: Box) -> float:
-    """Return how alike what is in a box, or a little beside it, is to what was there: normalized cross-correlation.
-
-    1 where nothing tells: less than half of the box lies in the frame, or nothing is to be seen in it.
-
-    Args:
-        look: what was in the box in a frame before, of `part_of`.
-        frame: uint8 (height, width, 3).
-        box: of a face in the frame before.
-    """
-    import cv2
-
-    there = part_of(frame, box, BESIDE)
-    if look is None or there is None or look.std(axis=(0, 1)).max() < FLAT:
-        return 1.0
-    if there.shape[0] < look.shape[0] or there.shape[1] < look.shape[1]:
-        return 1.0
-    return float(cv2.matchTemplate(there, look, cv2.TM_CCOEFF_NORMED).max())
+    x, y = ASIDE
+    return float(cv2.matchTemplate(frame, before[y:-y, x:-x], cv2.TM_CCOEFF_NORMED).max())
 
 
 class Tracker:
@@ -99,6 +76,7 @@ class Tracker:
         self.known = known
         self.tracks: list[Track] = []
         self._following = 1
+        self._before: np.ndarray | None = None  # the last frame in which something was to be seen, made small
 
     def update(
         self, boxes: list[Box], logits: np.ndarray, seconds: float, frame: np.ndarray | None = None
@@ -109,8 +87,10 @@ class Tracker:
             boxes: of the faces.
             logits: (n, classes), of the same faces.
             seconds: of the frame, never falling.
-            frame: uint8 (height, width, 3); without it boxes alone tell which face is which.
+            frame: uint8 (height, width, 3); without it cuts are not seen.
         """
+        if frame is not None and self._is_cut(frame):
+            self.tracks = []
         self.tracks = [track for track in self.tracks if seconds - track.seen <= HIDDEN_SECONDS]
         found: dict[int, Track] = {}
         pairs = sorted(
@@ -122,23 +102,19 @@ class Tracker:
             reverse=True,
         )
         taken: set[int] = set()
-        others: list[tuple[int, int]] = []  # faces that stand where another one was a moment ago
         for value, at, place in pairs:
-            if value < OVERLAP or at in found or place in taken:
-                continue
-            track = self.tracks[place]
-            recent = seconds - track.seen <= MOMENT
-            if frame is not None and recent and likeness(track.look, frame, track.box) < LIKE:
-                others.append((at, place))
-            else:
-                found[at] = track
+            if value >= OVERLAP and at not in found and place not in taken:
+                found[at] = self.tracks[place]
                 taken.add(place)
-        gone = {place for at, place in others if at not in found} - taken
-        self.tracks = [track for place, track in enumerate(self.tracks) if place not in gone]
-        tracks = [self._renewed(found.get(at), box, logits[at], seconds) for at, box in enumerate(boxes)]
-        for track in tracks:
-            track.look = None if frame is None else part_of(frame, track.box)
-        return tracks
+        return [self._renewed(found.get(at), box, logits[at], seconds) for at, box in enumerate(boxes)]
+
+    def _is_cut(self, frame: np.ndarray) -> bool:
+        """Tell whether a frame shows another scene than the one before."""
+        small, before = reduced(frame), self._before
+        if small is None:
+            return False
+        self._before = small
+        return before is not None and correlation(before, small) < CUT
 
     def _renewed(self, track: Track | None, box: Box, logits: np.ndarray, seconds: float) -> Track:
         if track is None:

@@ -29,7 +29,8 @@ class Writer:
         self._film: Any = None
         self._size = (0, 0)
         self._count = 0
-        self._due = 0  # frames of a camera's film up to now
+        self._shown = 0  # frames of a camera's film up to now
+        self._last: np.ndarray | None = None
         self.name = ""
 
     def __enter__(self) -> Self:
@@ -65,12 +66,14 @@ class Writer:
         Raises:
             OSError: this frame or one before it cannot be written; at the end of the block at the latest.
         """
-        times = 1
         if self._looked.kind == "camera":
-            times = max(0, int(seconds * self._looked.rate) + 1 - self._due)
-            self._due += times
-        for _ in range(times):
-            self._submit(frame)
+            due = int(seconds * self._looked.rate) + 1 - self._shown
+            if due <= 0:
+                return
+            for _ in range(due - 1):
+                self._submit(frame if self._last is None else self._last)
+            self._shown, self._last = self._shown + due, frame
+        self._submit(frame)
 
     def _submit(self, frame: np.ndarray) -> None:
         self._pending.append(self._pool.submit(self._write, frame))
