@@ -63,7 +63,8 @@ def image_classes(
         features: what transfer looks at: auto, imagenet, own, handcrafted, a model of keras.applications or a .keras
             file; finetune goes on with one of the last two
         per_class: learn from at most so many pictures of each class; 0 learns from all
-        test_share: share of each class to test on, near-duplicates kept together
+        test_share: share of each class to test on, near-duplicates kept together; more, up to half, where that would be
+            less than ten pictures
         exclude: classes to leave out, as names or patterns such as BACKGROUND_*
         merge: classes to put together, such as Faces=Faces,Faces_easy
         side: pixels of the squares that a network of one's own looks at; 0 takes what fits the pictures

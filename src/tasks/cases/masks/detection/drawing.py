@@ -87,21 +87,19 @@ def place_of_rate(frame: np.ndarray, words: str) -> Corners:
     """Return where `draw_rate` writes words."""
     import cv2
 
-    unit, left, bottom = _rate_in(frame)
-    (wide, high), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, 3 * unit)
-    return left, bottom - high, left + wide, bottom + below
+    unit = max(1, round(min(frame.shape[:2]) / 240))
+    (wide, high), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, unit)
+    bottom = frame.shape[0] - unit
+    return unit, bottom - high - below - 4 * unit, wide + 5 * unit, bottom
 
 
 def draw_rate(frame: np.ndarray, words: str) -> None:
-    """Write words (frames per second) into the lower left corner of a frame, RGB uint8, in place."""
+    """Write words (frames per second) into the lower left corner of a frame, RGB uint8, in place: white on black."""
     import cv2
 
-    unit, *at = _rate_in(frame)
-    for colour, thick in ((BLACK, 3 * unit), (WHITE, unit)):
-        cv2.putText(frame, words, at, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, colour, thick, cv2.LINE_AA)
-
-
-def _rate_in(frame: np.ndarray) -> tuple[int, int, int]:
-    """Return the thickness of a line, and where words in the lower left corner begin."""
     unit = max(1, round(min(frame.shape[:2]) / 240))
-    return unit, 4 * unit, frame.shape[0] - 5 * unit
+    left, top, right, bottom = place_of_rate(frame, words)
+    below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, unit)[1]
+    cv2.rectangle(frame, (left, top), (right, bottom), BLACK, cv2.FILLED)
+    at = (left + 2 * unit, bottom - below - 2 * unit)
+    cv2.putText(frame, words, at, cv2.FONT_HERSHEY_SIMPLEX, SCALES[0] * unit, WHITE, unit, cv2.LINE_AA)
