@@ -26,6 +26,13 @@ from tasks.platform.stage import stage
 DOWNLOADS = ("mobilenet_v2", "imagenet_labels")
 
 Kind = Literal["imagenet", "own", "handcrafted", "keras-application", "keras-file"]
+# The digest of each kind in this release, by the name of the embedder; that of a file is that of its content.
+DIGESTS: dict[str, Callable[[str], str]] = {
+    "imagenet": lambda _: litert.DIGEST,
+    "own": lambda _: own.digest(),
+    "handcrafted": lambda _: handcrafted.Handcrafted.digest,
+    "keras-application": keras_models.application_digest,
+}
 
 
 class Embedder(Protocol):
@@ -112,13 +119,7 @@ def outdated(choice: dict[str, Any] | None) -> str:
     """
     made = choice if isinstance(choice, dict) else {}
     kind, name, digest = str(made.get("kind")), str(made.get("name")), made.get("digest")
-    now: dict[str, Callable[[], str]] = {
-        "own": own.digest,
-        "handcrafted": lambda: handcrafted.Handcrafted.digest,
-        "imagenet": lambda: litert.DIGEST,
-        "keras-application": lambda: keras_models.application_digest(name),
-    }
-    if kind not in now or now[kind]() == digest:
+    if kind not in DIGESTS or DIGESTS[kind](name) == digest:
         return ""
     return f"{name} gives other numbers in this release than when it was made"
 
@@ -151,14 +152,15 @@ def _best(spare: Literal["own", "handcrafted"]) -> EmbedderChoice:
 
 
 def _imagenet(why: str) -> EmbedderChoice:
-    return EmbedderChoice(
-        name="MobileNetV2 (ImageNet)", kind="imagenet", digest=litert.DIGEST, dimensions=litert.DIMENSIONS, why=why
-    )
+    name = "MobileNetV2 (ImageNet)"
+    digest = DIGESTS["imagenet"](name)
+    return EmbedderChoice(name=name, kind="imagenet", digest=digest, dimensions=litert.DIMENSIONS, why=why)
 
 
 def _own(why: str) -> EmbedderChoice:
     network = own.OwnNetwork
-    return EmbedderChoice(name=network.name, kind="own", digest=own.digest(), dimensions=network.dimensions, why=why)
+    digest = DIGESTS["own"](network.name)
+    return EmbedderChoice(name=network.name, kind="own", digest=digest, dimensions=network.dimensions, why=why)
 
 
 def _handcrafted(why: str) -> EmbedderChoice:
@@ -166,7 +168,7 @@ def _handcrafted(why: str) -> EmbedderChoice:
     return EmbedderChoice(
         name=recipe.name,
         kind="handcrafted",
-        digest=recipe.digest,
+        digest=DIGESTS["handcrafted"](recipe.name),
         dimensions=recipe.dimensions,
         why=why,
     )
@@ -186,7 +188,7 @@ def _application(name: str) -> EmbedderChoice:
     return EmbedderChoice(
         name=exact,
         kind="keras-application",
-        digest=keras_models.application_digest(exact),
+        digest=DIGESTS["keras-application"](exact),
         dimensions=keras_models.application_dimensions(exact),
         why=f"{exact} of keras.applications, trained on ImageNet, because it was asked for.",
     )

@@ -1,6 +1,6 @@
 """How is a frame annotated? A box for each face: green for a mask worn properly, else red."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ def colour_of(verdict: str) -> tuple[int, int, int]:
     return GREEN if verdict == WITH else RED
 
 
-def draw_faces(frame: np.ndarray, faces: Iterable[tuple[Box, str, float]], written: Iterable[Corners] = ()) -> None:
+def draw_faces(frame: np.ndarray, faces: Iterable[tuple[Box, str, float]], written: Sequence[Corners] = ()) -> None:
     """Draw the box and the words of each face (box, verdict, confidence) into a frame, RGB uint8, in place.
 
     The words of a face stand above its box, or wherever they hide no other face and no other words; where there is no
@@ -39,7 +39,6 @@ def draw_faces(frame: np.ndarray, faces: Iterable[tuple[Box, str, float]], writt
 
     height, width = frame.shape[:2]
     unit = max(1, round(min(height, width) / 240))
-    written = list(written)
     marked = [(_corners(box, width, height), verdict, confidence) for box, verdict, confidence in faces]
     for (left, top, right, bottom), verdict, _ in marked:
         cv2.rectangle(frame, (left, top), (right, bottom), colour_of(verdict), 2 * unit)
